@@ -1,0 +1,53 @@
+# make run   the exercises, with their tables and figures        make test      the fast tests, under 4 minutes
+# make lint  style and types                                     make test-all  with the slow scientific checks
+#
+# Each makes .venv from $(PYTHON) and installs what it needs the first time, and nothing the second time.
+
+PYTHON ?= python3
+VENV ?= .venv
+
+version := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+ifeq ($(version),)
+$(error no working Python at PYTHON=$(PYTHON); Python 3.11 or newer is needed)
+endif
+python := $(VENV)/bin/python
+constraints := $(wildcard constraints/python$(version).txt)
+# one stamp a Python version and set of packages: another PYTHON, or changed dependencies, install anew
+core := $(VENV)/.core-$(version)
+tools := $(VENV)/.tools-$(version)
+
+.DEFAULT_GOAL := run
+.PHONY: run test test-all lint format figures docs clean
+
+run figures: $(core)
+	$(python) -m experiments.exercises
+
+test: $(tools)
+	$(python) -m pytest -n 2 -m "not slow" -q
+
+test-all: $(tools)
+	$(python) -m pytest -n 2 -q
+
+lint: $(tools)
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy
+
+format: $(tools)
+	$(python) -m ruff check --fix .
+	$(python) -m ruff format .
+
+docs: $(core)
+	$(python) docs/write_numbers.py
+
+$(core): pyproject.toml $(constraints)
+	test -f $@ || $(PYTHON) -m venv --clear $(VENV)
+	$(python) -m pip install --quiet --disable-pip-version-check $(constraints:%=--constraint %) --editable .
+	touch $@
+
+$(tools): $(core)
+	$(python) -m pip install --quiet --disable-pip-version-check $(constraints:%=--constraint %) --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,77 @@
+"""The recurrent maps: pure `init`, `initial_state`, `step` and `output`, one file a family, its equation on top."""
+
+from . import activations, initializers
+from .affine import Affine
+from .antisymmetric import antisymmetric, make_antisymmetric
+from .contract import Cell, Step
+from .cornn import CoRNNParams, CoRNNState, cornn, make_cornn
+from .elman import elman, make_elman
+from .gru import GRUParams, gru, make_gru
+from .indrnn import IndRNNParams, indrnn, make_indrnn
+from .janet import janet, make_janet
+from .linear import linear
+from .lru import LRUParams, lru
+from .lstm import LSTMParams, LSTMState, lstm
+from .mgu import OneGateParams, mgu
+from .orthogonal import OrthogonalParams, as_affine, make_orthogonal, orthogonal
+from .rate import make_rate, make_rate_flow, rate
+from .stack import stack
+from .threshold import threshold
+
+CELLS: dict[str, Cell] = {
+    "linear": linear,
+    "elman": elman,
+    "rate": rate,
+    "gru": gru,
+    "lstm": lstm,
+    "threshold": threshold,
+    "mgu": mgu,
+    "janet": janet,
+    "antisymmetric": antisymmetric,
+    "cornn": cornn,
+    "indrnn": indrnn,
+    "lru": lru,
+    "orthogonal": orthogonal,
+}
+
+__all__ = [
+    "CELLS",
+    "Affine",
+    "Cell",
+    "CoRNNParams",
+    "CoRNNState",
+    "GRUParams",
+    "IndRNNParams",
+    "LRUParams",
+    "LSTMParams",
+    "LSTMState",
+    "OneGateParams",
+    "OrthogonalParams",
+    "Step",
+    "activations",
+    "antisymmetric",
+    "as_affine",
+    "cornn",
+    "elman",
+    "gru",
+    "indrnn",
+    "initializers",
+    "janet",
+    "linear",
+    "lru",
+    "lstm",
+    "make_antisymmetric",
+    "make_cornn",
+    "make_elman",
+    "make_gru",
+    "make_indrnn",
+    "make_janet",
+    "make_orthogonal",
+    "make_rate",
+    "make_rate_flow",
+    "mgu",
+    "orthogonal",
+    "rate",
+    "stack",
+    "threshold",
+]

@@ -1,0 +1,75 @@
+"""The affine map W h + U x + b that every cell is built from.
+
+W  (hidden, hidden)  recurrent weights, drawn by an initializer and scaled by `gain`
+U  (hidden, inputs)  input weights, N(0, 1/inputs)
+b  (hidden,)         bias, a constant or a given vector; None leaves it out
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from . import check
+from .initializers import Initializer
+
+Bias = float | Float[Any, ""] | Float[Any, " hidden"] | None
+
+
+class Affine(NamedTuple):
+    """Parameters of W h + U x + b."""
+
+    W: Float[Array, "hidden hidden"]
+    U: Float[Array, "hidden inputs"]
+    b: Float[Array, " hidden"] | None = None
+
+
+def affine(p: Affine, h: Float[Array, " hidden"], x: Float[Array, " inputs"] | None) -> Float[Array, " hidden"]:
+    """W h + U x + b."""
+    return p.W @ h + drive(p, x)
+
+
+def drive(p: Affine, x: Float[Array, " inputs"] | None) -> Float[Array, " hidden"]:
+    """U x + b, the part that does not depend on the state; absent terms are zero."""
+    bias = jnp.zeros_like(p.W[:, 0]) if p.b is None else p.b
+    return bias if x is None else p.U @ x + bias
+
+
+def init_affine(
+    key: PRNGKeyArray,
+    *,
+    inputs: int,
+    hidden: int,
+    gain: Any = 1.0,
+    recurrent: Initializer,
+    bias: Bias = 0.0,
+    dtype: Any = None,
+) -> Affine:
+    """W by `gain` · `recurrent(key, hidden, dtype)`, U ~ N(0, 1/inputs), b as given.
+
+    `gain` and `bias` may be traced, so that a sweep over them compiles once.
+    """
+    check.key(key)
+    hidden, inputs = check.size("hidden", hidden, 1), check.size("inputs", inputs, 0)
+    dtype = check.floating(dtype)
+    key_W, key_U = jax.random.split(key)
+    W = recurrent(key_W, hidden, dtype)
+    if W.shape != (hidden, hidden):
+        raise ValueError(f"recurrent: drew shape {W.shape}, expected (hidden, hidden) = {(hidden, hidden)}")
+    return Affine(
+        W=constant("gain", gain, (), dtype) * W,
+        U=jax.random.normal(key_U, (hidden, inputs), dtype) / math.sqrt(max(inputs, 1)),
+        b=None if bias is None else jnp.broadcast_to(constant("bias", bias, (hidden,), dtype), (hidden,)),
+    )
+
+
+def constant(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    """`value` as an array of `dtype`: a scalar, or an array of just `shape`; finite where that can be seen."""
+    array = jnp.asarray(value, dtype)
+    if array.shape not in ((), shape):
+        raise ValueError(f"{name}: got shape {array.shape}, expected a scalar" + (f" or {shape}" if shape else ""))
+    if not isinstance(array, jax.core.Tracer) and not bool(jnp.isfinite(array).all()):
+        raise ValueError(f"{name}: got {value!r}, expected finite values")
+    return array

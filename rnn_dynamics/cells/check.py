@@ -1,0 +1,146 @@
+"""Bad input is refused at the door, by name: the annotations of a step are what it is checked against.
+
+jaxtyping's annotations say which sizes must agree (`W: Float[Array, "hidden hidden"]`, `b: Float[Array, " hidden"]`).
+`checked` reads them from the step's signature and from the NamedTuples it takes, and compares them with the arrays
+while the step is traced; compiled code pays nothing. Nothing is broadcast and nothing is cast to make it fit.
+"""
+
+import functools
+import math
+import operator
+import types
+import typing
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import AbstractArray
+
+from .contract import Input, Params, State, Step
+
+
+class _Seen:
+    """The sizes and the precision that the arguments so far have fixed, each with the path that fixed it."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[str, tuple[int, str]] = {}
+        self.precision: tuple[Any, str] | None = None
+
+
+def checked(step: Step) -> Step:
+    """`step`, refusing params, state or x that do not match its own annotations.
+
+    Raises TypeError for a wrong tree or dtype and ValueError for a wrong shape, naming the leaf, what it is and what
+    would be right.
+    """
+    hints = typing.get_type_hints(step, include_extras=True)
+    of_params, of_state, of_x = (hints[name] for name in list(hints)[:3])
+
+    @functools.wraps(step)
+    def wrapper(params: Params, state: State, x: Input) -> State:
+        seen = _Seen()
+        _match("params", params, of_params, seen)
+        _match("state", state, of_state, seen)
+        _match("x", x, of_x, seen)
+        return step(params, state, x)
+
+    return wrapper
+
+
+def _match(path: str, value: Any, hint: Any, seen: _Seen) -> None:
+    if isinstance(hint, types.UnionType):
+        if value is not None:
+            (hint,) = (arm for arm in hint.__args__ if arm is not types.NoneType)
+            _match(path, value, hint, seen)
+    elif issubclass(hint, AbstractArray):
+        _match_array(path, value, hint, seen)
+    elif isinstance(value, hint):
+        for field, of_field in typing.get_type_hints(hint, include_extras=True).items():
+            _match(f"{path}.{field}", getattr(value, field), of_field, seen)
+    else:
+        raise TypeError(
+            f"{path}: got {type(value).__name__}, expected {hint.__name__}({', '.join(hint._fields)}) as made by the "
+            "same cell's init or initial_state"
+        )
+
+
+def _match_array(path: str, value: Any, hint: type[AbstractArray], seen: _Seen) -> None:
+    names = hint.dim_str.split()
+    symbolic = f"({', '.join(names)}{',' * (len(names) == 1)})"
+    if not hasattr(value, "shape") or not hasattr(value, "dtype"):
+        raise TypeError(f"{path}: got {value!r}, expected an array of shape {symbolic}")
+    dtype = jax.dtypes.canonicalize_dtype(value.dtype)
+    if dtype.name not in hint.dtypes:
+        raise TypeError(f"{path}: got dtype {dtype.name}, expected {hint.dtype.__name__.lower()} values")
+    precision = jnp.finfo(dtype).dtype
+    if seen.precision is None:
+        seen.precision = precision, path
+    if precision != seen.precision[0]:
+        expected, source = seen.precision
+        raise TypeError(
+            f"{path}: got dtype {dtype.name}, expected the precision of {source}, {expected.name}; cast one of the two"
+        )
+    expected_shape = tuple(
+        seen.sizes.get(name, (size, path))[0] for name, size in zip(names, value.shape, strict=False)
+    )
+    if len(names) != len(value.shape) or tuple(value.shape) != expected_shape:
+        known = [f"{name} = {seen.sizes[name][0]} by {seen.sizes[name][1]}" for name in names if name in seen.sizes]
+        batched = len(value.shape) > len(names)
+        raise ValueError(
+            f"{path}: got shape {tuple(value.shape)}, expected {symbolic}"
+            + (f" with {', '.join(dict.fromkeys(known))}" if known else "")
+            + ("; a step takes one unbatched state and input, jax.vmap it over a batch" if batched else "")
+        )
+    for name, size in zip(names, value.shape, strict=True):
+        if seen.sizes.setdefault(name, (size, path))[0] != size:
+            raise ValueError(f"{path}: got shape {tuple(value.shape)}, expected {symbolic}, a square matrix")
+
+
+def size(name: str, value: Any, minimum: int) -> int:
+    """`value` as an int of at least `minimum`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: got {value!r}, expected a whole number") from None
+    if isinstance(value, bool) or number < minimum:
+        raise ValueError(f"{name}: got {value!r}, expected a whole number of at least {minimum}")
+    return number
+
+
+def number(name: str, value: Any, *, above: float = -math.inf, up_to: float = math.inf) -> float:
+    """`value` as a finite Python float with above < value <= up_to."""
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: got {value!r}, expected a number") from None
+    if not math.isfinite(result) or not above < result <= up_to:
+        raise ValueError(f"{name}: got {value!r}, expected a finite number in ({above}, {up_to}]")
+    return result
+
+
+def choice(name: str, value: Any, options: typing.Collection[str]) -> Any:
+    """`value`, which must be one of `options`."""
+    if value not in options:
+        raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(map(repr, options))}")
+    return value
+
+
+def floating(dtype: Any) -> Any:
+    """The dtype that parameters get: JAX's default float for None, else `dtype` if JAX can hold it now."""
+    if dtype is None:
+        return jnp.zeros(()).dtype
+    wanted = jnp.dtype(dtype)
+    if not jnp.issubdtype(wanted, jnp.floating):
+        raise TypeError(f"dtype: got {wanted.name}, expected a real floating dtype such as float32")
+    if jax.dtypes.canonicalize_dtype(wanted) != wanted:
+        raise ValueError(f'dtype: got {wanted.name}, which needs jax.config.update("jax_enable_x64", True) first')
+    return wanted
+
+
+def key(value: Any) -> Any:
+    """`value`, which must be one JAX random key."""
+    if not hasattr(value, "dtype") or not (
+        jnp.issubdtype(value.dtype, jax.dtypes.prng_key) or (value.dtype == jnp.uint32 and value.shape[-1:] == (2,))
+    ):
+        raise TypeError(f"key: got {value!r}, expected a JAX random key such as jax.random.key(0)")
+    return value

@@ -1,0 +1,59 @@
+"""Layers: each cell is fed what the one below it shows, within the same time step.
+
+    s⁽¹⁾' = step₁(p₁, s⁽¹⁾, x)        s⁽ˡ⁾' = stepₗ(pₗ, s⁽ˡ⁾, outputₗ₋₁(s⁽ˡ⁻¹⁾'))
+
+Parameters and state are tuples with one entry a layer, and the stack is a Cell like any other.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+from jaxtyping import PRNGKeyArray
+
+from . import check
+from .contract import Cell, Input, Params, State, memoised
+
+
+@memoised
+def stack(*cells: Cell) -> Cell:
+    """The cells as layers, the first one nearest to the input.
+
+    `init` takes `hidden` as one size for all layers or as one a layer, and hands every other option to all of them.
+    """
+    if not cells or not all(isinstance(cell, Cell) for cell in cells):
+        raise TypeError(f"cells: got {cells!r}, expected one Cell or more")
+
+    def init(key: PRNGKeyArray, *, inputs: int, hidden: int | Sequence[int], **options: Any) -> tuple[Params, ...]:
+        sizes = tuple(hidden) if isinstance(hidden, Sequence) else (hidden,) * len(cells)
+        if len(sizes) != len(cells):
+            raise ValueError(f"hidden: got {sizes}, expected one size or {len(cells)}, one a layer")
+        params: list[Params] = []
+        for cell, layer_key, size in zip(cells, jax.random.split(check.key(key), len(cells)), sizes, strict=True):
+            params.append(cell.init(layer_key, inputs=inputs, hidden=size, **options))
+            (inputs,) = jax.eval_shape(lambda p, cell=cell: cell.output(cell.initial_state(p)), params[-1]).shape
+        return tuple(params)
+
+    def initial_state(params: tuple[Params, ...]) -> tuple[State, ...]:
+        """The initial states of the layers."""
+        return tuple(cell.initial_state(p) for cell, p in zip(cells, params, strict=True))
+
+    def step(params: tuple[Params, ...], states: tuple[State, ...], x: Input) -> tuple[State, ...]:
+        for name, value in (("params", params), ("state", states)):
+            if not isinstance(value, tuple) or len(value) != len(cells):
+                raise TypeError(f"{name}: got {type(value).__name__}, expected a tuple of {len(cells)}, one a layer")
+        new = []
+        for layer, (cell, p, state) in enumerate(zip(cells, params, states, strict=True)):
+            try:
+                new.append(cell.step(p, state, x))
+            except (TypeError, ValueError) as error:
+                error.add_note(f"in layer {layer} of the stack, counted from the input")
+                raise
+            x = cell.output(new[-1])
+        return tuple(new)
+
+    def output(states: tuple[State, ...]) -> Any:
+        """What the last layer shows."""
+        return cells[-1].output(states[-1])
+
+    return Cell(init, initial_state, step, output)

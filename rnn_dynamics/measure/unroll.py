@@ -1,0 +1,71 @@
+"""A step iterated over time by `jax.lax.scan`: h_t = step(params, h_{t-1}, x_t) for t = 1 .. T."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from ..cells.contract import Input, Params, State, Step
+from . import door
+
+
+def unroll(
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: Input,
+    *,
+    length: int | None = None,
+    checkpoint_every: int | None = None,
+) -> State:
+    """The states h_1 .. h_T, stacked on a leading axis of each leaf of the state.
+
+    The specification:
+
+        states, h = [], h0
+        for t in range(T):
+            h = step(params, h, xs[t])
+            states.append(h)
+        return stack(states)
+
+    `xs` is a pytree with leading axis T, or None with `length=T` for an undriven map, whose step then gets x = None.
+    Time O(T) steps, memory O(T) states; compiled once per step, shape and option. A backward pass keeps what every
+    step needs for its derivative; with `checkpoint_every=K` it keeps the states at every K-th step and computes the
+    rest again, one stretch at a time: memory T/K + K for one more forward pass, least at K = √T.
+    """
+    door.enter(step, params=params, h0=h0, xs=xs)
+    return _unroll(step, params, h0, xs, length=length, every=checkpoint_every)
+
+
+@partial(jax.jit, static_argnums=0, static_argnames=("length", "every"))
+def _unroll(step: Step, params: Params, h0: State, xs: Input, *, length: int | None, every: int | None) -> State:
+    T = door.time_steps(xs, length)
+    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+
+    def advance(h: State, x: Input) -> tuple[State, State]:
+        h = step(params, h, x)
+        return h, h
+
+    if every is None:
+        return jax.lax.scan(advance, h0, xs, length=T)[1]
+    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+        raise ValueError(f"checkpoint_every: got {every!r}, expected a whole number of steps of at least 1, or None")
+    return _unroll_in_stretches(advance, h0, xs, T, min(every, T))
+
+
+def _unroll_in_stretches(advance, h0, xs, T, every):  # type: ignore[no-untyped-def]
+    """Whole stretches of `every` steps in an outer scan, then the rest; each is recomputed in a backward pass."""
+    whole = T - T % every
+
+    def stretch(h: State, xs: Input, length: int) -> tuple[State, State]:
+        return jax.lax.scan(advance, h, xs, length=length)
+
+    # the scans keep XLA from merging the two passes, so jax.checkpoint need not prevent it
+    recomputed = jax.checkpoint(stretch, static_argnums=2, prevent_cse=False)
+    head = jax.tree.map(lambda leaf: leaf[:whole].reshape(T // every, every, *leaf.shape[1:]), xs)
+    h, states = jax.lax.scan(lambda h, xs: recomputed(h, xs, every), h0, head, length=T // every)
+    states = jax.tree.map(lambda leaf: leaf.reshape(whole, *leaf.shape[2:]), states)
+    if whole < T:
+        _, rest = recomputed(h, jax.tree.map(lambda leaf: leaf[whole:], xs), T - whole)
+        states = jax.tree.map(lambda *parts: jnp.concatenate(parts), states, rest)
+    return states

@@ -1,0 +1,26 @@
+"""Strict numerics for every test: nothing is promoted or broadcast silently, and a warning is an error.
+
+Tests run in float64; one that holds in both precisions asks for the fixture `dtype`.
+"""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request: pytest.FixtureRequest) -> Iterator[jnp.dtype]:
+    """Each precision as users meet it: float32 with x64 off, float64 with x64 on."""
+    with jax.enable_x64(request.param == "float64"):
+        yield jnp.dtype(request.param)
+
+
+@pytest.fixture
+def key() -> jax.Array:
+    return jax.random.key(20)
