@@ -24,3 +24,21 @@ def dtype(request: pytest.FixtureRequest) -> Iterator[jnp.dtype]:
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(20)
+
+
+class Compilations:
+    """How many programs XLA has compiled since the fixture was asked for."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, event: str, duration: float, **details: object) -> None:
+        self.count += event == "/jax/core/compile/backend_compile_duration"
+
+
+@pytest.fixture
+def compilations() -> Iterator[Compilations]:
+    counter = Compilations()
+    jax.monitoring.register_event_duration_secs_listener(counter)
+    yield counter
+    jax.monitoring.unregister_event_duration_listener(counter)

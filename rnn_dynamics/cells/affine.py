@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from . import check
 from .initializers import Initializer
 
-Bias = float | Float[Any, ""] | Float[Any, " hidden"] | None
+Bias = ArrayLike | None
 
 
 class Affine(NamedTuple):

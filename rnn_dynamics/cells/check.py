@@ -10,6 +10,7 @@ import math
 import operator
 import types
 import typing
+from collections.abc import Collection
 from typing import Any
 
 import jax
@@ -118,7 +119,7 @@ def number(name: str, value: Any, *, above: float = -math.inf, up_to: float = ma
     return result
 
 
-def choice(name: str, value: Any, options: typing.Collection[str]) -> Any:
+def choice(name: str, value: Any, options: Collection[str]) -> Any:
     """`value`, which must be one of `options`."""
     if value not in options:
         raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(map(repr, options))}")

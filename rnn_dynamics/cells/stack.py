@@ -41,7 +41,8 @@ def stack(*cells: Cell) -> Cell:
     def step(params: tuple[Params, ...], states: tuple[State, ...], x: Input) -> tuple[State, ...]:
         for name, value in (("params", params), ("state", states)):
             if not isinstance(value, tuple) or len(value) != len(cells):
-                raise TypeError(f"{name}: got {type(value).__name__}, expected a tuple of {len(cells)}, one a layer")
+                got = f"{len(value)} layers" if isinstance(value, tuple) else type(value).__name__
+                raise TypeError(f"{name}: got {got}, expected a tuple of {len(cells)}, one a layer")
         new = []
         for layer, (cell, p, state) in enumerate(zip(cells, params, states, strict=True)):
             try:

@@ -38,7 +38,8 @@ def enter(step: Step, **trees: Any) -> None:
         for path, leaf in leaves.items()
         if not isinstance(leaf, jax.core.Tracer) and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
     }
-    bad = _count_nonfinite(list(visible.values()))
+    with jax.ensure_compile_time_eval():  # concrete arrays stay concrete inside a user's own jit
+        bad = _count_nonfinite(list(visible.values()))
     for path, count in zip(visible, jax.device_get(bad), strict=True):
         if count:
             size = np.size(visible[path])

@@ -1,0 +1,102 @@
+"""The shape of the house: which folder may import which, and what `import rnn_dynamics` costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+
+import rnn_dynamics as rd
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "rnn_dynamics"
+# the folders of the package that each folder may import, as in docs/architecture.md
+MAY_IMPORT = {
+    "cells": set(),
+    "measure": {"cells"},
+    "theory": set(),
+    "train": {"cells", "measure"},
+    "sweep": set(),
+    "plot": {"measure"},
+    "interop": {"cells"},
+}
+# the files of a folder that others may import from, where not all of them are
+DOORS = {("measure", "cells"): {"contract"}}
+
+
+def imports_of(path: Path) -> list[tuple[str, ...]]:
+    """Absolute dotted paths of all that a file of the package imports from the package."""
+    here = path.relative_to(ROOT).parent.parts
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else ()
+            module = (*base, *(node.module.split(".") if node.module else ()))
+            found += [(*module, alias.name) for alias in node.names]
+        elif isinstance(node, ast.Import):
+            found += [tuple(alias.name.split(".")) for alias in node.names]
+    return [name for name in found if name[0] == PACKAGE.name]
+
+
+def upward_imports(files: list[Path]) -> list[str]:
+    faults = []
+    for path in files:
+        folder = path.relative_to(PACKAGE).parts[0]
+        for _, target, *rest in imports_of(path):
+            allowed = DOORS.get((folder, target))
+            if target != folder and (target not in MAY_IMPORT[folder] or (allowed and not {*rest} & allowed)):
+                faults.append(f"{path.relative_to(ROOT)} imports {'.'.join([target, *rest])}")
+    return faults
+
+
+def test_no_import_runs_upward():
+    files = [path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE]
+    assert len(files) > 15
+    assert upward_imports(files) == []
+
+
+def test_an_upward_import_would_be_seen(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    monkeypatch.setitem(globals(), "PACKAGE", tmp_path / "rnn_dynamics")
+    for folder, line in (
+        ("cells", "from ..measure import unroll"),
+        ("measure", "from ..cells.gru import gru"),
+        ("theory", "import rnn_dynamics.measure.unroll"),
+    ):
+        path = tmp_path / "rnn_dynamics" / folder / "fault.py"
+        path.parent.mkdir(parents=True)
+        path.write_text(line)
+        assert len(upward_imports([path])) == 1
+    path.write_text("from . import bounds")
+    assert upward_imports([path]) == []
+
+
+def test_import_is_cheap_and_changes_no_setting():
+    code = (
+        "import jax, sys; before = jax.config.values.copy(); import rnn_dynamics; "
+        "assert jax.config.values == before; print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"matplotlib", "xarray", "zarr", "tyro", "tqdm", "optax", "pandas", "scipy", "flax", "equinox", "torch"}
+    assert "rnn_dynamics" in loaded
+    assert heavy.isdisjoint(loaded)
+
+
+def test_public_names_of_the_contract():
+    for name in ("linear", "elman", "rate", "gru", "lstm", "threshold"):
+        assert rd.cells.CELLS[name] is getattr(rd.cells, name)
+    for name in rd.__all__:
+        assert getattr(rd, name) is not None
+
+
+@pytest.mark.parametrize("module", [rd, rd.cells, rd.cells.activations, rd.cells.initializers])
+def test_everything_public_says_what_it_is(module):
+    for name in getattr(module, "__all__", []):
+        if name != "Step":  # an alias of a type, which carries no docstring
+            assert getattr(module, name).__doc__, name
+
+
+def test_the_excluded_jax_is_not_in_use():
+    assert not jax.__version__.startswith("0.10.")
