@@ -1,0 +1,1 @@
+"""One question a file: a typed config, `run`, `main`, and a figure of the same name."""

@@ -1,0 +1,66 @@
+"""What an exercise prints: each quantity by hand and by the toolkit, and what the document gets wrong."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from rnn_dynamics.plot import STYLE
+
+FIGURES = Path("figures") / "exercises"
+
+
+class Row(NamedTuple):
+    """One quantity: a number or an array of them, derived in plain numpy and measured by the toolkit."""
+
+    quantity: str
+    by_hand: Any
+    by_toolkit: Any
+
+    @property
+    def difference(self) -> float:
+        """The largest difference of any entry."""
+        return float(np.max(np.abs(np.asarray(self.by_hand) - np.asarray(self.by_toolkit))))
+
+
+class Report(NamedTuple):
+    """The rows of an exercise, the errata to its document, and what was measured beyond it."""
+
+    title: str
+    rows: Sequence[Row]
+    errata: Sequence[str] = ()
+    findings: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        width = max(len(row.quantity) for row in self.rows)
+        lines = [self.title, "=" * len(self.title), ""]
+        lines.append(f"{'':{width}}  {'by hand':>14}  {'by the toolkit':>14}  {'difference':>10}")
+        lines += [
+            f"{row.quantity:{width}}  {_shown(row.by_hand):>14}  {_shown(row.by_toolkit):>14}  {row.difference:>10.1e}"
+            for row in self.rows
+        ]
+        if any(np.size(row.by_hand) > 1 for row in self.rows):
+            lines.append(f"{'':{width}}  |·| is the Euclidean norm of an array, its difference that of any entry")
+        for heading, notes in (("The document errs", self.errata), ("Measured", self.findings)):
+            lines += ["", heading] * bool(notes) + [f"  - {note}" for note in notes]
+        return "\n".join(lines) + "\n"
+
+
+def _shown(value: Any) -> str:
+    number = float(np.linalg.norm(np.asarray(value))) if np.size(value) > 1 else float(np.asarray(value).item())
+    return f"|{number:.8g}|" if np.size(value) > 1 else f"{number:.8g}"
+
+
+def present(exercise: ModuleType, config: Any) -> None:
+    """Print the exercise's table and draw figures/exercises/<its name>.png below the working directory."""
+    print(exercise.run(config))
+    path = FIGURES / f"{Path(str(exercise.__file__)).stem}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with plt.style.context(STYLE):
+        figure = exercise.draw(config)
+        figure.savefig(path, metadata={"Software": None})
+        plt.close(figure)
+    print(f"figure: {path}\n")

@@ -1,0 +1,159 @@
+"""A scalar linear recurrence h_t = a h_{t-1} + b x_t with L = ½(h_T - y)²: what reaches the past is a^{T-t}.
+
+    ∂L/∂h_t = (h_T - y) a^{T-t}
+    s_t = ∂h_t/∂a = h_{t-1} + a s_{t-1} = Σ_{τ<=t} a^{t-τ} h_{τ-1}
+    r_t = ∂h_t/∂b = x_t + a r_{t-1}     = Σ_{τ<=t} a^{t-τ} x_τ
+
+The gradient vanishes for |a| < 1 and explodes for |a| > 1; for a matrix A the eigenvalues decide in the limit, and the
+figure shows what they hide on the way there.
+"""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import tyro
+from matplotlib.figure import Figure
+
+import rnn_dynamics as rd
+
+from .report import Report, Row, present
+
+
+@dataclass(frozen=True)
+class Config:
+    """The numbers of the exercise; x_1 .. x_T = linspace(-1, 1, T)."""
+
+    a: float = 0.9
+    b: float = 0.5
+    y: float = 1.0
+    h_0: float = 0.3
+    T: int = 10
+
+
+def by_hand(c: Config) -> dict[str, Any]:
+    """The derivation of the document, in numpy; index t of an array is the time t, so that h[0] = h_0."""
+    x = np.concatenate([[np.nan], np.linspace(-1, 1, c.T)])
+    h, s, r = np.zeros(c.T + 1), np.zeros(c.T + 1), np.zeros(c.T + 1)
+    h[0] = c.h_0
+    for t in range(1, c.T + 1):
+        h[t] = c.a * h[t - 1] + c.b * x[t]
+        s[t] = h[t - 1] + c.a * s[t - 1]
+        r[t] = x[t] + c.a * r[t - 1]
+    powers = c.a ** (c.T - np.arange(1, c.T + 1))
+    error = h[-1] - c.y
+    return {
+        "h_T": h[-1],
+        "∂L/∂h_T": error,
+        "∂L/∂h_t, all t": error * powers,
+        "s_T by its recursion": s[-1],
+        "s_T as a sum": powers @ h[:-1],
+        "r_T by its recursion": r[-1],
+        "r_T as a sum": powers @ x[1:],
+        "∂L/∂a": error * s[-1],
+        "∂L/∂b": error * r[-1],
+    }
+
+
+def by_toolkit(c: Config) -> dict[str, Any]:
+    """The same from step Jacobians, forward mode and reverse mode through the unrolled linear cell."""
+    cell = rd.cells.linear
+    params = rd.cells.Affine(W=jnp.array([[c.a]]), U=jnp.array([[c.b]]))
+    h_0, xs = jnp.array([c.h_0]), jnp.linspace(-1, 1, c.T)[:, None]
+
+    def final(params: rd.cells.Affine) -> jax.Array:
+        return rd.unroll(cell.step, params, h_0, xs)[-1, 0]
+
+    def loss(params: rd.cells.Affine) -> jax.Array:
+        return (final(params) - c.y) ** 2 / 2
+
+    Js = rd.step_jacobians(cell.step, params, h_0, xs)[:, 0, 0]
+    to_the_end = jnp.concatenate([jnp.cumprod(Js[:0:-1])[::-1], jnp.ones(1)])  # ∂h_T/∂h_t = J_T ... J_{t+1}
+    error = final(params) - c.y
+    sensitivity, gradient = jax.jacfwd(final)(params), jax.grad(loss)(params)
+    return {
+        "h_T": final(params),
+        "∂L/∂h_T": error,
+        "∂L/∂h_t, all t": error * to_the_end,
+        "s_T by its recursion": sensitivity.W.item(),
+        "s_T as a sum": sensitivity.W.item(),
+        "r_T by its recursion": sensitivity.U.item(),
+        "r_T as a sum": sensitivity.U.item(),
+        "∂L/∂a": gradient.W.item(),
+        "∂L/∂b": gradient.U.item(),
+    }
+
+
+def norms_of_powers(A: Any, lags: int) -> np.ndarray:
+    """‖∂h_T/∂h_{T-ℓ}‖ for ℓ = 0 .. lags of the linear net with recurrent matrix A."""
+    A = jnp.asarray(A)
+    params = rd.cells.Affine(W=A, U=jnp.zeros((len(A), 0)))
+    Js = rd.step_jacobians(rd.cells.linear.step, params, jnp.zeros(len(A)), None, length=lags)
+    product, norms = np.eye(len(A)), [1.0]
+    for J in np.asarray(Js):
+        product = J @ product
+        norms.append(float(np.linalg.norm(product, 2)))
+    return np.array(norms)
+
+
+def run(config: Config = Config()) -> Report:
+    """Every quantity of the exercise, by hand and by the toolkit."""
+    with jax.enable_x64(True):
+        hand, tool = by_hand(config), by_toolkit(config)
+        negative = norms_of_powers([[-1.5]], config.T)[-1]
+        jordan = norms_of_powers([[0.9, 5.0], [0.0, 0.9]], 200)
+    x = np.linspace(-1, 1, config.T)
+    shifted = sum(config.a**t * x[config.T - t - 1] for t in range(1, config.T))
+    return Report(
+        title="Scalar linear recurrence (document 002)",
+        rows=[Row(name, hand[name], tool[name]) for name in hand],
+        errata=[
+            f"(c) r_T = Σ aᵗ x_(T-t) is off by one index: it gives {shifted:.8g} (with x_0 = 0) for "
+            f"{hand['r_T as a sum']:.8g}; Σ a^(T-t) x_t, its last line, is right",
+            f"(d) the condition is |a| < 1, not a < 1: a = -1.5 explodes, |∂h_T/∂h_0| = {negative:.4g} "
+            f"after {config.T} steps",
+        ],
+        findings=[
+            "(e) that the eigenvalues decide is a theorem about the limit, for one constant A: "
+            f"A = [[.9, 5], [0, .9]] has ‖A^ℓ‖ = {jordan.max():.3g} at lag {jordan.argmax()} before it vanishes",
+        ],
+    )
+
+
+def draw(config: Config = Config()) -> Figure:
+    """Left: |∂L/∂h_t| over the lag T - t for four a. Right: ‖A^ℓ‖ of two matrices with the same eigenvalues."""
+    lags = 60
+    with jax.enable_x64(True):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
+        for a, note, place in (
+            (0.9, "vanishes", (24, 3e-3)),
+            (1.0, "stays", (46, 1.6)),
+            (1.1, "explodes", (38, 4e2)),
+            (-1.5, "explodes as well", (1, 3e6)),
+        ):
+            (line,) = left.semilogy(norms_of_powers([[a]], lags))
+            left.text(*place, f"a = {a:g}: {note}", color=line.get_color())
+        left.set(xlabel="lag T − t (steps)", ylabel=r"$|\partial h_T\,/\,\partial h_t|$", ylim=(1e-4, 1e8))
+        left.set_title("Scalar: |a| decides at every lag")
+        for A, label, place in (
+            (np.diag([0.9, 0.9]), "A = [[0.9, 0], [0, 0.9]]", (16, 0.4)),
+            ([[0.9, 5.0], [0.0, 0.9]], "A = [[0.9, 5], [0, 0.9]]", (22, 20.0)),
+        ):
+            (line,) = right.semilogy(norms_of_powers(A, lags))
+            right.text(*place, label, color=line.get_color())
+        right.set(xlabel="lag $\\ell$ (steps)", ylabel=r"$\Vert A^{\ell}\Vert_2$", ylim=(1e-3, 1e2))
+        right.set_title("Matrix: the same eigenvalues, but one grows first")
+    return figure
+
+
+def main() -> None:
+    """Print the table and write figures/exercises/scalar_linear.png."""
+    present(sys.modules[__name__], tyro.cli(Config))
+
+
+if __name__ == "__main__":
+    main()

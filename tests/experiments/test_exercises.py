@@ -1,0 +1,100 @@
+"""Every number of the exercises, to the digits that were recomputed in float64; by hand equals by toolkit everywhere."""
+
+import ast
+import inspect
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from experiments.exercises import adder_and_lstm, double_sum, gru_by_hand, scalar_linear, three_steps
+
+mpl.use("Agg")
+EXERCISES = [gru_by_hand, three_steps, scalar_linear, adder_and_lstm, double_sum]
+SMALL = {gru_by_hand: {"T": 20, "seeds": 2}, three_steps: {"long_T": 10, "long_hidden": 8}}
+
+
+@pytest.fixture(scope="module")
+def reports():
+    return {exercise: exercise.run(exercise.Config(**SMALL.get(exercise, {}))) for exercise in EXERCISES}
+
+
+def name_of(module):
+    return module.__name__.split(".")[-1]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
+def test_by_hand_equals_by_toolkit(exercise, reports):
+    for row in reports[exercise].rows:
+        assert np.shape(row.by_hand) == np.shape(row.by_toolkit), row.quantity
+        scale = max(1.0, float(np.max(np.abs(row.by_hand))))
+        assert row.difference <= 1e-12 * scale, row.quantity
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
+def test_by_hand_uses_no_automatic_differentiation(exercise):
+    """Functions whose name says by hand, and what they call in their file, mention neither jax nor the toolkit."""
+    tree = ast.parse(inspect.getsource(exercise))
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    todo = [name for name in functions if "by_hand" in name]
+    assert todo
+    seen = set()
+    while todo:
+        function = todo.pop()
+        seen.add(function)
+        used = {node.id for node in ast.walk(ast.Module(functions[function].body, [])) if isinstance(node, ast.Name)}
+        assert not used & {"jax", "jnp", "rd"}, function
+        todo += [name for name in used & functions.keys() if name not in seen]
+
+
+def value(report, quantity):
+    return next(row.by_toolkit for row in report.rows if row.quantity == quantity)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "quantity", "printed", "digits"),
+    [
+        (scalar_linear, "∂L/∂a", 0.72591322, 8),
+        (scalar_linear, "∂L/∂b", -0.34313617, 8),
+        (gru_by_hand, "h_2", 0.10998236, 8),
+        (gru_by_hand, "∂L/∂h_2", -1.89001764, 8),
+        (gru_by_hand, "∂L/∂W_xz", 0.12938975, 8),
+        (gru_by_hand, "∂L/∂W_xr", 0.0, 15),
+        (gru_by_hand, "∂L/∂W_xh", -0.65300378, 8),
+        (double_sum, "W^30 [0, 0] = [Q Λ^30 Q⁻¹] [0, 0]", 0.01526082, 8),
+        (double_sum, "W^30 [0, 1]", 0.02034776, 8),
+        (double_sum, "W^30 [1, 1]", 0.02713034, 8),
+        (double_sum, "[[1, 1], [0, 1]]^30 [0, 1], no QΛQ⁻¹", 30, 12),
+    ],
+)
+def test_published_digits(exercise, quantity, printed, digits, reports):
+    assert abs(value(reports[exercise], quantity) - printed) <= 0.5 * 10**-digits
+
+
+def test_scalar_exercise_holds_for_other_coefficients():
+    for a in (-1.5, 1.1, 0.0):
+        for row in scalar_linear.run(scalar_linear.Config(a=a, T=6)).rows:
+            assert row.difference < 1e-12 * max(1, np.max(np.abs(row.by_hand))), (a, row.quantity)
+
+
+def test_three_steps_also_for_scalars():
+    small = {"inputs": 1, "hidden": 1, "outputs": 1, "long_T": 5, "long_hidden": 4}
+    for row in three_steps.run(three_steps.Config(**small)).rows:
+        assert row.difference < 1e-13, row.quantity
+
+
+def test_gru_exercise_holds_where_the_recurrent_weights_matter():
+    """With h_0 = 0 and x_1 = 0 most gradients are zero; here none is."""
+    rows = gru_by_hand.run(gru_by_hand.Config(inputs=(0.5, -1.0, 2.0), h_0=0.7, T=5, seeds=1)).rows
+    assert all(abs(row.by_hand) > 1e-4 for row in rows)
+    assert max(row.difference for row in rows) < 1e-14
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
+def test_report_and_figure(exercise, reports):
+    text = str(reports[exercise])
+    assert "by the toolkit" in text
+    assert "nan" not in text
+    figure = exercise.draw(exercise.Config(**SMALL.get(exercise, {})))
+    assert all(axis.get_xlabel() or axis.get_ylabel() for axis in figure.axes)
+    plt.close(figure)
