@@ -1,7 +1,7 @@
 """Run the examples in the documents and write what they print below them: no number there is typed by hand.
 
-    python docs/write_numbers.py            rewrite every ```text block that follows a ```python block and "prints"
-    python docs/write_numbers.py --check    fail if that would change anything
+python docs/write_numbers.py            rewrite every ```text block that follows a ```python block and "prints"
+python docs/write_numbers.py --check    fail if that would change anything
 """
 
 import re

@@ -1,5 +1,6 @@
 """What an exercise prints: each quantity by hand and by the toolkit, and what the document gets wrong."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -45,7 +46,8 @@ class Report(NamedTuple):
         if any(np.size(row.by_hand) > 1 for row in self.rows):
             lines.append(f"{'':{width}}  |·| is the Euclidean norm of an array, its difference that of any entry")
         for heading, notes in (("The document errs", self.errata), ("Measured", self.findings)):
-            lines += ["", heading] * bool(notes) + [f"  - {note}" for note in notes]
+            lines += ["", heading] * bool(notes)
+            lines += [textwrap.fill(note, 110, initial_indent="  - ", subsequent_indent="    ") for note in notes]
         return "\n".join(lines) + "\n"
 
 

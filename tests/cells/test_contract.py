@@ -61,16 +61,28 @@ def inner(left, right):
 @every_cell
 @pytest.mark.parametrize(("inputs", "hidden"), SIZES)
 def test_a_step_keeps_the_kind_of_state(cell, inputs, hidden, dtype, key):
-    params, _, x = problem(cell, key, inputs, hidden, dtype)
-    state = cell.initial_state(params)
-    assert all(not leaf.any() for leaf in jax.tree.leaves(state))
+    """Shapes, dtypes and weak types alone: nothing is computed, so all sizes are cheap."""
+
+    def once(key):
+        params, _, x = problem(cell, key, inputs, hidden, dtype)
+        state = cell.initial_state(params)
+        after = cell.step(params, state, x)
+        return params, state, after, cell.output(after)
+
+    params, state, after, shown = jax.eval_shape(once, key)
     assert all(jnp.finfo(leaf.dtype).dtype == dtype for leaf in jax.tree.leaves((params, state)))
-    after = cell.step(params, state, x)
     assert avals(after) == avals(state)
     assert jax.tree.structure(after) == jax.tree.structure(state)
-    shown = cell.output(after)
     assert shown.ndim == 1
     assert shown.dtype == dtype
+
+
+@every_cell
+def test_the_initial_state_is_zero_and_the_next_one_finite(cell, key):
+    params, _, x = problem(cell, key)
+    state = cell.initial_state(params)
+    assert not any(leaf.any() for leaf in jax.tree.leaves(state))
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.jit(cell.step)(params, state, x)))
 
 
 @every_cell
@@ -103,10 +115,11 @@ def test_derivatives_agree_with_finite_differences(cell, inputs, hidden, key):
     key_direction, key_weights = jax.random.split(key)
     direction = random_like(point, key_direction)
 
+    @jax.jit
     def along(t):
         return cell.step(*jax.tree.map(lambda p, d: p + t * d, point, direction))
 
-    after, tangent = jax.jvp(lambda *point: cell.step(*point), point, direction)
+    after, tangent = jax.jit(lambda point, direction: jax.jvp(cell.step, point, direction))(point, direction)
     # fourth-order central difference: error near 1e-12 with eps = 1e-3 for smooth steps, and flat ones stay flat
     eps = 1e-3
     differences = jax.tree.map(
@@ -119,7 +132,7 @@ def test_derivatives_agree_with_finite_differences(cell, inputs, hidden, key):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9), tangent, differences)
 
     weights = random_like(after, key_weights)
-    gradient = jax.grad(lambda point: inner(weights, cell.step(*point)))(point)
+    gradient = jax.jit(jax.grad(lambda point: inner(weights, cell.step(*point))))(point)
     # JAX's gradient of a real function of a complex leaf is the conjugate of the real-pair gradient
     gradient = jax.tree.map(jnp.conj, gradient)
     np.testing.assert_allclose(inner(gradient, direction), inner(weights, tangent), rtol=1e-10, atol=1e-12)
