@@ -110,7 +110,7 @@ def other_convention(c: Config) -> tuple[Row, Row]:
     cell = rd.cells.make_gru(update="replace")
     xs, h_0, params = jnp.array(c.inputs)[:, None], jnp.array([c.h_0]), parameters()
     negated = params._replace(update=jax.tree.map(jnp.negative, params.update))
-    h = 0.0
+    h = c.h_0
     for x in c.inputs:
         w = WEIGHTS
         z, r = (sigma(w[f"W_x{g}"] * x + w[f"W_h{g}"] * h + w[f"b_{g}"]) for g in "zr")
