@@ -5,8 +5,39 @@
 """
 
 from . import cells
-from .measure import step_jacobian, step_jacobians, unroll
+from .measure import (
+    Contributions,
+    GradientFlow,
+    LinearMaps,
+    Scaled,
+    blocks,
+    gradient_contributions,
+    gradient_flow,
+    jacobian_product,
+    linear_maps,
+    rtrl,
+    state_gradients,
+    step_jacobian,
+    step_jacobians,
+    unroll,
+)
 
 __version__ = "0.1.0"
 
-__all__ = ["cells", "step_jacobian", "step_jacobians", "unroll"]
+__all__ = [
+    "Contributions",
+    "GradientFlow",
+    "LinearMaps",
+    "Scaled",
+    "blocks",
+    "cells",
+    "gradient_contributions",
+    "gradient_flow",
+    "jacobian_product",
+    "linear_maps",
+    "rtrl",
+    "state_gradients",
+    "step_jacobian",
+    "step_jacobians",
+    "unroll",
+]

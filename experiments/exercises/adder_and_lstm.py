@@ -96,8 +96,9 @@ def run(config: Config = Config()) -> Report:
         return Report(
             title="Binary adder and the backward rules of an LSTM (document 003)",
             rows=[Row(name, hand[name], tool[name]) for name in hand],
-            errata=[offset_erratum(config), *vanishing_errata(config)],
+            errata=vanishing_errata(config),
             findings=[
+                offset_finding(config),
                 *slope_findings(config),
                 *memory_findings(config),
                 f"the document's f(1 - f) cancels for f ≈ 1: ∂c_T/∂h_0 by hand is off by {cancelled:.1e} of its value "
@@ -106,7 +107,7 @@ def run(config: Config = Config()) -> Report:
         )
 
 
-def offset_erratum(c: Config) -> str:
+def offset_finding(c: Config) -> str:
     """What becomes of the adder with the offsets of the document's text."""
     b, heaviside = np.array([0.0, -1.0, -2.0]), rd.cells.activations.heaviside
     hard = adder.wrong(c.bits, adder.by_toolkit(c.bits, rd.cells.threshold, heaviside, 1.0, b)[0])
@@ -134,8 +135,16 @@ def slope_findings(c: Config) -> list[str]:
     """The surrogate's errors and gradient at each slope."""
     measured = [(slope, *adder.surrogate(c.bits, slope)) for slope in SLOPES]
     table = "; ".join(f"β = {slope:g}: {adder.wrong(c.bits, y)} and {norm:.2g}" for slope, y, norm in measured)
+    margins: list[float] = []
+
+    def recording(z: np.ndarray) -> np.ndarray:
+        margins.append(float(np.abs(z).min()))
+        return np.where(z > 0, 1.0, 0.0)
+
+    adder.by_hand(c.bits, recording, 1.0)
     return [
-        "no unit's argument comes nearer than ½ to the jump of H: the gradient is 0 at the adder and all around it",
+        f"no unit's argument comes nearer than {min(margins):g} to the jump of H: the gradient is 0 at the adder and "
+        "all around it",
         f"wrong sums of {4**c.bits} and ‖∂L/∂(W, U, b)‖ of the surrogate: {table}. Once it is steep "
         "enough to add, the steeper the less there is to descend by",
     ]

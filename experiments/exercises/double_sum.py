@@ -119,7 +119,12 @@ def ranges(c: Config) -> str:
     key_p, key_x = jax.random.split(jax.random.key(c.seed))
     p = LSTM.init(key_p, inputs=c.inputs, hidden=16, gain=2.0)
     values = gates(p, 2 * jax.random.normal(key_x, (500, c.inputs)))
-    return ", ".join(f"{name} [{value.min():.3f}, {value.max():.3f}]" for name, value in values.items())
+    return "; ".join(
+        f"{name} from {value.min():.1e} to 1 - {1 - value.max():.1e}"
+        if name in "fio"
+        else f"{name} from {value.min():.3f} to {value.max():.3f}"
+        for name, value in values.items()
+    )
 
 
 def rows(c: Config) -> list[Row]:
@@ -154,6 +159,7 @@ def run(config: Config = Config()) -> Report:
     without = np.linalg.norm(table[:, 0].sum(axis=0)) / np.linalg.norm(table.sum(axis=(0, 1)))
     printed = Q_PRINTED @ np.diag(EIGENVALUES) @ Q_RIGHT.T
     with jax.enable_x64(True):
+        turned = power_by_toolkit(np.array([[0.0, -1.0], [1.0, 0.0]]), config.power)
         cell_path, full = lstm_blocks(config, forget_bias=1.0, input_bias=0.0)
         neglected = np.linalg.norm(full - cell_path) / np.linalg.norm(full)
         return Report(
@@ -164,11 +170,16 @@ def run(config: Config = Config()) -> Report:
                 f"{without:.2g} here",
                 "ex. 2 (c): the printed left factor has .5 where .6 belongs; its product is "
                 f"{printed.round(3).tolist()}",
-                "ex. 2 (c): that W^n stays when all eigenvalues are 1 holds for W = I alone: [[1, 1], [0, 1]]^30 has "
-                "30 in its corner",
+                "ex. 2 (c): W^n need not stay when all eigenvalues have modulus 1, nor when all are 1: the rotation by "
+                f"90° has W^{config.power} = {turned.round(12).tolist()}, [[1, 1], [0, 1]]^{config.power} has "
+                f"{config.power} in its corner",
+                "ex. 2 (a): (11) writes a power of diag(σ′)W, but σ′ is another one at each step: a product",
                 "ex. 2 (c): one eigenvalue outside the unit circle is enough for W^n to grow; it need not be all",
             ],
             findings=[
+                f"condition of Q: {np.linalg.cond(np.linalg.eig(W_EXAMPLE)[1]):.3g} for W, and "
+                f"{np.linalg.cond(np.linalg.eig(np.triu(np.ones((2, 2))))[1]):.1e} for [[1, 1], [0, 1]], which has no "
+                "QΛQ⁻¹: a computed one would be worth no digit",
                 f"ex. 3 (b): ranges over 500 steps of an LSTM, gates in (0, 1), C̃ in (-1, 1): {ranges(config)}",
                 f"ex. 3: with ordinary gates (b_f = 1) the terms that the document neglects are {neglected:.1%} of "
                 f"∂C_T/∂C_0 after {config.lstm_T} steps",

@@ -50,9 +50,9 @@ def by_hand(c: Config) -> dict[str, Any]:
         "h_T": h[-1],
         "∂L/∂h_T": error,
         "∂L/∂h_t, all t": error * powers,
-        "s_T by its recursion": s[-1],
+        "s_t by its recursion, all t": s[1:],
         "s_T as a sum": powers @ h[:-1],
-        "r_T by its recursion": r[-1],
+        "r_t by its recursion, all t": r[1:],
         "r_T as a sum": powers @ x[1:],
         "∂L/∂a": error * s[-1],
         "∂L/∂b": error * r[-1],
@@ -65,24 +65,26 @@ def by_toolkit(c: Config) -> dict[str, Any]:
     params = rd.cells.Affine(W=jnp.array([[c.a]]), U=jnp.array([[c.b]]))
     h_0, xs = jnp.array([c.h_0]), jnp.linspace(-1, 1, c.T)[:, None]
 
-    def final(params: rd.cells.Affine) -> jax.Array:
-        return rd.unroll(cell.step, params, h_0, xs)[-1, 0]
+    def states(params: rd.cells.Affine) -> jax.Array:
+        return rd.unroll(cell.step, params, h_0, xs)[:, 0]
 
     def loss(params: rd.cells.Affine) -> jax.Array:
-        return (final(params) - c.y) ** 2 / 2
+        return (states(params)[-1] - c.y) ** 2 / 2
 
     Js = rd.step_jacobians(cell.step, params, h_0, xs)[:, 0, 0]
     to_the_end = jnp.concatenate([jnp.cumprod(Js[:0:-1])[::-1], jnp.ones(1)])  # ∂h_T/∂h_t = J_T ... J_{t+1}
-    error = final(params) - c.y
-    sensitivity, gradient = jax.jacfwd(final)(params), jax.grad(loss)(params)
+    h_T = states(params)[-1]
+    error = h_T - c.y
+    sensitivity, gradient = jax.jacfwd(states)(params), jax.grad(loss)(params)
+    s, r = sensitivity.W[:, 0, 0], sensitivity.U[:, 0, 0]
     return {
-        "h_T": final(params),
+        "h_T": h_T,
         "∂L/∂h_T": error,
         "∂L/∂h_t, all t": error * to_the_end,
-        "s_T by its recursion": sensitivity.W.item(),
-        "s_T as a sum": sensitivity.W.item(),
-        "r_T by its recursion": sensitivity.U.item(),
-        "r_T as a sum": sensitivity.U.item(),
+        "s_t by its recursion, all t": s,
+        "s_T as a sum": s[-1],
+        "r_t by its recursion, all t": r,
+        "r_T as a sum": r[-1],
         "∂L/∂a": gradient.W.item(),
         "∂L/∂b": gradient.U.item(),
     }
@@ -107,11 +109,16 @@ def run(config: Config = Config()) -> Report:
         negative = norms_of_powers([[-1.5]], config.T)[-1]
         jordan = norms_of_powers([[0.9, 5.0], [0.0, 0.9]], 200)
     x = np.linspace(-1, 1, config.T)
+    total = hand["∂L/∂h_t, all t"] @ hand["s_t by its recursion, all t"]
+    repeated = hand["∂L/∂h_T"] * hand["s_t by its recursion, all t"].sum()
     shifted = sum(config.a**t * x[config.T - t - 1] for t in range(1, config.T))
     return Report(
         title="Scalar linear recurrence (document 002)",
         rows=[Row(name, hand[name], tool[name]) for name in hand],
         errata=[
+            "(c) ∂L/∂a = Σ_t ∂L/∂h_t ∂h_t/∂a counts every path many times over: with the total derivatives s_t it is "
+            f"{total:.8g}, and Σ_t (h_T - y) s_t is {repeated:.8g}. In that sum belongs the immediate partial h_(t-1), "
+            f"which gives {hand['∂L/∂a']:.8g}; the last line, (h_T - y) Σ a^(T-t) h_(t-1), is right. For b likewise",
             f"(c) r_T = Σ aᵗ x_(T-t) is off by one index: it gives {shifted:.8g} (with x_0 = 0) for "
             f"{hand['r_T as a sum']:.8g}; Σ a^(T-t) x_t, its last line, is right",
             f"(d) the condition is |a| < 1, not a < 1: a = -1.5 explodes, |∂h_T/∂h_0| = {negative:.4g} "

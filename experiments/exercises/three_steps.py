@@ -96,6 +96,7 @@ def by_hand(net: Net) -> dict[str, Any]:
         "(b3) ∂L/∂W_xh": sum(np.outer(total[k] * slope[k], x[k]) for k in (1, 2, 3)),
         "(b4) ∂L/∂W_hh": sum(np.outer(total[k] * slope[k], h[k - 1]) for k in (1, 2, 3)),
         "∂L_1/∂W_hh, dropped by (33)": np.outer(L_h[1] * slope[1], h[0]),
+        "all of step 1 in ∂L/∂W_hh": np.outer(total[1] * slope[1], h[0]),
         "what (32) puts for the path of L_3 to step 1": np.outer(from_3_to_1 * slope[2], x[2]),
         "what belongs there": np.outer(from_3_to_1 * slope[1], x[1]),
     }
@@ -164,8 +165,9 @@ def run(config: Config = Config()) -> Report:
         errata=[
             "(32) ends in ∂h_2/∂W_xh where ∂h_1/∂W_xh belongs: that changes the term of L_3 at step 1 by "
             f"{np.linalg.norm(wrong - right):.4g} for a norm of {np.linalg.norm(right):.4g}",
-            "(33) drops L_1, which only h_0 = 0 allows: here ∂L_1/∂W_hh has norm "
-            f"{np.linalg.norm(hand['∂L_1/∂W_hh, dropped by (33)']):.4g}",
+            "(33)-(35) drop L_1, and of L_2 and L_3 what step 1 contributed, which only h_0 = 0 allows: here L_1 has a "
+            f"part of norm {np.linalg.norm(hand['∂L_1/∂W_hh, dropped by (33)']):.4g} and all of step 1 one of "
+            f"{np.linalg.norm(hand['all of step 1 in ∂L/∂W_hh']):.4g}",
             "(25)-(28) write ∂h_t/∂W for the immediate partial, with h_(t-1) held; the total one has a term a step",
             "(26), (28) are right for scalars; for vectors ∂⁺h_t/∂W is the array of three indices of rows b1, b2",
         ],

@@ -10,7 +10,7 @@ from .gru import GRUParams, gru, make_gru
 from .indrnn import IndRNNParams, indrnn, make_indrnn
 from .janet import janet, make_janet
 from .linear import linear
-from .lru import LRUParams, lru
+from .lru import LRUParams, lru, lru_eigenvalues
 from .lstm import LSTMParams, LSTMState, lstm
 from .mgu import OneGateParams, mgu
 from .orthogonal import OrthogonalParams, as_affine, make_orthogonal, orthogonal
@@ -59,6 +59,7 @@ __all__ = [
     "janet",
     "linear",
     "lru",
+    "lru_eigenvalues",
     "lstm",
     "make_antisymmetric",
     "make_cornn",

@@ -26,13 +26,13 @@ Activation = Callable[[Array], Array]
 @jax.custom_jvp
 def tanh(x: Real) -> Real:
     """tanh x, with derivative sech² x."""
-    return jnp.tanh(x)
+    return jnp.tanh(_real(x))
 
 
 @jax.custom_jvp
 def sech2(x: Real) -> Real:
     """sech² x = d tanh x / dx, with derivative -2 tanh x sech² x."""
-    e = jnp.exp(-jnp.abs(x))
+    e = _decay(x)
     sech = 2 * e / (1 + e * e)
     return sech * sech
 
@@ -40,45 +40,47 @@ def sech2(x: Real) -> Real:
 @jax.custom_jvp
 def logistic(x: Real) -> Real:
     """σ(x) = 1 / (1 + e^{-x}), with derivative σ'(x); relative accuracy also where σ is nearly 0."""
-    e = jnp.exp(-jnp.abs(x))
+    e = _decay(x)
     return jnp.where(x >= 0, 1, e) / (1 + e)
 
 
 @jax.custom_jvp
 def logistic_slope(x: Real) -> Real:
     """σ'(x) = σ(x) σ(-x), with derivative -tanh(x/2) σ'(x)."""
-    e = jnp.exp(-jnp.abs(x))
+    e = _decay(x)
     return e / ((1 + e) * (1 + e))
 
 
 @jax.custom_jvp
 def softplus(x: Real) -> Real:
     """ln(1 + e^x), with derivative σ(x)."""
-    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+    return jnp.maximum(x, 0) + jnp.log1p(_decay(x))
 
 
 @jax.custom_jvp
 def erf(x: Real) -> Real:
     """erf x = 2/√π ∫₀ˣ e^{-s²} ds, with derivative 2/√π e^{-x²}."""
-    return jax.lax.erf(x)
+    return jax.lax.erf(_real(x))
 
 
 @jax.custom_jvp
-def gaussian(x: Real) -> Real:
-    """e^{-x²}, with derivative -2x e^{-x²}.
+def erf_slope(x: Real) -> Real:
+    """2/√π e^{-x²}, with derivative -2x times that.
 
-    Rounding x² alone would cost x² ulp. With a grid point g next to x, x² = g² + (x - g)(x + g), where g² is exact
-    and the second term so small that its rounding does not count. Its factor is written with expm1 because XLA would
-    fold a product of two exponentials back into one.
+    Rounding x² alone would cost x² ulp. With a grid point g next to x, x² = g² + (x - g)(x + g), where g² is exact and
+    the second term so small that its rounding does not count. Its factor is written with expm1 because XLA would fold
+    a product of two exponentials back into one. The shift keeps the factors away from the end of the normal range.
     """
+    shift = 16.0
+    x = jnp.clip(x, -30, 30)  # beyond, the value is 0 in either precision
     grid = jnp.round(x * 64) / 64
-    coarse = jnp.exp(-grid * grid)
-    return coarse + coarse * jnp.expm1(-(x - grid) * (x + grid))
+    coarse = jnp.exp(shift - grid * grid)
+    return (2 / math.sqrt(math.pi) * math.exp(-shift)) * (coarse + coarse * jnp.expm1(-(x - grid) * (x + grid)))
 
 
 def relu(x: Real) -> Real:
     """max(x, 0), with derivative 1 for x > 0 and 0 elsewhere."""
-    return jnp.where(x > 0, x, 0)
+    return jnp.where(_real(x) <= 0, 0, x)  # this way round a NaN stays one
 
 
 def identity(x: Real) -> Real:
@@ -88,7 +90,17 @@ def identity(x: Real) -> Real:
 
 def heaviside(x: Real) -> Real:
     """1 for x > 0, else 0. Its derivative is 0 wherever it has one, and so is the gradient it passes on."""
-    return jnp.where(x > 0, jnp.ones_like(x), jnp.zeros_like(x))
+    return jnp.where(jnp.isnan(_real(x)), x, (x > 0).astype(x.dtype))
+
+
+def _decay(x: Real) -> Real:
+    return jnp.exp(-jnp.abs(_real(x)))
+
+
+def _real(x: Real) -> Real:
+    if jnp.iscomplexobj(x):
+        raise TypeError(f"x: got dtype {x.dtype}, expected a real one; these derivatives hold on the real line")
+    return x
 
 
 tanh.defjvps(lambda dx, _, x: sech2(x) * dx)
@@ -96,8 +108,22 @@ sech2.defjvps(lambda dx, slope, x: -2 * tanh(x) * slope * dx)
 logistic.defjvps(lambda dx, _, x: logistic_slope(x) * dx)
 logistic_slope.defjvps(lambda dx, slope, x: -tanh(x / 2) * slope * dx)
 softplus.defjvps(lambda dx, _, x: logistic(x) * dx)
-erf.defjvps(lambda dx, _, x: 2 / math.sqrt(math.pi) * gaussian(x) * dx)
-gaussian.defjvps(lambda dx, value, x: -2 * x * value * dx)
+erf.defjvps(lambda dx, _, x: erf_slope(x) * dx)
+erf_slope.defjvps(lambda dx, slope, x: -2 * x * slope * dx)
+
+__all__ = [
+    "ACTIVATIONS",
+    "erf",
+    "erf_slope",
+    "heaviside",
+    "identity",
+    "logistic",
+    "logistic_slope",
+    "relu",
+    "sech2",
+    "softplus",
+    "tanh",
+]
 
 ACTIVATIONS: dict[str, Activation] = {
     "tanh": tanh,

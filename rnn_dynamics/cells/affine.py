@@ -56,9 +56,13 @@ def init_affine(
     hidden, inputs = check.size("hidden", hidden, 1), check.size("inputs", inputs, 0)
     dtype = check.floating(dtype)
     key_W, key_U = jax.random.split(key)
+    if not callable(recurrent):
+        raise TypeError(f"recurrent: got {recurrent!r}, expected a function (key, n, dtype) -> (n, n)")
     W = recurrent(key_W, hidden, dtype)
     if W.shape != (hidden, hidden):
         raise ValueError(f"recurrent: drew shape {W.shape}, expected (hidden, hidden) = {(hidden, hidden)}")
+    if W.dtype != dtype:
+        raise TypeError(f"recurrent: drew dtype {W.dtype}, expected {dtype}")
     return Affine(
         W=constant("gain", gain, (), dtype) * W,
         U=jax.random.normal(key_U, (hidden, inputs), dtype) / math.sqrt(max(inputs, 1)),
@@ -68,6 +72,10 @@ def init_affine(
 
 def constant(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> Array:
     """`value` as an array of `dtype`: a scalar, or an array of just `shape`; finite where that can be seen."""
+    if isinstance(value, str | bool) or not jnp.issubdtype(jnp.result_type(value), jnp.number):
+        raise TypeError(f"{name}: got {value!r}, expected a number" + (" or an array of them" if shape else ""))
+    if jnp.iscomplexobj(value):
+        raise TypeError(f"{name}: got {value!r}, expected real values")
     array = jnp.asarray(value, dtype)
     if array.shape not in ((), shape):
         raise ValueError(f"{name}: got shape {array.shape}, expected a scalar" + (f" or {shape}" if shape else ""))

@@ -10,14 +10,16 @@ import math
 import operator
 import types
 import typing
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import AbstractArray
 
-from .contract import Input, Params, State, Step
+from .contract import State
+
+Function = typing.TypeVar("Function", bound=Callable[..., Any])
 
 
 class _Seen:
@@ -28,24 +30,23 @@ class _Seen:
         self.precision: tuple[Any, str] | None = None
 
 
-def checked(step: Step) -> Step:
-    """`step`, refusing params, state or x that do not match its own annotations.
+def checked(step: Function) -> Function:
+    """`step(params, state, x)` or `initial_state(params)`, refusing arguments that do not match its annotations.
 
     Raises TypeError for a wrong tree or dtype and ValueError for a wrong shape, naming the leaf, what it is and what
     would be right.
     """
     hints = typing.get_type_hints(step, include_extras=True)
-    of_params, of_state, of_x = (hints[name] for name in list(hints)[:3])
+    hints.pop("return", None)
 
     @functools.wraps(step)
-    def wrapper(params: Params, state: State, x: Input) -> State:
+    def wrapper(*arguments: Any) -> State:
         seen = _Seen()
-        _match("params", params, of_params, seen)
-        _match("state", state, of_state, seen)
-        _match("x", x, of_x, seen)
-        return step(params, state, x)
+        for path, value, hint in zip(("params", "state", "x"), arguments, hints.values(), strict=False):
+            _match(path, value, hint, seen)
+        return step(*arguments)
 
-    return wrapper
+    return typing.cast(Function, wrapper)
 
 
 def _match(path: str, value: Any, hint: Any, seen: _Seen) -> None:
@@ -110,6 +111,8 @@ def size(name: str, value: Any, minimum: int) -> int:
 
 def number(name: str, value: Any, *, above: float = -math.inf, up_to: float = math.inf) -> float:
     """`value` as a finite Python float with above < value <= up_to."""
+    if isinstance(value, bool | str):
+        raise TypeError(f"{name}: got {value!r}, expected a number")
     try:
         result = float(value)
     except (TypeError, ValueError):
@@ -126,13 +129,18 @@ def choice(name: str, value: Any, options: Collection[str]) -> Any:
     return value
 
 
-def floating(dtype: Any) -> Any:
-    """The dtype that parameters get: JAX's default float for None, else `dtype` if JAX can hold it now."""
+def floating(dtype: Any, *, narrow: bool = True) -> Any:
+    """The dtype that parameters get: JAX's default float for None, else `dtype` if JAX can hold it now.
+
+    `narrow=False` where decompositions or complex numbers are needed, which 16 bits do not have.
+    """
     if dtype is None:
         return jnp.zeros(()).dtype
     wanted = jnp.dtype(dtype)
     if not jnp.issubdtype(wanted, jnp.floating):
         raise TypeError(f"dtype: got {wanted.name}, expected a real floating dtype such as float32")
+    if not narrow and jnp.finfo(wanted).bits < 32:
+        raise TypeError(f"dtype: got {wanted.name}, expected float32 or float64")
     if jax.dtypes.canonicalize_dtype(wanted) != wanted:
         raise ValueError(f'dtype: got {wanted.name}, which needs jax.config.update("jax_enable_x64", True) first')
     return wanted
@@ -140,8 +148,8 @@ def floating(dtype: Any) -> Any:
 
 def key(value: Any) -> Any:
     """`value`, which must be one JAX random key."""
-    if not hasattr(value, "dtype") or not (
-        jnp.issubdtype(value.dtype, jax.dtypes.prng_key) or (value.dtype == jnp.uint32 and value.shape[-1:] == (2,))
-    ):
-        raise TypeError(f"key: got {value!r}, expected a JAX random key such as jax.random.key(0)")
+    typed = hasattr(value, "dtype") and jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
+    raw = hasattr(value, "dtype") and value.dtype == jnp.uint32 and value.shape in ((2,), (4,))
+    if not raw and not (typed and value.shape == ()):
+        raise TypeError(f"key: got {value!r}, expected one JAX random key such as jax.random.key(0)")
     return value

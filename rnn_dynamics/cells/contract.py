@@ -53,6 +53,8 @@ def memoised(make: Callable[..., T]) -> Callable[..., T]:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         for name, value in bound.arguments.items():
+            if isinstance(value, bool):  # it would be remembered as the number 0 or 1
+                raise TypeError(f"{name}: got {value!r}, which {make.__name__} does not take")
             try:
                 hash(value)
             except TypeError:

@@ -54,6 +54,7 @@ def init(
     )
 
 
+@check.checked
 def initial_state(p: CoRNNParams) -> CoRNNState:
     """At rest: zeros, in the precision of the parameters."""
     zeros = jnp.zeros_like(p.V[:, 0])

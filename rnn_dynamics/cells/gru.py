@@ -35,6 +35,7 @@ class GRUParams(NamedTuple):
     recurrent_bias: Float[Array, " hidden"] | None = None
 
 
+@check.checked
 def initial_state(p: GRUParams) -> Float[Array, " hidden"]:
     """Zeros, in the precision of the parameters."""
     return jnp.zeros_like(p.candidate.W[:, 0])

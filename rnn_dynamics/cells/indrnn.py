@@ -37,6 +37,7 @@ def init(
     return IndRNNParams(w=constant("gain", gain, (), w.dtype) * w, U=unit.U, b=unit.b)
 
 
+@check.checked
 def initial_state(p: IndRNNParams) -> Float[Array, " hidden"]:
     """Zeros, in the precision of the parameters."""
     return jnp.zeros_like(p.w)

@@ -16,6 +16,19 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from . import check
 from .contract import memoised
 
+__all__ = [
+    "chrono",
+    "gaussian",
+    "identity",
+    "make_block",
+    "make_hollow",
+    "make_nonnormal",
+    "make_normalised",
+    "orthogonal",
+    "rotations",
+    "uniform",
+]
+
 Initializer = Callable[[PRNGKeyArray, int, Any], Array]
 
 
@@ -32,7 +45,7 @@ def uniform(key: PRNGKeyArray, n: int, dtype: Any = None) -> Float[Array, "{n} {
 
 def orthogonal(key: PRNGKeyArray, n: int, dtype: Any = None) -> Float[Array, "{n} {n}"]:
     """A Haar-distributed orthogonal matrix: all singular values 1."""
-    return jax.random.orthogonal(key, n, dtype=check.floating(dtype))
+    return jax.random.orthogonal(key, n, dtype=check.floating(dtype, narrow=False))
 
 
 def identity(key: PRNGKeyArray, n: int, dtype: Any = None) -> Float[Array, "{n} {n}"]:
@@ -44,7 +57,8 @@ def identity(key: PRNGKeyArray, n: int, dtype: Any = None) -> Float[Array, "{n} 
 def make_normalised(base: Initializer = gaussian) -> Initializer:
     """`base` divided by its own spectral radius, so that gain is the spectral radius of this very matrix.
 
-    Needs a nonsymmetric eigensolver, which JAX has on CPU and GPU.
+    Needs a nonsymmetric eigensolver, which JAX has on CPU and GPU. A draw with spectral radius 0 cannot be
+    normalised: an error where that can be seen, NaN where the draw is traced.
     """
 
     def normalised(key: PRNGKeyArray, n: int, dtype: Any = None) -> Float[Array, "{n} {n}"]:
@@ -88,9 +102,10 @@ def make_nonnormal(strength: float) -> Initializer:
 
     R is a block diagonal of plane rotations by uniform angles (a last 1 for odd n), N has N(0, 1/n) entries strictly
     above these blocks, Q is orthogonal. This is a real Schur form, so the eigenvalues are R's, and Henrici's departure
-    from normality is exactly strength · ‖N‖_F: the transient growth of Wⁿ is set apart from its spectrum.
+    from normality is exactly strength · ‖N‖_F: the transient growth of Wⁿ is set apart from its spectrum. For n <= 2
+    there is one block, nothing stands above it, and W is a rotation.
     """
-    check.number("strength", strength)
+    strength = check.number("strength", strength)
 
     def nonnormal(key: PRNGKeyArray, n: int, dtype: Any = None) -> Float[Array, "{n} {n}"]:
         key_angles, key_N, key_Q = jax.random.split(key, 3)
@@ -118,5 +133,5 @@ def chrono(key: PRNGKeyArray, n: int, *, longest: float, dtype: Any = None) -> F
 
     For an LSTM `forget_bias=b, input_bias=-b`; for a GRU whose gate keeps, `update_bias=b`; for JANET `forget_bias=b`.
     """
-    check.number("longest", longest, above=2.0)
-    return jnp.log(jax.random.uniform(key, (n,), check.floating(dtype), 1.0, longest - 1.0))
+    longest, n = check.number("longest", longest, above=2.0), check.size("n", n, 1)
+    return jnp.log(jax.random.uniform(check.key(key), (n,), check.floating(dtype), 1.0, longest - 1.0))

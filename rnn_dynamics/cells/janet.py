@@ -13,12 +13,13 @@ from typing import Any
 
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from . import check, mgu
+from . import check
 from .activations import logistic, tanh
 from .affine import Bias, affine
 from .contract import Cell, memoised
 from .initializers import Initializer, gaussian
 from .mgu import OneGateParams, initial_state
+from .mgu import init as init_one_gate
 
 
 def init(
@@ -34,7 +35,7 @@ def init(
 ) -> OneGateParams:
     """As for the minimal gated unit, with the forget bias started at 1."""
     biases = {"forget_bias": forget_bias, "candidate_bias": candidate_bias}
-    return mgu.init(key, inputs=inputs, hidden=hidden, gain=gain, recurrent=recurrent, dtype=dtype, **biases)
+    return init_one_gate(key, inputs=inputs, hidden=hidden, gain=gain, recurrent=recurrent, dtype=dtype, **biases)
 
 
 @memoised

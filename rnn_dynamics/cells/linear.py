@@ -25,6 +25,7 @@ def init(
     return init_affine(key, inputs=inputs, hidden=hidden, gain=gain, recurrent=recurrent, bias=bias, dtype=dtype)
 
 
+@checked
 def initial_state(p: Affine) -> Float[Array, " hidden"]:
     """Zeros, in the precision of the parameters."""
     return jnp.zeros_like(p.W[:, 0])

@@ -45,9 +45,12 @@ def init(
     dtype: Any = None,
 ) -> LRUParams:
     """Eigenvalues on the ring r_min <= |λ| < r_max <= 1 with phases below max_phase, then scaled by `gain`."""
-    hidden, inputs, dtype = check.size("hidden", hidden, 1), check.size("inputs", inputs, 0), check.floating(dtype)
+    hidden, inputs = check.size("hidden", hidden, 1), check.size("inputs", inputs, 0)
+    dtype = check.floating(dtype, narrow=False)
     r_max = check.number("r_max", r_max, above=0.0, up_to=1.0)
-    r_min = check.number("r_min", r_min, above=-1.0, up_to=r_max)
+    r_min = check.number("r_min", r_min, up_to=r_max)
+    if r_min < 0:
+        raise ValueError(f"r_min: got {r_min}, expected a radius of at least 0")
     max_phase = check.number("max_phase", max_phase, above=0.0)
     key_radius, key_phase, key_re, key_im = jax.random.split(check.key(key), 4)
     tiny = jnp.finfo(dtype).tiny
@@ -66,13 +69,14 @@ def init(
     )
 
 
-def eigenvalues(p: LRUParams) -> Complex[Array, " hidden"]:
+def lru_eigenvalues(p: LRUParams) -> Complex[Array, " hidden"]:
     """λ, the diagonal of the Jacobian."""
     radius = jax.lax.stop_gradient(p.gain) * jnp.exp(-jnp.exp(p.nu))
     phase = jnp.exp(p.theta)
     return jax.lax.complex(radius * jnp.cos(phase), radius * jnp.sin(phase))
 
 
+@check.checked
 def initial_state(p: LRUParams) -> Complex[Array, " hidden"]:
     """Complex zeros, in the precision of the parameters."""
     return jax.lax.complex(jnp.zeros_like(p.nu), jnp.zeros_like(p.nu))
@@ -81,7 +85,7 @@ def initial_state(p: LRUParams) -> Complex[Array, " hidden"]:
 @check.checked
 def step(p: LRUParams, h: Complex[Array, " hidden"], x: Float[Array, " inputs"] | None) -> Complex[Array, " hidden"]:
     """λ ⊙ h + exp(γ) ⊙ (B x)."""
-    decayed = eigenvalues(p) * h
+    decayed = lru_eigenvalues(p) * h
     if x is None:
         return decayed
     scale = jnp.exp(p.gamma)

@@ -66,6 +66,7 @@ def init(
     )
 
 
+@check.checked
 def initial_state(p: LSTMParams) -> LSTMState:
     """Zeros, in the precision of the parameters."""
     zeros = jnp.zeros_like(p.cell.W[:, 0])

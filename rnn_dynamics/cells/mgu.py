@@ -46,6 +46,7 @@ def init(
     return OneGateParams(forget=draw(key_forget, bias=forget_bias), candidate=draw(key_candidate, bias=candidate_bias))
 
 
+@check.checked
 def initial_state(p: OneGateParams) -> Float[Array, " hidden"]:
     """Zeros, in the precision of the parameters."""
     return jnp.zeros_like(p.candidate.W[:, 0])

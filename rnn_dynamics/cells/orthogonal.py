@@ -39,6 +39,7 @@ def init(
 ) -> OrthogonalParams:
     """Plane rotations by angles U(-π, π), U ~ N(0, 1/inputs), b = `bias` (None: no bias)."""
     key_A, key_U = jax.random.split(check.key(key))
+    dtype = check.floating(dtype, narrow=False)
     rest = init_affine(key_U, inputs=inputs, hidden=hidden, recurrent=identity, bias=bias, dtype=dtype)
     n, dtype = rest.W.shape[0], rest.W.dtype
     angles = jax.random.uniform(key_A, (n // 2,), dtype, -math.pi, math.pi)
@@ -53,6 +54,7 @@ def as_affine(p: OrthogonalParams) -> Affine:
     return Affine(W=W, U=p.U, b=p.b)
 
 
+@check.checked
 def initial_state(p: OrthogonalParams) -> Float[Array, " hidden"]:
     """Zeros, in the precision of the parameters."""
     return jnp.zeros_like(p.A[:, 0])

@@ -34,15 +34,19 @@ def stack(*cells: Cell) -> Cell:
             (inputs,) = jax.eval_shape(lambda p, cell=cell: cell.output(cell.initial_state(p)), params[-1]).shape
         return tuple(params)
 
+    def layers(name: str, value: Any) -> None:
+        if not isinstance(value, tuple) or len(value) != len(cells):
+            got = f"{len(value)} layers" if isinstance(value, tuple) else type(value).__name__
+            raise TypeError(f"{name}: got {got}, expected a tuple of {len(cells)}, one a layer")
+
     def initial_state(params: tuple[Params, ...]) -> tuple[State, ...]:
         """The initial states of the layers."""
+        layers("params", params)
         return tuple(cell.initial_state(p) for cell, p in zip(cells, params, strict=True))
 
     def step(params: tuple[Params, ...], states: tuple[State, ...], x: Input) -> tuple[State, ...]:
-        for name, value in (("params", params), ("state", states)):
-            if not isinstance(value, tuple) or len(value) != len(cells):
-                got = f"{len(value)} layers" if isinstance(value, tuple) else type(value).__name__
-                raise TypeError(f"{name}: got {got}, expected a tuple of {len(cells)}, one a layer")
+        layers("params", params)
+        layers("state", states)
         new = []
         for layer, (cell, p, state) in enumerate(zip(cells, params, states, strict=True)):
             try:

@@ -1,6 +1,29 @@
-"""What can be asked of any recurrent step: its states and its Jacobians. No cell is known here by name."""
+"""What can be asked of any recurrent step: states, Jacobians, their products, gradients. No cell is known by name."""
 
+from .contributions import Contributions, gradient_contributions
+from .flat import blocks
+from .flow import GradientFlow, gradient_flow
+from .gradients import state_gradients
 from .jacobian import step_jacobian, step_jacobians
+from .linear_maps import LinearMaps, linear_maps
+from .product import jacobian_product
+from .rtrl import rtrl
+from .scaled import Scaled
 from .unroll import unroll
 
-__all__ = ["step_jacobian", "step_jacobians", "unroll"]
+__all__ = [
+    "Contributions",
+    "GradientFlow",
+    "LinearMaps",
+    "Scaled",
+    "blocks",
+    "gradient_contributions",
+    "gradient_flow",
+    "jacobian_product",
+    "linear_maps",
+    "rtrl",
+    "state_gradients",
+    "step_jacobian",
+    "step_jacobians",
+    "unroll",
+]

@@ -31,7 +31,8 @@ def enter(step: Step, **trees: Any) -> None:
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
     }
     for path, leaf in leaves.items():
-        if not isinstance(leaf, jax.Array | np.ndarray | np.generic | bool | int | float | complex):
+        numeric = not isinstance(leaf, np.ndarray | np.generic) or leaf.dtype.kind in "biufcV"  # V: bfloat16 and such
+        if not isinstance(leaf, jax.Array | np.ndarray | np.generic | bool | int | float | complex) or not numeric:
             raise TypeError(f"{path}: got {leaf!r} of type {type(leaf).__name__}, expected an array")
     visible = {
         path: leaf
@@ -44,6 +45,13 @@ def enter(step: Step, **trees: Any) -> None:
         if count:
             size = np.size(visible[path])
             raise ValueError(f"{path}: got {count} non-finite of {size} values, expected finite ones")
+
+
+def whole_number(name: str, value: Any) -> int | None:
+    """`value` as an int, or None for None; checked before it becomes a static argument of compiled code."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
+        raise TypeError(f"{name}: got {value!r}, expected a whole number of steps, or None")
+    return None if value is None else int(value)
 
 
 @jax.jit
@@ -59,10 +67,8 @@ def time_steps(xs: Input, length: int | None) -> int:
         if jnp.ndim(leaf) == 0:
             raise ValueError(f"{name}: got a scalar, expected an array with a leading time axis")
         sizes[name] = jnp.shape(leaf)[0]
-    if length is not None and (isinstance(length, bool) or not isinstance(length, int | np.integer)):
-        raise TypeError(f"length: got {length!r}, expected a whole number of time steps")
     if length is not None:
-        sizes["length"] = int(length)
+        sizes["length"] = length
     if not sizes:
         raise ValueError("xs: got no array and length=None, expected inputs over time or length=T for an undriven map")
     name, T = next(iter(sizes.items()))
@@ -77,7 +83,11 @@ def time_steps(xs: Input, length: int | None) -> int:
 def closed(step: Step, params: Params, h0: State, x: Input) -> State:
     """`h0` as arrays without weak types, once it is known that `step` returns a state of that very kind."""
     h0 = jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.result_type(leaf)), h0)
-    after = jax.eval_shape(step, params, h0, x)
+    try:
+        after = jax.eval_shape(step, params, h0, x)
+    except (TypeError, ValueError) as error:
+        error.add_note("raised by step(params, h0, xs[0]): its state is h0, its x the first of xs")
+        raise
     trees: list[Any] = [jax.tree.structure(h0), jax.tree.structure(after)]
     if trees[0] != trees[1]:
         raise TypeError(f"h0: got a tree {trees[0]}, but step returns {trees[1]}; expected the same")
@@ -87,4 +97,20 @@ def closed(step: Step, params: Params, h0: State, x: Input) -> State:
             raise ValueError(f"{name}: got shape {before.shape}, but step returns {leaf.shape}; expected the same")
         if before.dtype != leaf.dtype:
             raise TypeError(f"{name}: got dtype {before.dtype}, but step returns {leaf.dtype}; expected the same")
-    return h0
+    return jax.tree.map(_varying_like, h0, after)
+
+
+def _varying_like(leaf: Any, like: Any) -> Any:
+    """Inside shard_map: `leaf` marked as varying over the mesh axes that `like` varies over, as a scan demands."""
+    axes = (getattr(like, "vma", None) or frozenset()) - (getattr(jax.typeof(leaf), "vma", None) or frozenset())
+    return jax.lax.pcast(leaf, tuple(axes), to="varying") if axes else leaf
+
+
+def losses(name: str, value: Any, T: int | None) -> Any:
+    """`value` as a real scalar, or as one real number for each of T times."""
+    expected = "a scalar" if T is None else f"one number for each of {T} times, shape ({T},)"
+    if jnp.shape(value) != (() if T is None else (T,)):
+        raise ValueError(f"{name}: returned shape {jnp.shape(value)}, expected {expected}")
+    if not jnp.issubdtype(jnp.result_type(value), jnp.floating):
+        raise TypeError(f"{name}: returned dtype {jnp.result_type(value)}, expected a real floating one")
+    return value

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from ..cells.contract import State
+from ..cells.contract import Params, State
 
 
 def flatten(state: State) -> tuple[Float[Array, " n"], Callable[[Float[Array, " n"]], State]]:
@@ -29,3 +29,37 @@ def flatten(state: State) -> tuple[Float[Array, " n"], Callable[[Float[Array, " 
         return jax.tree.unflatten(tree, [jax.lax.complex(*part) if pair else part for part, pair in parts])
 
     return vector, unflatten
+
+
+def blocks(state: State) -> dict[str, slice]:
+    """Where each leaf of the state stands in its vector, by its path in the tree: {"h": slice(0, n), "c": ...}.
+
+    A state that is one array is one block named "state"; `J[blocks["c"], blocks["h"]]` cuts ∂c'/∂h out of a Jacobian.
+    """
+    places, start = {}, 0
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+        stop = start + jnp.size(leaf) * (2 if jnp.iscomplexobj(leaf) else 1)
+        places[jax.tree_util.keystr(path, simple=True, separator=".") or "state"] = slice(start, stop)
+        start = stop
+    return places
+
+
+def select(params: Params, names: tuple[str, ...] | None) -> Params:
+    """The tree of parameters with None for every leaf whose path is neither among `names` nor below one of them.
+
+    "forget" keeps all of an LSTM's forget gate, "forget.W" its recurrent matrix; names = None keeps every leaf.
+    """
+    leaves, tree = jax.tree_util.tree_flatten_with_path(params)
+    paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
+    for name in names or ():
+        if not any(f"{path}.".startswith(f"{name}.") for path in paths):
+            raise ValueError(f"wrt: got {name!r}, expected one of {', '.join(paths)} or what some of them begin with")
+    kept = [names is None or any(f"{path}.".startswith(f"{name}.") for name in names) for path in paths]
+    return jax.tree.unflatten(tree, [leaf if keep else None for (_, leaf), keep in zip(leaves, kept, strict=True)])
+
+
+def filled(selected: Params, params: Params) -> Params:
+    """`selected` with its missing leaves taken from `params`."""
+    return jax.tree.map(
+        lambda new, old: old if new is None else new, selected, params, is_leaf=lambda leaf: leaf is None
+    )

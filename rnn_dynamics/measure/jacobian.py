@@ -18,7 +18,7 @@ def step_jacobian(step: Step, params: Params, h: State, x: Input) -> Float[Array
     An LSTM's state is (h, c) and all of it is differentiated; a complex state counts as real pairs. Costs n
     directional derivatives of one step.
     """
-    door.enter(step, params=params, h0=h, x=x)
+    door.enter(step, params=params, h=h, x=x)
     return _step_jacobian(step, params, h, x)
 
 

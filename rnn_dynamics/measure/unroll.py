@@ -1,5 +1,6 @@
 """A step iterated over time by `jax.lax.scan`: h_t = step(params, h_{t-1}, x_t) for t = 1 .. T."""
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -31,10 +32,16 @@ def unroll(
     `xs` is a pytree with leading axis T, or None with `length=T` for an undriven map, whose step then gets x = None.
     Time O(T) steps, memory O(T) states; compiled once per step, shape and option. A backward pass keeps what every
     step needs for its derivative; with `checkpoint_every=K` it keeps the states at every K-th step and computes the
-    rest again, one stretch at a time: memory T/K + K for one more forward pass, least at K = √T.
+    rest again, one stretch at a time: memory T/K + K for one more forward pass, least at K = √T and nothing gained
+    for K > T/2.
+
+    Whatever the step reads has to come through `params`: compiled code is found again by the step alone, and what a
+    closure or an object held when it was compiled stays in it. The check that all values are finite waits for them;
+    inside your own jit it is left out.
     """
     door.enter(step, params=params, h0=h0, xs=xs)
-    return _unroll(step, params, h0, xs, length=length, every=checkpoint_every)
+    length, every = door.whole_number("length", length), door.whole_number("checkpoint_every", checkpoint_every)
+    return _unroll(step, params, h0, xs, length=length, every=every)
 
 
 @partial(jax.jit, static_argnums=0, static_argnames=("length", "every"))
@@ -48,12 +55,14 @@ def _unroll(step: Step, params: Params, h0: State, xs: Input, *, length: int | N
 
     if every is None:
         return jax.lax.scan(advance, h0, xs, length=T)[1]
-    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+    if every < 1:
         raise ValueError(f"checkpoint_every: got {every!r}, expected a whole number of steps of at least 1, or None")
     return _unroll_in_stretches(advance, h0, xs, T, min(every, T))
 
 
-def _unroll_in_stretches(advance, h0, xs, T, every):  # type: ignore[no-untyped-def]
+def _unroll_in_stretches(
+    advance: Callable[[State, Input], tuple[State, State]], h0: State, xs: Input, T: int, every: int
+) -> State:
     """Whole stretches of `every` steps in an outer scan, then the rest; each is recomputed in a backward pass."""
     whole = T - T % every
 

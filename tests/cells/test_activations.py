@@ -31,12 +31,15 @@ def points(dtype: jnp.dtype) -> np.ndarray:
     """A grid and random points over |x| <= 80, and small and large magnitudes of both signs."""
     rng = np.random.default_rng(3)
     magnitudes = np.geomspace(1e-6, 80, 100)
-    return np.concatenate([np.linspace(-80, 80, 321), rng.uniform(-80, 80, 200), magnitudes, -magnitudes]).astype(dtype)
+    # where e^{-x²} itself is no normal number any more, but 2/√π e^{-x²} still is
+    edges = np.concatenate([np.linspace(9.2, 9.36, 80), np.linspace(26.4, 26.62, 80)])
+    spread = np.concatenate([np.linspace(-80, 80, 321), rng.uniform(-80, 80, 200)])
+    return np.concatenate([spread, magnitudes, -magnitudes, edges, -edges]).astype(dtype)
 
 
 def worst_relative_error(measured: jax.Array, xs: np.ndarray, truth) -> float:
-    """Over the points where the true value is a normal number of the type."""
-    tiny = np.finfo(xs.dtype).tiny
+    """Over the points where the true value is a normal number of the type, and stays one if it is rounded down."""
+    tiny = float(np.finfo(xs.dtype).tiny) * (1 + 4 * BOUND[xs.dtype.name])
     worst = 0.0
     with mpmath.workdps(50):
         for value, x in zip(np.asarray(measured), xs, strict=True):
@@ -44,6 +47,10 @@ def worst_relative_error(measured: jax.Array, xs: np.ndarray, truth) -> float:
             if abs(true) >= tiny:
                 worst = max(worst, float(abs((mpmath.mpf(float(value)) - true) / true)))
     return worst
+
+
+def eagerly(function):
+    return lambda x: jax.jvp(function, (jnp.asarray(x),), (jnp.ones_like(x),))[1]
 
 
 def by_jvp(function):
@@ -55,7 +62,7 @@ def by_grad(function):
 
 
 @pytest.mark.parametrize("name", TRUE_SLOPES)
-@pytest.mark.parametrize("differentiate", [by_jvp, by_grad])
+@pytest.mark.parametrize("differentiate", [by_jvp, by_grad, eagerly])
 def test_slope_keeps_its_digits_under_saturation(name, differentiate, dtype):
     xs = points(dtype)
     slopes = differentiate(activations.ACTIVATIONS[name])(xs)
@@ -87,6 +94,24 @@ def test_higher_derivatives_also_at_zero(name, x):
             function = jax.grad(function if order > 2 else jax.grad(function))
             true = float(mpmath.diff(TRUE_VALUES[name], mpmath.mpf(x), order))
             assert abs(float(function(jnp.asarray(x))) - true) < 1e-12
+
+
+@pytest.mark.parametrize("name", activations.ACTIVATIONS)
+def test_infinities_have_their_limits_and_nan_stays(name):
+    function = activations.ACTIVATIONS[name]
+    limits = {"tanh": (-1, 1, 0, 0), "logistic": (0, 1, 0, 0), "softplus": (0, np.inf, 0, 1), "erf": (-1, 1, 0, 0)}
+    limits |= {"relu": (0, np.inf, 0, 1), "identity": (-np.inf, np.inf, 1, 1)}
+    x = jnp.array([-jnp.inf, jnp.inf])
+    np.testing.assert_array_equal([*function(x), *by_grad(function)(x)], limits[name])
+    assert jnp.isnan(function(jnp.array(jnp.nan)))
+    assert jnp.isnan(activations.heaviside(jnp.array(jnp.nan)))
+
+
+def test_complex_numbers_are_refused(dtype):
+    for function in (*activations.ACTIVATIONS.values(), activations.heaviside):
+        if function is not activations.identity:
+            with pytest.raises(TypeError):
+                function(jnp.ones(2, complex))
 
 
 def test_heaviside_is_one_only_above_zero_and_flat():

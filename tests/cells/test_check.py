@@ -111,3 +111,19 @@ def test_wrong_biases(key):
         LSTM.init(key, inputs=1, hidden=2, forget_bias=float("inf"))
     with pytest.raises(ValueError, match="r_max: got 1"):
         rd.cells.lru.init(key, inputs=1, hidden=2, r_max=1.5)
+    with pytest.raises(ValueError, match="r_min: got -0"):
+        rd.cells.lru.init(key, inputs=1, hidden=2, r_min=-0.9)
+    with pytest.raises(TypeError, match=r"bias: got .* expected real values"):
+        rd.cells.elman.init(key, inputs=1, hidden=2, bias=np.array([1j, 2]))
+    with pytest.raises(TypeError, match="dtype: got bfloat16, expected float32 or float64"):
+        rd.cells.lru.init(key, inputs=1, hidden=2, dtype=jnp.bfloat16)
+
+
+def test_initial_state_checks_its_parameters(key):
+    params = rd.cells.elman.init(key, inputs=1, hidden=2)
+    with pytest.raises(TypeError, match="params: got Affine, expected GRUParams"):
+        GRU.initial_state(params)
+    with pytest.raises(ValueError, match=r"params.W: got shape \(5, 2, 2\), expected \(hidden, hidden\)"):
+        rd.cells.elman.initial_state(jax.tree.map(lambda leaf: jnp.stack([leaf] * 5), params))
+    with pytest.raises(TypeError, match="params: got 1 layers, expected a tuple of 2"):
+        rd.cells.stack(GRU, GRU).initial_state((gru_params(),))

@@ -92,6 +92,9 @@ def test_lru_is_a_diagonal_complex_map_within_the_ring(key):
     eigenvalues = np.exp(-np.exp(np.asarray(params.nu)) + 1j * np.exp(np.asarray(params.theta)))
     assert np.all((np.abs(eigenvalues) >= 0.5) & (np.abs(eigenvalues) <= 0.9))
     h, x = np.arange(200) * (1 + 0.5j), np.array([1.0, -2.0])
+    grads = jax.grad(lambda p: jnp.abs(rd.cells.lru.step(p, jnp.ones(200, complex), jnp.ones(2))).sum())(params)
+    assert grads.gain == 0
+    assert jnp.linalg.norm(grads.nu) > 0
     scale = np.sqrt(1 - np.abs(eigenvalues) ** 2)
     expected = eigenvalues * h + scale * ((np.asarray(params.B_re) + 1j * np.asarray(params.B_im)) @ x)
     np.testing.assert_allclose(rd.cells.lru.step(params, jnp.asarray(h), jnp.asarray(x)), expected, rtol=1e-12)

@@ -85,6 +85,11 @@ def test_nonnormal_keeps_the_unit_circle_at_any_strength(n, strength, key):
         assert commutator > 0.1
 
 
+def test_strength_of_any_number_type_gives_the_dtype_asked_for(key):
+    assert init.make_nonnormal(np.float64(2.25))(key, 4, "float32").dtype == jnp.float32
+    assert init.make_nonnormal(2.25)(key, 4, "float32").dtype == jnp.float32
+
+
 def test_chrono_time_constants_reach_the_longest(key):
     b = np.asarray(init.chrono(key, 5000, longest=101.0))
     times = np.exp(b)
@@ -102,4 +107,8 @@ def test_a_cell_takes_any_initializer(key):
         np.testing.assert_allclose(np.abs(np.linalg.eigvals(np.asarray(gate.W))), 0.5, atol=1e-6)
     with pytest.raises(ValueError, match=r"recurrent: drew shape \(2, 2\), expected \(hidden, hidden\) = \(6, 6\)"):
         rd.cells.elman.init(key, inputs=1, hidden=6, recurrent=lambda key, n, dtype: jnp.eye(2))
+    with pytest.raises(TypeError, match="recurrent: drew dtype float32, expected float64"):
+        rd.cells.elman.init(key, inputs=1, hidden=2, recurrent=lambda key, n, dtype: jnp.eye(n, dtype="float32"))
+    with pytest.raises(TypeError, match="recurrent"):
+        rd.cells.elman.init(key, inputs=1, hidden=2, recurrent="orthogonal")
     assert jax.vmap(lambda k: draw(k, 4))(jax.random.split(key, 3)).shape == (3, 4, 4)

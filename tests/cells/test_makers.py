@@ -45,6 +45,11 @@ def test_a_wrong_argument_is_named(make, message):
         make()
 
 
+def test_a_bool_is_not_remembered_as_a_number():
+    with pytest.raises(TypeError, match="leak: got True"):
+        rd.cells.make_elman(leak=True)
+
+
 def test_what_cannot_be_hashed_is_refused_by_name():
     with pytest.raises(TypeError, match=r"leak: got \[0.5\], which cannot be hashed"):
         rd.cells.make_elman(leak=[0.5])

@@ -3,11 +3,14 @@
 import ast
 import inspect
 
+import jax
+import jax.numpy as jnp
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+import rnn_dynamics as rd
 from experiments.exercises import (
     adder,
     adder_and_lstm,
@@ -98,6 +101,25 @@ def test_three_steps_also_for_scalars():
     small = {"inputs": 1, "hidden": 1, "outputs": 1, "long_T": 5, "long_hidden": 4}
     for row in three_steps.run(three_steps.Config(**small)).rows:
         assert row.difference < 1e-13, row.quantity
+
+
+def test_every_entry_of_the_double_sum_is_the_product_of_its_three_factors():
+    """Against step Jacobians and the derivative of a single step, so that a misplaced entry shows."""
+    config = double_sum.Config(T=4)
+    table = double_sum.contributions_by_hand(config)
+    W, U, h, xs, v = (jnp.asarray(array) for array in double_sum.draw_net(config))
+    params, step = rd.cells.Affine(W, U), double_sum.LOGISTIC.step
+    states = rd.unroll(step, params, h, xs)
+    Js = rd.step_jacobians(step, params, h, xs)
+    before = jnp.concatenate([h[None], states[:-1]])
+    for t in range(5):
+        for k in range(5):
+            carried = states[t] - v[t]
+            for s in range(t, k, -1):
+                carried = carried @ Js[s]
+            immediate = jax.jacfwd(lambda W, k=k: step(params._replace(W=W), before[k], xs[k]))(W)
+            term = jnp.einsum("i,ijk->jk", carried, immediate) if k <= t else jnp.zeros_like(W)
+            np.testing.assert_allclose(table[t, k], term, atol=1e-14)
 
 
 def test_gru_exercise_holds_where_the_recurrent_weights_matter():

@@ -1,0 +1,64 @@
+"""∂L/∂h_t for every t, in one backward pass, and the gradient in the parameters as the double sum and in forward mode.
+
+With a_t = ∂L/∂h_t (all paths) and d_t = ∂⁺L/∂h_t (h_t alone, the later states held)
+
+    a_t = d_t + a_{t+1} J_{t+1}          ∂L/∂θ = Σ_t a_t ∂⁺h_t/∂θ = Σ_t Σ_{k<=t} d_t (J_t ··· J_{k+1}) ∂⁺h_k/∂θ
+    S_t = J_t S_{t-1} + ∂⁺h_t/∂θ         ∂L/∂θ = Σ_t d_t S_t
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from ..cells.contract import Input, Params, State, Step
+from . import door
+
+Loss = Callable[[State], Array]
+
+
+def state_gradients(
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: Input,
+    loss: Loss,
+    *,
+    length: int | None = None,
+    per_loss: bool = False,
+) -> State:
+    """∂L/∂h_t for t = 1 .. T, stacked as `unroll` stacks the states; L = `loss(states)`, a real scalar.
+
+    The total derivative: through every later state as well. With `per_loss=True` the loss returns one number for each
+    time, (T,), and the result has a leading axis s: entry [s, t] is ∂L_s/∂h_t. A complex leaf gets ∂L/∂Re + i ∂L/∂Im.
+    One unroll and one backward pass (T of them per loss), memory O(T) steps. `loss` is static, as `step` is: pass the
+    same function again to reuse what was compiled. A value below the smallest normal number of the type is 0.
+    """
+    door.enter(step, params=params, h0=h0, xs=xs)
+    return _state_gradients(step, loss, params, h0, xs, length=door.whole_number("length", length), per_loss=per_loss)
+
+
+@partial(jax.jit, static_argnums=(0, 1), static_argnames=("length", "per_loss"))
+def _state_gradients(
+    step: Step, loss: Loss, params: Params, h0: State, xs: Input, *, length: int | None, per_loss: bool
+) -> State:
+    T = door.time_steps(xs, length)
+    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+
+    def nudged(offsets: State) -> Array:
+        """The loss with an offset added to every state, whose gradient in the offsets is what is asked for."""
+
+        def advance(h: State, moment: tuple[Input, State]) -> tuple[State, State]:
+            x, offset = moment
+            h = jax.tree.map(jnp.add, step(params, h, x), offset)
+            return h, h
+
+        value = loss(jax.lax.scan(advance, h0, (xs, offsets), length=T)[1])
+        return door.losses("loss", value, T if per_loss else None)
+
+    nothing = jax.tree.map(lambda leaf: jnp.zeros((T, *leaf.shape), leaf.dtype), h0)
+    value, pull = jax.vjp(nudged, nothing)
+    gradients = jax.vmap(pull)(jnp.eye(T, dtype=value.dtype)) if per_loss else pull(jnp.ones_like(value))
+    return jax.tree.map(jnp.conj, gradients[0])

@@ -1,0 +1,77 @@
+"""Real-time recurrent learning: the gradient carried forward in time, with nothing stored of the past.
+
+    S_t = J_t S_{t-1} + ∂⁺h_t/∂θ,   S_0 = 0,        ∂L/∂θ = Σ_t ∂L_t/∂h_t S_t
+
+Williams & Zipser (1989). S_t = ∂h_t/∂θ is the s_t and r_t of the scalar exercise, for any state and parameters.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array
+
+from ..cells.contract import Input, Params, State, Step
+from . import door
+from .flat import filled, flatten, select
+
+
+def rtrl(
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: Input,
+    loss_t: Callable[..., Array],
+    *,
+    length: int | None = None,
+    wrt: tuple[str, ...] | None = None,
+) -> Params:
+    """∂L/∂θ of L = Σ_t loss_t(h_t), or of loss_t(h_t, t) with t = 0 for h_1, equal to backpropagation through time.
+
+    The tree of parameters, with None for the leaves that `wrt` does not name. Time O(T |θ|) directional derivatives of
+    a step, memory O(n |θ|) whatever T: cheaper than the reverse pass only where T is far above |θ| or must not be
+    stored. `step` and `loss_t` are static.
+    """
+    door.enter(step, params=params, h0=h0, xs=xs)
+    return _rtrl(step, loss_t, params, h0, xs, length=door.whole_number("length", length), wrt=wrt)
+
+
+@partial(jax.jit, static_argnums=(0, 1), static_argnames=("length", "wrt"))
+def _rtrl(
+    step: Step,
+    loss_t: Callable[..., Array],
+    params: Params,
+    h0: State,
+    xs: Input,
+    *,
+    length: int | None,
+    wrt: tuple[str, ...] | None,
+) -> Params:
+    T = door.time_steps(xs, length)
+    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    theta, unravel = ravel_pytree(select(params, wrt))
+    timed = len(inspect.signature(loss_t).parameters) > 1
+    vector, unflatten = flatten(h0)
+
+    def step_of_both(theta: Array, vector: Array, x: Input) -> Array:
+        return flatten(step(filled(unravel(theta), params), unflatten(vector), x))[0]
+
+    def loss_of(vector: Array, t: Array) -> Array:
+        state = unflatten(vector)
+        return door.losses("loss_t", loss_t(state, t) if timed else loss_t(state), None)
+
+    Carry = tuple[Array, Array, Array]
+
+    def advance(carry: Carry, moment: tuple[Array, Input]) -> tuple[Carry, None]:
+        vector, S, gradient = carry
+        t, x = moment
+        after, tangent = jax.linearize(lambda theta, vector: step_of_both(theta, vector, x), theta, vector)
+        S = jax.vmap(tangent, in_axes=(0, 1), out_axes=1)(jnp.eye(theta.size, dtype=theta.dtype), S)
+        return (after, S, gradient + jax.grad(loss_of)(after, t) @ S), None
+
+    start = vector, jnp.zeros((vector.size, theta.size), vector.dtype), jnp.zeros_like(theta)
+    (_, _, gradient), _ = jax.lax.scan(advance, start, (jnp.arange(T), xs))
+    return unravel(gradient)

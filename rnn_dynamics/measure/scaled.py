@@ -1,0 +1,64 @@
+"""Arrays with a logarithmic scale: direction · e^{log_scale}, so that 10⁶ factors neither overflow nor underflow.
+
+While a product is being formed its scale is kept as a whole power of two: multiplying by it is exact, and so is adding
+up the exponents, however many there are. Only the finished result turns into a logarithm.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+
+class Scaled(NamedTuple):
+    """The array direction · e^{log_scale}; a direction of all zeros is an exact zero, whatever its scale."""
+
+    direction: Float[Array, "*shape"]
+    log_scale: Float[Array, ""]
+
+    @property
+    def matrix(self) -> Float[Array, "*shape"]:
+        """The direction, by the name that fits a product of matrices; e^{log_scale} is still to be multiplied on."""
+        return self.direction
+
+
+def rescaled(array: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Int[Array, ""]]:
+    """`array` = new · 2^exponent with the largest magnitude of new in [½, 1); zeros, inf and NaN stay as they are.
+
+    The exponent counts as a constant in differentiation: the product of the two does not depend on it.
+    """
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(array), initial=0))
+    # 2^±126 and 2^±1022 are the last whole powers whose reciprocals are normal numbers too
+    limit = -jnp.finfo(array.dtype).minexp
+    exponent = jnp.clip(jnp.frexp(largest)[1], -limit, limit)
+    exponent = jnp.where(jnp.isfinite(largest), exponent, 0)
+    return array * jnp.ldexp(jnp.ones_like(largest), -exponent), exponent
+
+
+def from_exponent(direction: Float[Array, "*shape"], exponent: Int[Array, ""]) -> Scaled:
+    """direction · 2^exponent."""
+    return Scaled(direction, exponent.astype(direction.dtype) * math.log(2))
+
+
+def scaled(array: Float[Array, "*shape"]) -> Scaled:
+    """`array`, with its scale taken out."""
+    return from_exponent(*rescaled(array))
+
+
+def product(left: Scaled, right: Scaled) -> Scaled:
+    """The matrix product left · right."""
+    direction, exponent = rescaled(left.direction @ right.direction)
+    result = from_exponent(direction, exponent)
+    return Scaled(direction, left.log_scale + right.log_scale + result.log_scale)
+
+
+def log_norm(array: Scaled) -> Float[Array, ""]:
+    """ln of the Frobenius (Euclidean) norm; -inf for an exact zero."""
+    return array.log_scale + jnp.log(jnp.linalg.norm(array.direction.ravel()))
+
+
+def to_array(array: Scaled) -> Float[Array, "*shape"]:
+    """The plain array; it overflows or underflows where the type cannot hold it."""
+    return array.direction * jnp.exp(array.log_scale)

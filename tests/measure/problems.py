@@ -1,0 +1,38 @@
+"""Small problems over every registered cell, and the plain references that the fast measurements are judged by."""
+
+import jax
+import numpy as np
+import pytest
+
+import rnn_dynamics as rd
+
+every_cell = pytest.mark.parametrize("cell", rd.cells.CELLS.values(), ids=rd.cells.CELLS.keys())
+
+
+def problem(cell, key, *, hidden=3, inputs=2, T=5, gain=1.4):
+    """Parameters, a state off zero, and inputs."""
+    key_params, key_xs = jax.random.split(key)
+    params = cell.init(key_params, inputs=inputs, hidden=hidden, gain=gain)
+    h0 = jax.tree.map(lambda leaf: leaf + 0.3, cell.initial_state(params))
+    xs = jax.random.normal(key_xs, (T, inputs)) if inputs else None
+    return params, h0, xs
+
+
+def explicit_products(cell, params, h0, xs, T):
+    """∂h_T/∂h_{T-ℓ} for ℓ = 0 .. T as dense matrices, from stacked step Jacobians."""
+    Js = np.asarray(rd.step_jacobians(cell.step, params, h0, xs, length=T))
+    products = [np.eye(Js.shape[1])]
+    for J in Js[::-1]:
+        products.append(products[-1] @ J)
+    return products, Js
+
+
+def log(x):
+    """Natural logarithm with -inf for 0."""
+    with np.errstate(divide="ignore"):
+        return np.log(x)
+
+
+def assert_trees_close(left, right, rtol=1e-10, atol=1e-13):
+    assert jax.tree.structure(left) == jax.tree.structure(right)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol), left, right)

@@ -1,0 +1,134 @@
+"""The curve over lags against dense products with singular value decompositions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import every_cell, explicit_products, log, problem
+
+import rnn_dynamics as rd
+
+
+def explicit_curves(products, Js):
+    norms = log([np.linalg.norm(P, 2) for P in products])
+    frobenius = log([np.linalg.norm(P) for P in products])
+    bound = np.concatenate([[0.0], np.cumsum(log([np.linalg.norm(J, 2) for J in Js[::-1]]))])
+    return norms, frobenius, bound
+
+
+def assert_curves(flow, expected, tolerance):
+    for curve, truth in zip((flow.log_norm, flow.log_frobenius, flow.log_bound), expected, strict=True):
+        np.testing.assert_allclose(curve, truth, rtol=0, atol=tolerance)
+
+
+@every_cell
+def test_equals_the_explicit_curves(cell, key):
+    params, h0, xs = problem(cell, key, T=7)
+    flow = rd.gradient_flow(cell.step, params, h0, xs)
+    assert_curves(flow, explicit_curves(*explicit_products(cell, params, h0, xs, 7)), 1e-10)
+    np.testing.assert_array_equal(flow.lag, np.arange(8))
+    assert flow.converged.all()
+    assert flow.bound_converged.all()
+
+
+@pytest.mark.parametrize("T", [1, 2, 3, 4, 11])
+def test_every_length_however_it_falls_into_stretches(T, key):
+    cell = rd.cells.elman
+    params, h0, _ = problem(cell, key, inputs=0)
+    flow = rd.gradient_flow(cell.step, params, h0, None, length=T)
+    assert_curves(flow, explicit_curves(*explicit_products(cell, params, h0, None, T)), 1e-12)
+
+
+@pytest.mark.parametrize("name", ["linear", "elman", "gru", "orthogonal"])
+def test_power_iteration_equals_svd_or_says_that_it_did_not_converge(name, key):
+    cell = rd.cells.CELLS[name]
+    params, h0, xs = problem(cell, key, hidden=50, T=6)
+    flow = rd.gradient_flow(cell.step, params, h0, xs)
+    norms, frobenius, bound = explicit_curves(*explicit_products(cell, params, h0, xs, 6))
+    np.testing.assert_allclose(flow.log_frobenius, frobenius, atol=1e-12)
+    sure, bound_sure = np.asarray(flow.converged), np.asarray(flow.bound_converged)
+    assert sure.all() or name == "orthogonal"  # nearly equal singular values, where power iteration is slow
+    np.testing.assert_allclose(np.asarray(flow.log_norm)[sure], norms[sure], atol=1e-10)
+    np.testing.assert_allclose(np.asarray(flow.log_bound)[bound_sure], bound[bound_sure], atol=1e-10)
+    np.testing.assert_allclose(flow.log_norm, norms, atol=1e-2)
+
+
+def test_a_guess_that_is_orthogonal_to_the_answer_is_not_believed():
+    """Decoupled units that take turns being the largest: yesterday's singular vector knows nothing of today's."""
+    n = 40
+    turns = 1 + 9 * jnp.eye(n)[jnp.arange(6) * 5]
+    flow = rd.gradient_flow(lambda p, h, x: x * h, None, jnp.ones(n), turns)
+    expected = np.log([np.prod(np.asarray(turns)[6 - lag :], axis=0).max() for lag in range(7)])
+    np.testing.assert_allclose(flow.log_norm, expected, atol=1e-10)
+
+
+def test_orthogonal_matrix_times_rho():
+    """‖W³⁰‖ = ρ³⁰ exactly: .0423912 and 17.4494."""
+    Q = rd.cells.initializers.orthogonal(jax.random.key(3), 5)
+    for rho, norm in ((0.9, 0.0423912), (1.1, 17.4494)):
+        params = rd.cells.Affine(W=rho * Q, U=jnp.zeros((5, 0)))
+        flow = rd.gradient_flow(rd.cells.linear.step, params, jnp.zeros(5), None, length=30)
+        np.testing.assert_allclose(flow.log_norm, np.arange(31) * np.log(rho), atol=1e-13)
+        np.testing.assert_allclose(jnp.exp(flow.log_norm[30]), norm, rtol=2e-6)
+        np.testing.assert_allclose(flow.log_bound, flow.log_norm, atol=1e-13)
+
+
+def test_blocks_of_an_lstm_and_the_cell_path_alone(key):
+    cell = rd.cells.lstm
+    params, h0, xs = problem(cell, key, hidden=3, T=5)
+    products, Js = explicit_products(cell, params, h0, xs, 5)
+    c_by_h = rd.gradient_flow(cell.step, params, h0, xs, block=("c", "h")).log_norm
+    np.testing.assert_allclose(c_by_h, log([np.linalg.norm(P[3:, :3], 2) for P in products]), atol=1e-12)
+    path = rd.gradient_flow(cell.step, params, h0, xs, path="c").log_norm
+    forget = np.diagonal(Js[:, 3:, 3:], axis1=1, axis2=2)
+    expected = [log(np.max(np.prod(forget[5 - lag :], axis=0))) for lag in range(6)]
+    np.testing.assert_allclose(path, expected, atol=1e-12)
+    for option in ({"block": ("c", "x")}, {"path": "state"}, {"block": ("c", "c"), "path": "c"}):
+        with pytest.raises(ValueError, match=r"block|path"):
+            rd.gradient_flow(cell.step, params, h0, xs, **option)
+
+
+def test_singular_steps_and_nan_are_not_dressed_up(key):
+    params, h0, xs = problem(rd.cells.threshold, key)
+    flow = rd.gradient_flow(rd.cells.threshold.step, params, h0, xs)
+    assert (flow.log_norm[1:] == -jnp.inf).all()
+    diverging = rd.gradient_flow(lambda p, h, x: h**3, None, jnp.full(2, 10.0), None, length=30)
+    assert jnp.isnan(diverging.log_norm[-1])
+
+
+def test_float32_over_a_long_time_neither_over_nor_underflows(dtype):
+    for rho in (0.5, 2.0):
+        W = rho * rd.cells.initializers.orthogonal(jax.random.key(1), 3, dtype)
+        params = rd.cells.Affine(W=W, U=jnp.zeros((3, 0), dtype))
+        flow = rd.gradient_flow(rd.cells.linear.step, params, jnp.zeros(3, dtype), None, length=2000)
+        np.testing.assert_allclose(flow.log_norm[-1], 2000 * np.log(rho), rtol=1e-6)
+
+
+def test_differentiable_in_parameters(key):
+    cell = rd.cells.lstm
+    params, h0, xs = problem(cell, key)
+
+    def measured(params):
+        flow = rd.gradient_flow(cell.step, params, h0, xs)
+        return flow.log_norm[-1] + flow.log_frobenius[2] + flow.log_bound[3]
+
+    gradient = jax.grad(measured)(params).forget.W[1, 2]
+    nudge = jnp.zeros((3, 3)).at[1, 2].set(1e-5)
+
+    def shifted(sign):
+        return measured(params._replace(forget=params.forget._replace(W=params.forget.W + sign * nudge)))
+
+    np.testing.assert_allclose(gradient, (shifted(1) - shifted(-1)) / 2e-5, rtol=1e-6)
+
+
+def test_memory_does_not_grow_with_time(key):
+    """Between T = 64 and T = 1024 by less than the trajectory, which is not stored."""
+    cell, n = rd.cells.elman, 64
+    params, h0, _ = problem(cell, key, hidden=n, inputs=1)
+
+    def temporary_bytes(T):
+        run = jax.jit(lambda p, xs: rd.gradient_flow(cell.step, p, h0, xs))
+        return run.lower(params, jnp.zeros((T, 1))).compile().memory_analysis().temp_size_in_bytes
+
+    grown = temporary_bytes(1024) - temporary_bytes(64)
+    assert grown < 8 * n * (1024 - 64) / 4

@@ -1,0 +1,135 @@
+"""One gradient by four ways: backpropagation, real-time recurrent learning, the double sum, finite differences."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import assert_trees_close, every_cell, explicit_products, problem
+
+import rnn_dynamics as rd
+
+
+def per_time_losses(cell, T=5):
+    weights = jnp.linspace(0.5, 2, T)
+
+    def losses(states):
+        return weights * jnp.sum(jax.vmap(cell.output)(states) ** 2, axis=1)
+
+    def loss_t(state, t):
+        return weights[t] * jnp.sum(cell.output(state) ** 2)
+
+    return losses, loss_t
+
+
+@every_cell
+def test_backpropagation_rtrl_and_double_sum_agree(cell, key):
+    params, h0, xs = problem(cell, key)
+    losses, loss_t = per_time_losses(cell)
+    truth = jax.jit(jax.grad(lambda p: losses(rd.unroll(cell.step, p, h0, xs)).sum()))(params)
+    assert_trees_close(rd.rtrl(cell.step, params, h0, xs, loss_t), truth)
+    table = rd.gradient_contributions(cell.step, params, h0, xs, losses)
+    assert_trees_close(table.gradient, truth)
+    assert table.norms.shape == (5, 5)
+    np.testing.assert_array_equal(np.triu(table.norms, 1), 0)
+
+
+def test_that_gradient_against_finite_differences(key):
+    cell = rd.cells.gru
+    params, h0, xs = problem(cell, key)
+    losses, loss_t = per_time_losses(cell)
+    gradient = rd.rtrl(cell.step, params, h0, xs, loss_t, wrt=("candidate.W",))
+    assert gradient.reset.W is None
+
+    def loss(W):
+        moved = params._replace(candidate=params.candidate._replace(W=W))
+        return losses(rd.unroll(cell.step, moved, h0, xs)).sum()
+
+    nudge = jnp.zeros((3, 3)).at[2, 0].set(1e-5)
+    W = params.candidate.W
+    difference = (loss(W + nudge) - loss(W - nudge)) / 2e-5
+    np.testing.assert_allclose(gradient.candidate.W[2, 0], difference, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["elman", "lstm", "lru"])
+def test_state_gradients_are_the_adjoints(name, key):
+    """a_t = Σ_s d_s J_s ··· J_{t+1}, and per loss each term alone."""
+    cell = rd.cells.CELLS[name]
+    params, h0, xs = problem(cell, key)
+    losses, _ = per_time_losses(cell)
+    total = rd.state_gradients(cell.step, params, h0, xs, lambda states: losses(states).sum())
+    parts = rd.state_gradients(cell.step, params, h0, xs, losses, per_loss=True)
+    assert_trees_close(jax.tree.map(lambda leaf: leaf.sum(axis=0), parts), total)
+    _, Js = explicit_products(cell, params, h0, xs, 5)
+    flat = np.asarray(jax.vmap(jax.vmap(lambda s: rd.measure.flat.flatten(s)[0]))(parts))
+    for s in range(5):
+        assert not flat[s, s + 1 :].any()  # a loss does not see later states
+        for t in range(s):
+            np.testing.assert_allclose(flat[s, t], flat[s, t + 1] @ Js[t + 1], rtol=1e-11, atol=1e-14)
+
+
+def test_scalar_linear_case_is_exact():
+    """∂L/∂h_t = (h_T - y) a^{T-t}."""
+    a, T = -0.8, 6
+    xs = jnp.linspace(-1, 1, T)
+
+    def step(a, h, x):
+        return a * h + x
+
+    h_T = rd.unroll(step, a, 0.3, xs)[-1]
+    gradients = rd.state_gradients(step, a, 0.3, xs, lambda h: (h[-1] - 1) ** 2 / 2)
+    np.testing.assert_allclose(gradients, (h_T - 1) * a ** (T - np.arange(1, T + 1)), rtol=1e-14)
+
+
+def test_contributions_entry_by_entry_and_truncation(key):
+    cell = rd.cells.elman
+    params, h0, xs = problem(cell, key)
+    losses, _ = per_time_losses(cell)
+    table = rd.gradient_contributions(cell.step, params, h0, xs, losses, wrt=("W",))
+    assert table.gradient.U is None
+    states = rd.unroll(cell.step, params, h0, xs)
+    direct = jax.grad(lambda s: losses(s).sum())(states)
+    _, Js = explicit_products(cell, params, h0, xs, 5)
+    before = jnp.concatenate([h0[None], states[:-1]])
+    by_lag = np.zeros((5, 3, 3))
+    for t in range(5):
+        for k in range(t + 1):
+            carried = direct[t]
+            for s in range(t, k, -1):
+                carried = carried @ Js[s]
+            immediate = jax.jacfwd(lambda W, k=k: cell.step(params._replace(W=W), before[k], xs[k]))(params.W)
+            term = jnp.einsum("i,ijk->jk", carried, immediate)
+            np.testing.assert_allclose(table.norms[t, k], np.linalg.norm(term), rtol=1e-11)
+            by_lag[t - k] += term
+    np.testing.assert_allclose(table.by_lag.W, by_lag, rtol=1e-10, atol=1e-13)
+
+
+def test_names_that_do_not_exist_are_refused(key):
+    cell = rd.cells.lstm
+    params, h0, xs = problem(cell, key)
+    losses, loss_t = per_time_losses(cell)
+    with pytest.raises(ValueError, match=r"wrt: got 'forgot', expected one of input.W"):
+        rd.gradient_contributions(cell.step, params, h0, xs, losses, wrt=("forgot",))
+    gate = rd.rtrl(cell.step, params, h0, xs, loss_t, wrt=("forget",)).forget
+    assert gate.W.shape == gate.W.shape == (3, 3)
+
+
+def test_a_loss_of_the_wrong_shape_is_refused(key):
+    cell = rd.cells.elman
+    params, h0, xs = problem(cell, key)
+    with pytest.raises(ValueError, match=r"loss: returned shape \(5, 3\), expected a scalar"):
+        rd.state_gradients(cell.step, params, h0, xs, lambda states: states)
+    with pytest.raises(ValueError, match=r"loss: returned shape \(\), expected one number for each of 5 times"):
+        rd.state_gradients(cell.step, params, h0, xs, jnp.sum, per_loss=True)
+    with pytest.raises(ValueError, match=r"loss_t: returned shape \(3,\), expected a scalar"):
+        rd.rtrl(cell.step, params, h0, xs, lambda h: h)
+
+
+def test_works_in_float32_and_under_vmap(dtype, key):
+    cell = rd.cells.gru
+    params, h0, xs = problem(cell, key)
+    losses, loss_t = per_time_losses(cell)
+    many = jnp.stack([xs, -xs])
+    batched = jax.vmap(lambda xs: rd.rtrl(cell.step, params, h0, xs, loss_t))(many)
+    alone = rd.gradient_contributions(cell.step, params, h0, -xs, losses).gradient
+    assert_trees_close(jax.tree.map(lambda leaf: leaf[1], batched), alone, rtol=1e-4, atol=1e-5)
+    assert alone.update.W.dtype == dtype

@@ -1,0 +1,107 @@
+"""The streamed product against the explicit one, and a million factors."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from problems import every_cell, explicit_products, problem
+
+import rnn_dynamics as rd
+from rnn_dynamics.measure import scaled
+
+
+def as_array(result):
+    return np.asarray(scaled.to_array(result))
+
+
+@every_cell
+def test_equals_the_explicit_product(cell, key):
+    params, h0, xs = problem(cell, key)
+    products, _ = explicit_products(cell, params, h0, xs, 5)
+    result = rd.jacobian_product(cell.step, params, h0, xs)
+    np.testing.assert_allclose(as_array(result), products[-1], rtol=1e-10, atol=1e-13)
+
+
+@given(
+    name=st.sampled_from(["elman", "lstm", "lru", "rate"]),
+    hidden=st.integers(1, 6),
+    inputs=st.integers(0, 2),
+    T=st.integers(1, 12),
+    seed=st.integers(0, 2**31),
+)
+@settings(max_examples=12, deadline=None)
+def test_any_size_and_length(name, hidden, inputs, T, seed):
+    cell = rd.cells.CELLS[name]
+    params, h0, xs = problem(cell, jax.random.key(seed), hidden=hidden, inputs=inputs, T=T)
+    products, _ = explicit_products(cell, params, h0, xs, T)
+    result = rd.jacobian_product(cell.step, params, h0, xs, length=T)
+    scale = np.abs(products[-1]).max()
+    np.testing.assert_allclose(as_array(result), products[-1], rtol=1e-10, atol=1e-12 * scale)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exponent", [3.0, -3.0])
+def test_a_million_factors(exponent, dtype, key):
+    """Factors e^{±3} Q with Q orthogonal: ln ‖product‖_F = ±3·10⁶ + ½ ln n exactly."""
+    T, n = 10**6, 4
+    Q = rd.cells.initializers.orthogonal(key, n)
+
+    def step(Q, h, x):
+        return jnp.asarray(np.exp(exponent), h.dtype) * (Q @ h)  # h stays at the fixed point 0
+
+    result = rd.jacobian_product(step, Q, jnp.zeros(n, dtype), None, length=T)
+    error = float(scaled.log_norm(result)) / (exponent * T + np.log(n) / 2) - 1
+    assert abs(error) < (1e-9 if dtype == "float64" else 1e-5)
+
+
+def test_a_singular_step_gives_an_exact_zero(key):
+    params, h0, xs = problem(rd.cells.threshold, key)
+    result = rd.jacobian_product(rd.cells.threshold.step, params, h0, xs)
+    assert not result.direction.any()
+    assert scaled.log_norm(result) == -jnp.inf
+
+
+def test_a_diverging_trajectory_gives_nan_not_a_number():
+    result = rd.jacobian_product(lambda p, h, x: h**3 - p * h, 2.0, jnp.array([10.0]), None, length=30)
+    assert jnp.isnan(result.direction).all()
+
+
+def test_order_is_forward_in_time_and_not_transposed():
+    """J_t = W_t with W_1 ≠ W_2 non-symmetric: the later one stands on the left."""
+    Ws = jnp.array([[[1.0, 2.0], [0.0, 1.0]], [[1.0, 0.0], [3.0, 1.0]]])
+    result = rd.jacobian_product(lambda p, h, W: W @ h, None, jnp.zeros(2), Ws)
+    np.testing.assert_allclose(as_array(result), Ws[1] @ Ws[0], rtol=1e-15)
+
+
+def test_differentiable_vmappable_and_compiled_once(key, compilations):
+    cell = rd.cells.elman
+    params, h0, xs = problem(cell, key)
+
+    def log_norm(params):
+        return scaled.log_norm(rd.jacobian_product(cell.step, params, h0, xs))
+
+    gradient = jax.grad(log_norm)(params).W[0, 1]
+    nudge = jnp.zeros((3, 3)).at[0, 1].set(1e-5)
+    difference = log_norm(params._replace(W=params.W + nudge)) - log_norm(params._replace(W=params.W - nudge))
+    np.testing.assert_allclose(gradient, difference / 2e-5, rtol=1e-7)
+    others = [params._replace(W=gain * params.W) for gain in (0.5, 2.0)]
+    before = compilations.count
+    for other in others:
+        log_norm(other)
+    assert compilations.count == before
+    many = jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf]), params)
+    np.testing.assert_allclose(jax.vmap(log_norm)(many)[0], log_norm(params), rtol=1e-12)
+
+
+def test_scaled_products_and_norms(dtype):
+    A = scaled.scaled(jnp.full((2, 2), 3e30, dtype))
+    product = scaled.product(scaled.product(A, A), A)
+    np.testing.assert_allclose(scaled.log_norm(product), 3 * np.log(3e30) + np.log(8), rtol=1e-6)
+    zero = scaled.scaled(jnp.zeros((2, 2), dtype))
+    assert scaled.log_norm(scaled.product(A, zero)) == -jnp.inf
+    np.testing.assert_allclose(scaled.to_array(scaled.scaled(jnp.array([0.1, -7.0], dtype))), [0.1, -7.0], rtol=1e-6)
+    extremes = jnp.array([jnp.finfo(dtype).tiny, jnp.finfo(dtype).max], dtype)
+    for value in extremes:
+        np.testing.assert_allclose(scaled.log_norm(scaled.scaled(value[None])), np.log(float(value)), rtol=1e-6)

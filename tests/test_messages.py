@@ -1,0 +1,85 @@
+"""What a user reads who passes nonsense. Run without the type checker of the tests, which would answer first."""
+
+import os
+import subprocess
+import sys
+
+CASES = """
+import jax, jax.numpy as jnp, numpy as np
+import rnn_dynamics as rd
+key = jax.random.key(0)
+elman = rd.cells.elman
+params = elman.init(key, inputs=2, hidden=3)
+h0, xs = jnp.zeros(3), jnp.zeros((5, 2))
+class Unhashable:
+    __hash__ = None
+    def __call__(self, params, state, x):
+        return state
+cases = [
+    (lambda: elman.init(0, inputs=1, hidden=2), TypeError, "key: got 0, expected one JAX random key"),
+    (lambda: elman.init(jax.random.split(key), inputs=1, hidden=2), TypeError, "key: got Array"),
+    (lambda: elman.init(key, inputs=1, hidden=2.0), TypeError, "hidden: got 2.0, expected a whole number"),
+    (lambda: elman.init(key, inputs=True, hidden=2), ValueError, "inputs: got True, expected a whole number"),
+    (lambda: elman.init(key, inputs=1, hidden=2, gain="2"), TypeError, "gain: got '2', expected a number"),
+    (lambda: elman.init(key, inputs=1, hidden=2, recurrent=3), TypeError, "recurrent: got 3, expected a function"),
+    (lambda: rd.cells.make_elman(leak="0.5"), TypeError, "leak: got '0.5', expected a number"),
+    (lambda: rd.cells.make_elman("swish"), ValueError, "activation: got 'swish', expected one of 'tanh'"),
+    (lambda: rd.cells.stack(elman, elman.step), TypeError, "cells: got"),
+    (lambda: elman.step(params, [0.0] * 3, xs[0]), TypeError, "state: got [0.0, 0.0, 0.0], expected an array"),
+    (lambda: rd.unroll(3, params, h0, xs), TypeError, "step: got 3, expected a function"),
+    (lambda: rd.unroll(Unhashable(), params, h0, xs), TypeError, "which cannot be hashed"),
+    (lambda: rd.unroll(elman.step, params, h0, xs, length=5.0), TypeError, "length: got 5.0, expected a whole number"),
+    (lambda: rd.unroll(elman.step, params, h0, xs, length=[5]), TypeError, "length: got [5], expected a whole number"),
+    (lambda: rd.unroll(elman.step, params, h0, xs, checkpoint_every=2.0), TypeError, "checkpoint_every: got 2.0"),
+    (lambda: rd.unroll(elman.step, "weights", h0, xs), TypeError, "params: got 'weights' of type str"),
+    (lambda: rd.unroll(elman.step, np.array(["a"]), h0, xs), TypeError, "params: got array(['a']"),
+    (lambda: rd.step_jacobian(elman.step, params, h0 * jnp.nan, xs[0]), ValueError, "h: got 3 non-finite of 3"),
+]
+for call, kind, message in cases:
+    try:
+        call()
+    except kind as error:
+        assert message in str(error), (message, str(error))
+    else:
+        raise AssertionError(f"no error, expected {message!r}")
+rd.unroll(elman.step, params, h0, xs, length=np.int64(5), checkpoint_every=np.int64(2))
+try:
+    rd.unroll(elman.step, params, jnp.zeros(4), xs)
+except ValueError as error:
+    assert "its state is h0" in error.__notes__[0]
+print("all said", len(cases))
+"""
+
+SHARDED = """
+import jax, jax.numpy as jnp
+import rnn_dynamics as rd
+from jax.sharding import AxisType, PartitionSpec as P
+mesh = jax.make_mesh((2,), ("b",), axis_types=(AxisType.Auto,))
+cell = rd.cells.gru
+many = jax.vmap(lambda k: cell.init(k, inputs=2, hidden=3))(jax.random.split(jax.random.key(0), 4))
+xs = jax.random.normal(jax.random.key(1), (7, 2))
+for every in (None, 3):
+    run = jax.vmap(lambda p: rd.unroll(cell.step, p, jnp.zeros(3), xs, checkpoint_every=every))
+    sharded = jax.jit(jax.shard_map(run, mesh=mesh, in_specs=P("b"), out_specs=P("b")))(many)
+    assert jnp.allclose(sharded, run(many), rtol=1e-6), every
+jacobians = jax.vmap(lambda p: rd.step_jacobians(cell.step, p, jnp.zeros(3), xs))
+sharded = jax.jit(jax.shard_map(jacobians, mesh=mesh, in_specs=P("b"), out_specs=P("b")))(many)
+assert jnp.allclose(sharded, jacobians(many), rtol=1e-5)
+print("sharded over", len(jax.devices()))
+"""
+
+
+def run(code: str, **environment: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, env=os.environ | environment
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_messages_name_argument_value_and_remedy():
+    assert run(CASES).startswith("all said")
+
+
+def test_measurements_work_inside_shard_map():
+    assert run(SHARDED, XLA_FLAGS="--xla_force_host_platform_device_count=2") == "sharded over 2\n"
