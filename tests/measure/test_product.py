@@ -24,6 +24,7 @@ def test_equals_the_explicit_product(cell, key):
     np.testing.assert_allclose(as_array(result), products[-1], rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.slow
 @given(
     name=st.sampled_from(["elman", "lstm", "lru", "rate"]),
     hidden=st.integers(1, 6),
@@ -31,7 +32,7 @@ def test_equals_the_explicit_product(cell, key):
     T=st.integers(1, 12),
     seed=st.integers(0, 2**31),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_size_and_length(name, hidden, inputs, T, seed):
     cell = rd.cells.CELLS[name]
     params, h0, xs = problem(cell, jax.random.key(seed), hidden=hidden, inputs=inputs, T=T)
