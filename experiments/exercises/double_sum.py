@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
 from rnn_dynamics.cells.activations import logistic, tanh
+from rnn_dynamics.measure.scaled import to_array
 
 from .report import Report, Row, present
 
@@ -73,22 +74,21 @@ def contributions_by_hand(c: Config) -> np.ndarray:
     return table
 
 
-def gradients_by_toolkit(c: Config) -> np.ndarray:
-    """∂L_t/∂W for every t, by automatic differentiation through the unrolled net."""
+def contributions_by_toolkit(c: Config) -> Any:
+    """The same table as norms, and ∂L/∂W as the sum of its terms."""
     W, U, h, xs, v = (jnp.asarray(array) for array in draw_net(c))
 
-    def losses(W: jax.Array) -> jax.Array:
-        states = rd.unroll(LOGISTIC.step, rd.cells.Affine(W, U), h, xs)
+    def losses(states: jax.Array) -> jax.Array:
         return jnp.sum((states - v) ** 2, axis=1) / 2
 
-    return np.asarray(jax.jacrev(losses)(W))
+    return rd.gradient_contributions(LOGISTIC.step, rd.cells.Affine(W, U), h, xs, losses, wrt=("W",))
 
 
 def power_by_toolkit(W: np.ndarray, n: int) -> np.ndarray:
     """W^n as the product of the n step Jacobians of the linear net."""
     params = rd.cells.Affine(W=jnp.asarray(W), U=jnp.zeros((len(W), 0)))
-    Js = rd.step_jacobians(rd.cells.linear.step, params, jnp.zeros(len(W)), None, length=n)
-    return np.linalg.multi_dot([*np.asarray(Js)])
+    product = rd.jacobian_product(rd.cells.linear.step, params, jnp.zeros(len(W)), None, length=n)
+    return np.asarray(to_array(product))
 
 
 def lstm_blocks(c: Config, forget_bias: float, input_bias: float) -> tuple[np.ndarray, np.ndarray]:
@@ -97,9 +97,9 @@ def lstm_blocks(c: Config, forget_bias: float, input_bias: float) -> tuple[np.nd
     biases = {"forget_bias": forget_bias, "input_bias": input_bias, "cell_bias": 0.0, "output_bias": 0.0}
     p = LSTM.init(key_p, inputs=c.inputs, hidden=c.hidden, **biases)
     xs = jax.random.normal(key_x, (c.lstm_T, c.inputs))
-    Js = np.asarray(rd.step_jacobians(LSTM.step, p, LSTM.initial_state(p), xs))
-    forget = np.asarray(gates(p, xs)["f"])
-    return np.diag(forget.prod(axis=0)), np.linalg.multi_dot([*Js[::-1]])[c.hidden :, c.hidden :]
+    product = np.asarray(to_array(rd.jacobian_product(LSTM.step, p, LSTM.initial_state(p), xs)))
+    cell = rd.blocks(LSTM.initial_state(p))["c"]
+    return np.diag(np.asarray(gates(p, xs)["f"]).prod(axis=0)), product[cell, cell]
 
 
 def gates(p: rd.cells.LSTMParams, xs: jax.Array) -> dict[str, jax.Array]:
@@ -132,14 +132,14 @@ def rows(c: Config) -> list[Row]:
     rng = np.random.default_rng(c.seed)
     W, x = rng.normal(size=(3, 5)), rng.normal(size=5)
     y = sigma(W @ x)
-    table, gradients = contributions_by_hand(c), gradients_by_toolkit(c)
+    table, measured = contributions_by_hand(c), contributions_by_toolkit(c)
     decomposed = Q_RIGHT @ np.diag(EIGENVALUES**c.power) @ Q_RIGHT.T
     power = power_by_toolkit(W_EXAMPLE, c.power)
     kept, full = lstm_blocks(c, forget_bias=40.0, input_bias=-40.0)
     return [
         Row("∂y/∂x = diag(σ′) W, 3 × 5", (y * (1 - y))[:, None] * W, jax.jacfwd(lambda x: logistic(W @ x))(x)),
-        Row("∂L/∂W, the double sum from k = 0", table.sum(axis=(0, 1)), gradients.sum(axis=0)),
-        Row("∂L_T/∂W, its last row", table[-1].sum(axis=0), gradients[-1]),
+        Row("∂L/∂W, the double sum from k = 0", table.sum(axis=(0, 1)), measured.gradient.W),
+        Row("norms of its (T + 1)² terms", np.linalg.norm(table, axis=(2, 3)), measured.norms),
         Row(f"W^{c.power} [0, 0] = [Q Λ^{c.power} Q⁻¹] [0, 0]", decomposed[0, 0], power[0, 0]),
         Row(f"W^{c.power} [0, 1]", decomposed[0, 1], power[0, 1]),
         Row(f"W^{c.power} [1, 1]", decomposed[1, 1], power[1, 1]),

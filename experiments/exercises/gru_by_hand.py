@@ -128,19 +128,13 @@ def log10_norms(net: str, c: Config, gain: float) -> np.ndarray:
     """log₁₀ ‖∂h_T/∂h_{T-ℓ}‖₂ as an array (seeds, lag), lag 0 .. T, for inputs N(0, 1)."""
     cell, biases = NETS[net]
 
-    def jacobians(key: jax.Array) -> jax.Array:
+    def flow(key: jax.Array) -> jax.Array:
         key_params, key_xs = jax.random.split(key)
         params = cell.init(key_params, inputs=1, hidden=c.hidden, gain=gain, **biases)
         xs = jax.random.normal(key_xs, (c.T, 1))
-        return rd.step_jacobians(cell.step, params, cell.initial_state(params), xs)
+        return rd.gradient_flow(cell.step, params, cell.initial_state(params), xs).log_norm
 
-    Js = np.asarray(jax.vmap(jacobians)(jax.random.split(jax.random.key(0), c.seeds)))
-    product = np.broadcast_to(np.eye(c.hidden), (c.seeds, c.hidden, c.hidden))
-    norms = [np.ones(c.seeds)]
-    for t in reversed(range(c.T)):
-        product = product @ Js[:, t]
-        norms.append(np.linalg.norm(product, 2, axis=(1, 2)))
-    return np.log10(np.stack(norms, axis=1))
+    return np.asarray(jax.vmap(flow)(jax.random.split(jax.random.key(0), c.seeds))) / np.log(10)
 
 
 def run(config: Config = Config()) -> Report:

@@ -60,7 +60,7 @@ def by_hand(c: Config) -> dict[str, Any]:
 
 
 def by_toolkit(c: Config) -> dict[str, Any]:
-    """The same from step Jacobians, forward mode and reverse mode through the unrolled linear cell."""
+    """The same by the toolkit's backward pass, by its double sum, and by forward mode through the unrolled cell."""
     cell = rd.cells.linear
     params = rd.cells.Affine(W=jnp.array([[c.a]]), U=jnp.array([[c.b]]))
     h_0, xs = jnp.array([c.h_0]), jnp.linspace(-1, 1, c.T)[:, None]
@@ -68,19 +68,18 @@ def by_toolkit(c: Config) -> dict[str, Any]:
     def states(params: rd.cells.Affine) -> jax.Array:
         return rd.unroll(cell.step, params, h_0, xs)[:, 0]
 
-    def loss(params: rd.cells.Affine) -> jax.Array:
-        return (states(params)[-1] - c.y) ** 2 / 2
+    def loss(states: jax.Array) -> jax.Array:
+        return (states[-1, 0] - c.y) ** 2 / 2
 
-    Js = rd.step_jacobians(cell.step, params, h_0, xs)[:, 0, 0]
-    to_the_end = jnp.concatenate([jnp.cumprod(Js[:0:-1])[::-1], jnp.ones(1)])  # ∂h_T/∂h_t = J_T ... J_{t+1}
     h_T = states(params)[-1]
     error = h_T - c.y
-    sensitivity, gradient = jax.jacfwd(states)(params), jax.grad(loss)(params)
+    sensitivity = jax.jacfwd(states)(params)
+    gradient = rd.gradient_contributions(cell.step, params, h_0, xs, loss).gradient
     s, r = sensitivity.W[:, 0, 0], sensitivity.U[:, 0, 0]
     return {
         "h_T": h_T,
         "∂L/∂h_T": error,
-        "∂L/∂h_t, all t": error * to_the_end,
+        "∂L/∂h_t, all t": rd.state_gradients(cell.step, params, h_0, xs, loss)[:, 0],
         "s_t by its recursion, all t": s,
         "s_T as a sum": s[-1],
         "r_t by its recursion, all t": r,
@@ -94,12 +93,8 @@ def norms_of_powers(A: Any, lags: int) -> np.ndarray:
     """‖∂h_T/∂h_{T-ℓ}‖ for ℓ = 0 .. lags of the linear net with recurrent matrix A."""
     A = jnp.asarray(A)
     params = rd.cells.Affine(W=A, U=jnp.zeros((len(A), 0)))
-    Js = rd.step_jacobians(rd.cells.linear.step, params, jnp.zeros(len(A)), None, length=lags)
-    product, norms = np.eye(len(A)), [1.0]
-    for J in np.asarray(Js):
-        product = J @ product
-        norms.append(float(np.linalg.norm(product, 2)))
-    return np.array(norms)
+    flow = rd.gradient_flow(rd.cells.linear.step, params, jnp.zeros(len(A)), None, length=lags)
+    return np.exp(flow.log_norm)
 
 
 def run(config: Config = Config()) -> Report:

@@ -121,14 +121,14 @@ def by_toolkit(net: Net) -> dict[str, Any]:
     L_y = jax.grad(loss_of_outputs)(outputs(states))
     immediate = jax.jacfwd(lambda p: CELL.step(p, states[1], net.x[2]))(p)
     gradient = jax.grad(loss)(p)
-    by_h2 = direct[1] + direct[2] @ J[2]
+    total = rd.state_gradients(CELL.step, p, net.h_0, net.x, lambda states: loss_of_outputs(outputs(states)))
     return {
         "(a1) ∂L/∂y_3": L_y[2],
         "(a2) ∂L/∂y_2": L_y[1],
         "(a3) ∂L_3/∂h_3": direct[2],
         "(a4) ∂h_3/∂h_2": J[2],
-        "(a5) ∂L/∂h_2": by_h2,
-        "(a6) ∂L/∂h_1": direct[0] + by_h2 @ J[1],
+        "(a5) ∂L/∂h_2": total[1],
+        "(a6) ∂L/∂h_1": total[0],
         "(b1) ∂⁺h_3/∂W_xh": immediate.U,
         "(b2) ∂⁺h_3/∂W_hh": immediate.W,
         "(b3) ∂L/∂W_xh": gradient.U,
@@ -142,13 +142,9 @@ def log10_curves(c: Config, gain: float) -> tuple[np.ndarray, np.ndarray, float]
     key_p, key_x = jax.random.split(jax.random.key(c.seed))
     params = CELL.init(key_p, inputs=1, hidden=c.long_hidden, gain=gain)
     xs = jax.random.normal(key_x, (c.long_T, 1))
-    Js = np.asarray(rd.step_jacobians(CELL.step, params, CELL.initial_state(params), xs))
-    product, norms = np.eye(c.long_hidden), [1.0]
-    for J in Js[::-1]:
-        product = product @ J
-        norms.append(float(np.linalg.norm(product, 2)))
+    flow = rd.gradient_flow(CELL.step, params, CELL.initial_state(params), xs)
     largest = float(np.linalg.norm(params.W, 2))
-    return np.log10(norms), np.arange(c.long_T + 1) * np.log10(largest / 4), largest
+    return flow.log_norm / np.log(10), np.arange(c.long_T + 1) * np.log10(largest / 4), largest
 
 
 def run(config: Config = Config()) -> Report:
