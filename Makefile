@@ -21,6 +21,7 @@ tools := $(VENV)/.tools-$(version)
 
 run figures: $(core)
 	$(python) -m experiments.exercises
+	$(python) -m experiments.gradient_flow
 
 test: $(tools)
 	$(python) -m pytest -n 2 -m "not slow" -q
