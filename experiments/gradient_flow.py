@@ -44,10 +44,10 @@ class Curves(NamedTuple):
 def run(config: Config = Config()) -> Curves:
     """The curves at every gain, of the same random matrix scaled."""
     cell = rd.cells.elman
-    key_params, key_xs = jax.random.split(jax.random.key(config.seed))
-    xs = config.input_scale * jax.random.normal(key_xs, (config.T, 1))
 
     def at(gain: jax.Array) -> tuple[rd.GradientFlow, jax.Array]:
+        key_params, key_xs = jax.random.split(jax.random.key(config.seed))
+        xs = config.input_scale * jax.random.normal(key_xs, (config.T, 1))
         params = cell.init(key_params, inputs=1, hidden=config.hidden, gain=gain)
         flow = rd.gradient_flow(cell.step, params, cell.initial_state(params), xs)
         return flow, jnp.abs(jnp.linalg.eigvals(params.W)).max()

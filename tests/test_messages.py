@@ -62,9 +62,19 @@ for every in (None, 3):
     run = jax.vmap(lambda p: rd.unroll(cell.step, p, jnp.zeros(3), xs, checkpoint_every=every))
     sharded = jax.jit(jax.shard_map(run, mesh=mesh, in_specs=P("b"), out_specs=P("b")))(many)
     assert jnp.allclose(sharded, run(many), rtol=1e-6), every
-jacobians = jax.vmap(lambda p: rd.step_jacobians(cell.step, p, jnp.zeros(3), xs))
-sharded = jax.jit(jax.shard_map(jacobians, mesh=mesh, in_specs=P("b"), out_specs=P("b")))(many)
-assert jnp.allclose(sharded, jacobians(many), rtol=1e-5)
+h0, loss = jnp.zeros(3), lambda states: (states ** 2).sum()
+for measure in (
+    lambda p: rd.step_jacobians(cell.step, p, h0, xs),
+    lambda p: rd.jacobian_product(cell.step, p, h0, xs),
+    lambda p: rd.gradient_flow(cell.step, p, h0, xs),
+    lambda p: rd.state_gradients(cell.step, p, h0, xs, loss),
+    lambda p: rd.gradient_contributions(cell.step, p, h0, xs, loss).norms,
+    lambda p: rd.rtrl(cell.step, p, h0, xs, lambda h: (h ** 2).sum()),
+):
+    here = jax.vmap(measure)(many)
+    there = jax.jit(jax.shard_map(jax.vmap(measure), mesh=mesh, in_specs=P("b"), out_specs=P("b")))(many)
+    for a, b in zip(jax.tree.leaves(here), jax.tree.leaves(there)):
+        assert jnp.allclose(a, b, rtol=1e-4, atol=1e-5), measure
 print("sharded over", len(jax.devices()))
 """
 

@@ -58,7 +58,7 @@ def _contributions(
 ) -> Contributions:
     T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
-    chosen = select(params, wrt)
+    chosen = door.varying_like(select(params, wrt), h0)  # each device's own terms, not their sum
     states = jax.lax.scan(lambda h, x: (step(params, h, x),) * 2, h0, xs, length=T)[1]
     before = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest[:-1]]), h0, states)
     direct = jax.vmap(lambda d: flatten(d)[0])(jax.tree.map(jnp.conj, jax.grad(lambda s: losses(s).sum())(states)))
@@ -76,7 +76,7 @@ def _contributions(
         return (linear_maps(step, params, h, x).pull(adjoints), by_lag), jnp.sqrt(sum(squares))
 
     nothing = jax.tree.map(lambda leaf: jnp.zeros((T, *leaf.shape), leaf.dtype), chosen)
-    start = jnp.zeros_like(direct), nothing
+    start = door.varying_like((jnp.zeros_like(direct), nothing), h0)
     (_, by_lag), norms = jax.lax.scan(backward, start, (jnp.arange(T), before, xs), reverse=True)
     by_lag = jax.tree.map(jnp.conj, by_lag)
     return Contributions(norms.T, by_lag, jax.tree.map(lambda leaf: leaf.sum(axis=0), by_lag))

@@ -97,13 +97,25 @@ def closed(step: Step, params: Params, h0: State, x: Input) -> State:
             raise ValueError(f"{name}: got shape {before.shape}, but step returns {leaf.shape}; expected the same")
         if before.dtype != leaf.dtype:
             raise TypeError(f"{name}: got dtype {before.dtype}, but step returns {leaf.dtype}; expected the same")
-    return jax.tree.map(_varying_like, h0, after)
+    return varying_like(h0, after)
 
 
-def _varying_like(leaf: Any, like: Any) -> Any:
-    """Inside shard_map: `leaf` marked as varying over the mesh axes that `like` varies over, as a scan demands."""
-    axes = (getattr(like, "vma", None) or frozenset()) - (getattr(jax.typeof(leaf), "vma", None) or frozenset())
-    return jax.lax.pcast(leaf, tuple(axes), to="varying") if axes else leaf
+def varying_like(tree: Any, like: Any) -> Any:
+    """Inside shard_map: `tree` marked as varying over the mesh axes that `like` varies over, as a scan's carry must be.
+
+    Elsewhere the tree itself.
+    """
+
+    def axes_of(leaf: Any) -> frozenset[str]:
+        return getattr(leaf if hasattr(leaf, "vma") else jax.typeof(leaf), "vma", None) or frozenset()
+
+    wanted = frozenset().union(*map(axes_of, jax.tree.leaves(like)))
+
+    def marked(leaf: Any) -> Any:
+        missing = wanted - axes_of(leaf)
+        return jax.lax.pcast(leaf, tuple(missing), to="varying") if missing else leaf
+
+    return jax.tree.map(marked, tree)
 
 
 def losses(name: str, value: Any, T: int | None) -> Any:

@@ -90,7 +90,7 @@ def _gradient_flow(
 
     P = jnp.eye(n, dtype=dtype)[rows]
     zero, yes = jnp.zeros((), dtype), jnp.array(True)
-    start = P, jnp.int32(0), zero, yes, guess[: len(P)], guess
+    start = door.varying_like((P, jnp.int32(0), zero, yes, guess[: len(P)], guess), h0)
     curves = _backward_in_stretches(step, params, h0, xs, T, backward, start)
     size = P[:, columns].sum()  # lag 0: the identity, cut
     first = jnp.log(jnp.minimum(size, 1)), jnp.log(size) / 2, zero, yes, yes

@@ -59,6 +59,7 @@ def _state_gradients(
         return door.losses("loss", value, T if per_loss else None)
 
     nothing = jax.tree.map(lambda leaf: jnp.zeros((T, *leaf.shape), leaf.dtype), h0)
-    value, pull = jax.vjp(nudged, nothing)
+    # offsets that do not vary inside shard_map would get the sum of all devices' gradients
+    value, pull = jax.vjp(nudged, door.varying_like(nothing, h0))
     gradients = jax.vmap(pull)(jnp.eye(T, dtype=value.dtype)) if per_loss else pull(jnp.ones_like(value))
     return jax.tree.map(jnp.conj, gradients[0])

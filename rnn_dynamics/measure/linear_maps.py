@@ -11,6 +11,7 @@ import jax
 from jaxtyping import Array, Float
 
 from ..cells.contract import Input, Params, State, Step
+from . import door
 from .flat import flatten
 
 
@@ -37,9 +38,9 @@ def linear_maps(step: Step, params: Params, h: State, x: Input) -> LinearMaps:
     transposed = jax.linear_transpose(tangent, vector)
 
     def push(columns: Float[Array, "n k"]) -> Float[Array, "n k"]:
-        return jax.vmap(tangent, in_axes=1, out_axes=1)(columns)
+        return jax.vmap(tangent, in_axes=1, out_axes=1)(door.varying_like(columns, after))
 
     def pull(rows: Float[Array, "k n"]) -> Float[Array, "k n"]:
-        return jax.vmap(lambda row: transposed(row)[0])(rows)
+        return jax.vmap(lambda row: transposed(row)[0])(door.varying_like(rows, after))
 
     return LinearMaps(unflatten(after), push, pull)

@@ -36,6 +36,6 @@ def _jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, lengt
         columns, more = rescaled(maps.push(columns))
         return (maps.after, columns, exponent + more), None
 
-    start = h0, jnp.eye(vector.size, dtype=vector.dtype), jnp.int32(0)
+    start = door.varying_like((h0, jnp.eye(vector.size, dtype=vector.dtype), jnp.int32(0)), h0)
     (_, columns, exponent), _ = jax.lax.scan(advance, start, xs, length=T)
     return from_exponent(columns, exponent)

@@ -52,7 +52,7 @@ def _rtrl(
 ) -> Params:
     T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
-    theta, unravel = ravel_pytree(select(params, wrt))
+    theta, unravel = ravel_pytree(door.varying_like(select(params, wrt), h0))  # each device's own gradient
     timed = len(inspect.signature(loss_t).parameters) > 1
     vector, unflatten = flatten(h0)
 
@@ -69,9 +69,11 @@ def _rtrl(
         vector, S, gradient = carry
         t, x = moment
         after, tangent = jax.linearize(lambda theta, vector: step_of_both(theta, vector, x), theta, vector)
-        S = jax.vmap(tangent, in_axes=(0, 1), out_axes=1)(jnp.eye(theta.size, dtype=theta.dtype), S)
+        S = jax.vmap(tangent, in_axes=(0, 1), out_axes=1)(directions, S)
         return (after, S, gradient + jax.grad(loss_of)(after, t) @ S), None
 
-    start = vector, jnp.zeros((vector.size, theta.size), vector.dtype), jnp.zeros_like(theta)
+    directions = door.varying_like(jnp.eye(theta.size, dtype=theta.dtype), theta)
+    S, gradient = jnp.zeros((vector.size, theta.size), vector.dtype), jnp.zeros_like(theta)
+    start = door.varying_like((vector, S, gradient), h0)
     (_, _, gradient), _ = jax.lax.scan(advance, start, (jnp.arange(T), xs))
     return unravel(gradient)

@@ -3,6 +3,7 @@
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+
 from experiments import gradient_flow
 
 mpl.use("Agg")
