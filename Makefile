@@ -17,7 +17,7 @@ core := $(VENV)/.core-$(version)
 tools := $(VENV)/.tools-$(version)
 
 .DEFAULT_GOAL := run
-.PHONY: run test test-all lint format figures docs clean
+.PHONY: run test test-all lint format figures docs bench clean
 
 run figures: $(core)
 	$(python) -m experiments.exercises
@@ -37,6 +37,9 @@ lint: $(tools)
 format: $(tools)
 	$(python) -m ruff check --fix .
 	$(python) -m ruff format .
+
+bench: $(core)
+	$(python) -m benchmarks.gradient_flow
 
 docs: $(core)
 	$(python) docs/write_numbers.py

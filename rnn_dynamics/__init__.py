@@ -15,10 +15,12 @@ from .measure import (
     gradient_flow,
     jacobian_product,
     linear_maps,
+    parameter_gradient,
     rtrl,
     state_gradients,
     step_jacobian,
     step_jacobians,
+    truncation_bias,
     unroll,
 )
 
@@ -35,9 +37,11 @@ __all__ = [
     "gradient_flow",
     "jacobian_product",
     "linear_maps",
+    "parameter_gradient",
     "rtrl",
     "state_gradients",
     "step_jacobian",
     "step_jacobians",
+    "truncation_bias",
     "unroll",
 ]

@@ -6,6 +6,7 @@ from .flow import GradientFlow, gradient_flow
 from .gradients import state_gradients
 from .jacobian import step_jacobian, step_jacobians
 from .linear_maps import LinearMaps, linear_maps
+from .parameter_gradient import parameter_gradient, truncation_bias
 from .product import jacobian_product
 from .rtrl import rtrl
 from .scaled import Scaled
@@ -21,9 +22,11 @@ __all__ = [
     "gradient_flow",
     "jacobian_product",
     "linear_maps",
+    "parameter_gradient",
     "rtrl",
     "state_gradients",
     "step_jacobian",
     "step_jacobians",
+    "truncation_bias",
     "unroll",
 ]

@@ -103,6 +103,45 @@ def test_contributions_entry_by_entry_and_truncation(key):
     np.testing.assert_allclose(table.by_lag.W, by_lag, rtol=1e-10, atol=1e-13)
 
 
+def test_truncation_to_a_window_and_its_bias(key):
+    cell = rd.cells.gru
+    params, h0, xs = problem(cell, key)
+    losses, _ = per_time_losses(cell)
+    table = rd.gradient_contributions(cell.step, params, h0, xs, losses)
+    bias = rd.truncation_bias(table)
+    whole = rd.parameter_gradient(cell.step, params, h0, xs, losses)
+    assert_trees_close(whole, table.gradient)
+
+    def norm(tree):
+        return np.sqrt(sum(float(jnp.sum(leaf**2)) for leaf in jax.tree.leaves(tree)))
+
+    for window in (1, 2, 5, 9):
+        truncated = rd.parameter_gradient(cell.step, params, h0, xs, losses, window=window)
+        kept = jax.tree.map(lambda leaf, K=window: leaf[:K].sum(axis=0), table.by_lag)
+        assert_trees_close(truncated, kept)
+        missing = norm(jax.tree.map(jnp.subtract, truncated, whole)) / norm(whole)
+        np.testing.assert_allclose(bias[min(window, 5) - 1], missing, rtol=1e-9, atol=1e-14)
+    assert bias[0] > bias[3] > 0
+    assert bias[4] < 1e-14
+
+
+def test_both_directions_agree_and_wrong_ones_are_refused(key):
+    cell = rd.cells.elman
+    params, h0, xs = problem(cell, key)
+    losses, _ = per_time_losses(cell)
+    gradient = {
+        direction: rd.parameter_gradient(cell.step, params, h0, xs, losses, wrt=("b",), direction=direction)
+        for direction in ("forward", "reverse", "auto")
+    }
+    assert_trees_close(gradient["forward"], gradient["reverse"])
+    assert_trees_close(gradient["auto"], gradient["reverse"])
+    with pytest.raises(ValueError, match="direction: got 'sideways'"):
+        rd.parameter_gradient(cell.step, params, h0, xs, losses, direction="sideways")
+    for options in ({"window": 0}, {"window": 2, "direction": "forward"}):
+        with pytest.raises(ValueError, match="window: got"):
+            rd.parameter_gradient(cell.step, params, h0, xs, losses, **options)
+
+
 def test_names_that_do_not_exist_are_refused(key):
     cell = rd.cells.lstm
     params, h0, xs = problem(cell, key)

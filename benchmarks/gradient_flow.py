@@ -1,0 +1,86 @@
+"""How fast `gradient_flow` and `state_gradients` are, relative to a large matrix product and to the unroll.
+
+    python -m benchmarks.gradient_flow [n ...]
+
+The rate of the flow counts 2n³ operations a step and network, those of the bare product, whatever else is computed.
+"""
+
+import sys
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import rnn_dynamics as rd
+
+from .timing import machine, seconds
+
+GAINS, T, LARGE = 16, 200, 2048
+CELL = rd.cells.elman
+
+
+def problem(n: int) -> tuple[Any, jax.Array, jax.Array]:
+    """Sixteen gains of one random net, its state and its inputs, in float32."""
+    gains = jnp.linspace(0.2, 3.0, GAINS)
+    params = jax.vmap(lambda gain: CELL.init(jax.random.key(0), inputs=1, hidden=n, gain=gain))(gains)
+    return params, jnp.zeros(n), jax.random.normal(jax.random.key(1), (T, 1))
+
+
+def bare_product(params: Any, h0: jax.Array, xs: jax.Array) -> jax.Array:
+    """What one writes by hand for the tanh net: no scale, no norm, no bound."""
+    states = rd.unroll(CELL.step, params, h0, xs)
+
+    def pull(P: jax.Array, h: jax.Array) -> tuple[jax.Array, None]:
+        return (P * (1 - h * h)) @ params.W, None
+
+    return jax.lax.scan(pull, jnp.eye(h0.size), states, reverse=True)[0]
+
+
+def row(n: int) -> str:
+    """One size: rates as fractions of the large product's, and what the backward pass costs."""
+    params, h0, xs = problem(n)
+    A = jnp.ones((LARGE, LARGE))
+    measured = {
+        "bare": lambda p: bare_product(p, h0, xs),
+        "product": lambda p: rd.jacobian_product(CELL.step, p, h0, xs),
+        "flow": lambda p: rd.gradient_flow(CELL.step, p, h0, xs),
+        "unroll": lambda p: rd.unroll(CELL.step, p, h0, xs),
+        "states": lambda p: rd.state_gradients(CELL.step, p, h0, xs, last_state),
+    }
+    calls = {name: partial(jax.jit(jax.vmap(function)), params) for name, function in measured.items()}
+    time = seconds({"dot": partial(jax.jit(jnp.dot), A, A)} | calls, repetitions=3)
+    as_dot = 2 * n**3 * T * GAINS / (2 * LARGE**3) * time["dot"]
+    rates = (as_dot / time[name] for name in ("bare", "product", "flow"))
+    memory = (flow_bytes(n, length) / flow_bytes(n, T) for length in (T // 4, 4 * T))
+    numbers = (*rates, time["states"] / time["unroll"], *memory)
+    return f"{n:5d}" + "".join(f"{number:15.2f}" for number in numbers)
+
+
+def last_state(states: jax.Array) -> jax.Array:
+    """A loss on the last state."""
+    return jnp.sum(states[-1] ** 2)
+
+
+def flow_bytes(n: int, length: int) -> int:
+    """Temporary memory of the compiled flow of one network over `length` steps."""
+    params, h0, _ = problem(n)
+    run = jax.jit(lambda p, xs: rd.gradient_flow(CELL.step, p, h0, xs))
+    one = jax.tree.map(lambda leaf: leaf[0], params)
+    analysis = run.lower(one, jnp.zeros((length, 1))).compile().memory_analysis()
+    assert analysis is not None, "this backend tells no memory use"
+    return analysis.temp_size_in_bytes
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"{machine()}, float32, tanh net, {GAINS} gains vmapped, T = {T}")
+    print("rates as fractions of one large matrix product in the same run; times and memory as ratios")
+    names = ("by hand", "product", "flow", "states/unroll", "memory at T/4", "at 4T")
+    print(f"{'n':>5}" + "".join(f"{name:>15}" for name in names))
+    for n in map(int, sys.argv[1:] or ("128", "256", "512")):
+        print(row(n), flush=True)
+
+
+if __name__ == "__main__":
+    main()

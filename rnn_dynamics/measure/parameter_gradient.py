@@ -1,0 +1,125 @@
+"""∂L/∂θ by the cheaper direction, and what truncating backpropagation to a window of steps makes of it.
+
+g_K = Σ_t Σ_{t-K<k<=t} d_t (J_t ··· J_{k+1}) ∂⁺h_k/∂θ,        g_T = ∂L/∂θ,        bias(K) = ‖g_K - g_T‖ / ‖g_T‖
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..cells.contract import Input, Params, State, Step
+from . import door
+from .contributions import Contributions
+from .flat import filled, flatten, select
+from .gradients import Loss
+from .linear_maps import linear_maps
+
+# A forward pass carries one tangent for each parameter, a reverse pass costs about as much as two of them.
+FEW_PARAMETERS = 2
+
+
+def parameter_gradient(
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: Input,
+    losses: Loss,
+    *,
+    length: int | None = None,
+    wrt: tuple[str, ...] | None = None,
+    window: int | None = None,
+    direction: str = "auto",
+) -> Params:
+    """∂L/∂θ of L = Σ `losses(states)`: the tree of parameters, with None for the leaves that `wrt` does not name.
+
+    `direction` is "reverse" (time of about three unrolls, memory O(T)), "forward" (time O(|θ|) unrolls, memory of one
+    state a parameter) or "auto": forward for at most two parameters. `window=K` truncates: each ∂⁺L/∂h_t reaches the
+    K steps up to t alone, as in truncated backpropagation; time O(K) unrolls, always in reverse.
+    """
+    door.enter(step, params=params, h0=h0, xs=xs)
+    if direction not in ("auto", "forward", "reverse"):
+        raise ValueError(f"direction: got {direction!r}, expected 'auto', 'forward' or 'reverse'")
+    window = door.whole_number("window", window)
+    if window is not None and (window < 1 or direction == "forward"):
+        wrong = f"{window!r} with direction='forward'" if window >= 1 else repr(window)
+        raise ValueError(f"window: got {wrong}, expected at least 1 step, and the reverse direction")
+    options = {"length": door.whole_number("length", length), "wrt": wrt}
+    if window is not None:
+        return _truncated(step, losses, params, h0, xs, window=window, **options)
+    return _whole(step, losses, params, h0, xs, direction=direction, **options)
+
+
+def truncation_bias(contributions: Contributions) -> Float[Array, " windows"]:
+    """‖g_K - g_T‖ / ‖g_T‖ for the windows K = 1 .. T, from what `gradient_contributions` returns."""
+    T = len(contributions.norms)
+
+    def error(K: Array) -> Array:
+        beyond = jnp.arange(T) >= K
+        return _norm([jnp.where(beyond, leaf.T, 0).sum(axis=-1) for leaf in jax.tree.leaves(contributions.by_lag)])
+
+    return jax.vmap(error)(jnp.arange(1, T + 1)) / _norm(jax.tree.leaves(contributions.gradient))
+
+
+def _norm(leaves: list[Array]) -> Array:
+    return jnp.sqrt(sum(jnp.sum(jnp.abs(leaf) ** 2) for leaf in leaves))
+
+
+@partial(jax.jit, static_argnums=(0, 1), static_argnames=("length", "wrt", "direction"))
+def _whole(
+    step: Step,
+    losses: Loss,
+    params: Params,
+    h0: State,
+    xs: Input,
+    *,
+    length: int | None,
+    wrt: tuple[str, ...] | None,
+    direction: str,
+) -> Params:
+    T = door.time_steps(xs, length)
+    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+
+    def total(some: Params) -> Array:
+        theta = filled(some, params)
+        return losses(jax.lax.scan(lambda h, x: (step(theta, h, x),) * 2, h0, xs, length=T)[1]).sum()
+
+    chosen = door.varying_like(select(params, wrt), h0)
+    count = sum(leaf.size for leaf in jax.tree.leaves(chosen))
+    forward = direction == "forward" or (direction == "auto" and count <= FEW_PARAMETERS)
+    return jax.jacfwd(total)(chosen) if forward else jax.grad(total)(chosen)
+
+
+@partial(jax.jit, static_argnums=(0, 1), static_argnames=("length", "wrt", "window"))
+def _truncated(
+    step: Step,
+    losses: Loss,
+    params: Params,
+    h0: State,
+    xs: Input,
+    *,
+    length: int | None,
+    wrt: tuple[str, ...] | None,
+    window: int,
+) -> Params:
+    T = door.time_steps(xs, length)
+    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    chosen = door.varying_like(select(params, wrt), h0)
+    states = jax.lax.scan(lambda h, x: (step(params, h, x),) * 2, h0, xs, length=T)[1]
+    before = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest[:-1]]), h0, states)
+    direct = jax.vmap(lambda d: flatten(d)[0])(jax.tree.map(jnp.conj, jax.grad(lambda s: losses(s).sum())(states)))
+
+    def backward(carry: tuple[Array, Params], moment: tuple[Array, State, Input]) -> tuple[tuple[Array, Params], None]:
+        """Row i of `adjoints` is d_t J_t ··· J_{k+1} for t = k + i; what is older than the window falls off."""
+        adjoints, gradient = carry
+        d, h, x = moment
+        adjoints = jnp.concatenate([d[None], adjoints[:-1]])
+        pull_params = jax.vjp(lambda some: flatten(step(filled(some, params), h, x))[0], chosen)[1]
+        gradient = jax.tree.map(jnp.add, gradient, pull_params(adjoints.sum(axis=0))[0])
+        return (linear_maps(step, params, h, x).pull(adjoints), gradient), None
+
+    nothing = jnp.zeros((min(window, T), direct.shape[1]), direct.dtype), jax.tree.map(jnp.zeros_like, chosen)
+    start = door.varying_like(nothing, h0)
+    (_, gradient), _ = jax.lax.scan(backward, start, (direct, before, xs), reverse=True)
+    return gradient
