@@ -107,7 +107,10 @@ def varying_like(tree: Any, like: Any) -> Any:
     """
 
     def axes_of(leaf: Any) -> frozenset[str]:
-        return getattr(leaf if hasattr(leaf, "vma") else jax.typeof(leaf), "vma", None) or frozenset()
+        kind = leaf if isinstance(leaf, jax.ShapeDtypeStruct) else jax.typeof(leaf)
+        if hasattr(kind, "vma"):  # its name in jax 0.9; jax 0.12 has the other
+            return kind.vma or frozenset()
+        return getattr(getattr(kind, "manual_axis_type", None), "varying", frozenset())
 
     wanted = frozenset().union(*map(axes_of, jax.tree.leaves(like)))
 
