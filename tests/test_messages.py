@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 CASES = """
 import jax, jax.numpy as jnp, numpy as np
 import rnn_dynamics as rd
@@ -91,5 +93,6 @@ def test_messages_name_argument_value_and_remedy():
     assert run(CASES).startswith("all said")
 
 
+@pytest.mark.slow
 def test_measurements_work_inside_shard_map():
     assert run(SHARDED, XLA_FLAGS="--xla_force_host_platform_device_count=2") == "sharded over 2\n"

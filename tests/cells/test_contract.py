@@ -23,7 +23,11 @@ SIZES = [(0, 1), (0, 4), (1, 1), (3, 1), (3, 4), (2, 5)]
 
 
 def every_cell(test):
-    return pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())(test)
+    cases = [
+        pytest.param(cell, id=name, marks=pytest.mark.slow if name in VARIANTS and name != "stack" else ())
+        for name, cell in CELLS.items()
+    ]
+    return pytest.mark.parametrize("cell", cases)(test)
 
 
 def problem(cell, key, inputs=3, hidden=4, dtype=None):

@@ -6,7 +6,15 @@ import pytest
 
 import rnn_dynamics as rd
 
-every_cell = pytest.mark.parametrize("cell", rd.cells.CELLS.values(), ids=rd.cells.CELLS.keys())
+# one of each kind: linear, saturating, gated, with two parts, complex, without a gradient
+KINDS = {"linear", "elman", "gru", "lstm", "lru", "threshold"}
+every_cell = pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, id=name, marks=() if name in KINDS else pytest.mark.slow)
+        for name, cell in rd.cells.CELLS.items()
+    ],
+)
 
 
 def problem(cell, key, *, hidden=3, inputs=2, T=5, gain=1.4):
