@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from ..cells.contract import Input, Params, State, Step
 from . import door
 from .flat import filled, flatten, select
-from .gradients import Loss
+from .gradients import Loss, direct_gradients
 from .linear_maps import linear_maps
 
 
@@ -59,9 +59,7 @@ def _contributions(
     T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
     chosen = door.varying_like(select(params, wrt), h0)  # each device's own terms, not their sum
-    states = jax.lax.scan(lambda h, x: (step(params, h, x),) * 2, h0, xs, length=T)[1]
-    before = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest[:-1]]), h0, states)
-    direct = jax.vmap(lambda d: flatten(d)[0])(jax.tree.map(jnp.conj, jax.grad(lambda s: losses(s).sum())(states)))
+    before, direct = direct_gradients(step, losses, params, h0, xs, T)
 
     def backward(carry: tuple[Array, Params], moment: tuple[Array, State, Input]) -> tuple[tuple[Array, Params], Array]:
         """At step k: row t of `adjoints` is d_t J_t ··· J_{k+1}, zero for t < k."""

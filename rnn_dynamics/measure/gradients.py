@@ -11,10 +11,11 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from ..cells.contract import Input, Params, State, Step
 from . import door
+from .flat import flatten
 
 Loss = Callable[[State], Array]
 
@@ -63,3 +64,13 @@ def _state_gradients(
     value, pull = jax.vjp(nudged, door.varying_like(nothing, h0))
     gradients = jax.vmap(pull)(jnp.eye(T, dtype=value.dtype)) if per_loss else pull(jnp.ones_like(value))
     return jax.tree.map(jnp.conj, gradients[0])
+
+
+def direct_gradients(
+    step: Step, losses: Loss, params: Params, h0: State, xs: Input, T: int
+) -> tuple[State, Float[Array, "T n"]]:
+    """The states h_0 .. h_{T-1} before each step, and d_t = ∂⁺L/∂h_t of L = Σ `losses(states)` in flat coordinates."""
+    states = jax.lax.scan(lambda h, x: (step(params, h, x),) * 2, h0, xs, length=T)[1]
+    before = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest[:-1]]), h0, states)
+    direct = jax.tree.map(jnp.conj, jax.grad(lambda s: losses(s).sum())(states))
+    return before, jax.vmap(lambda d: flatten(d)[0])(direct)

@@ -13,7 +13,7 @@ from ..cells.contract import Input, Params, State, Step
 from . import door
 from .contributions import Contributions
 from .flat import filled, flatten, select
-from .gradients import Loss
+from .gradients import Loss, direct_gradients
 from .linear_maps import linear_maps
 
 # A forward pass carries one tangent for each parameter, a reverse pass costs about as much as two of them.
@@ -106,9 +106,7 @@ def _truncated(
     T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
     chosen = door.varying_like(select(params, wrt), h0)
-    states = jax.lax.scan(lambda h, x: (step(params, h, x),) * 2, h0, xs, length=T)[1]
-    before = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest[:-1]]), h0, states)
-    direct = jax.vmap(lambda d: flatten(d)[0])(jax.tree.map(jnp.conj, jax.grad(lambda s: losses(s).sum())(states)))
+    before, direct = direct_gradients(step, losses, params, h0, xs, T)
 
     def backward(carry: tuple[Array, Params], moment: tuple[Array, State, Input]) -> tuple[tuple[Array, Params], None]:
         """Row i of `adjoints` is d_t J_t ··· J_{k+1} for t = k + i; what is older than the window falls off."""
