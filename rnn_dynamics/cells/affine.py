@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from . import check
+from .. import argument
 from .initializers import Initializer
 
 Bias = ArrayLike | None
@@ -52,9 +52,9 @@ def init_affine(
 
     `gain` and `bias` may be traced, so that a sweep over them compiles once.
     """
-    check.key(key)
-    hidden, inputs = check.size("hidden", hidden, 1), check.size("inputs", inputs, 0)
-    dtype = check.floating(dtype)
+    argument.key(key)
+    hidden, inputs = argument.size("hidden", hidden, 1), argument.size("inputs", inputs, 0)
+    dtype = argument.floating(dtype)
     key_W, key_U = jax.random.split(key)
     if not callable(recurrent):
         raise TypeError(f"recurrent: got {recurrent!r}, expected a function (key, n, dtype) -> (n, n)")

@@ -8,6 +8,7 @@ Initial weights: W ~ N(0, gain²/hidden), U ~ N(0, 1/inputs), b = 0.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .. import argument
 from . import check
 from .activations import tanh
 from .affine import Affine, affine
@@ -18,7 +19,7 @@ from .linear import init, initial_state
 @memoised
 def make_antisymmetric(epsilon: float = 0.01, gamma: float = 0.01) -> Cell:
     """The antisymmetric cell with step size epsilon > 0 and diffusion gamma."""
-    epsilon, gamma = check.number("epsilon", epsilon, above=0.0), check.number("gamma", gamma)
+    epsilon, gamma = argument.number("epsilon", epsilon, above=0.0), argument.number("gamma", gamma)
 
     @check.checked
     def step(p: Affine, h: Float[Array, " hidden"], x: Float[Array, " inputs"] | None) -> Float[Array, " hidden"]:

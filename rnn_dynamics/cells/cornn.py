@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .. import argument
 from . import check
 from .activations import tanh
 from .affine import Affine, Bias, affine, init_affine
@@ -46,7 +47,7 @@ def init(
     dtype: Any = None,
 ) -> CoRNNParams:
     """W, V ~ N(0, gain²/hidden) or gain · `recurrent`, U ~ N(0, 1/inputs), b = `bias` (None: no bias)."""
-    key_position, key_velocity = jax.random.split(check.key(key))
+    key_position, key_velocity = jax.random.split(argument.key(key))
     options = {"hidden": hidden, "gain": gain, "recurrent": recurrent, "dtype": dtype}
     return CoRNNParams(
         position=init_affine(key_position, inputs=inputs, bias=bias, **options),
@@ -64,8 +65,8 @@ def initial_state(p: CoRNNParams) -> CoRNNState:
 @memoised
 def make_cornn(dt: float = 0.042, gamma: float = 2.7, epsilon: float = 4.7) -> Cell:
     """The coRNN with time step dt > 0, stiffness gamma and damping epsilon."""
-    dt = check.number("dt", dt, above=0.0)
-    gamma, epsilon = check.number("gamma", gamma), check.number("epsilon", epsilon)
+    dt = argument.number("dt", dt, above=0.0)
+    gamma, epsilon = argument.number("gamma", gamma), argument.number("epsilon", epsilon)
 
     @check.checked
     def step(p: CoRNNParams, state: CoRNNState, x: Float[Array, " inputs"] | None) -> CoRNNState:

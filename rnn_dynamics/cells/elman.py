@@ -6,6 +6,7 @@ Parameters and initial weights are those of the linear net: W ~ N(0, gain²/hidd
 
 from jaxtyping import Array, Float
 
+from .. import argument
 from . import check
 from .activations import ACTIVATIONS, Activation
 from .affine import Affine, affine
@@ -20,7 +21,7 @@ def make_elman(activation: str | Activation = "tanh", leak: float = 1.0) -> Cell
     0 < leak <= 1; at leak = 1 nothing of the old state is kept.
     """
     phi = resolve(activation)
-    leak = check.number("leak", leak, above=0.0, up_to=1.0)
+    leak = argument.number("leak", leak, above=0.0, up_to=1.0)
 
     @check.checked
     def step(p: Affine, h: Float[Array, " hidden"], x: Float[Array, " inputs"] | None) -> Float[Array, " hidden"]:
@@ -34,7 +35,7 @@ def resolve(activation: str | Activation) -> Activation:
     """The activation of that name, or the function itself."""
     if callable(activation):
         return activation
-    return ACTIVATIONS[check.choice("activation", activation, ACTIVATIONS)]
+    return ACTIVATIONS[argument.choice("activation", activation, ACTIVATIONS)]
 
 
 elman = make_elman()

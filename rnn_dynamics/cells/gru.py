@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .. import argument
 from . import check
 from .activations import logistic, tanh
 from .affine import Affine, Bias, affine, constant, drive, init_affine
@@ -44,8 +45,8 @@ def initial_state(p: GRUParams) -> Float[Array, " hidden"]:
 @memoised
 def make_gru(update: str = "keep", reset: str = "before") -> Cell:
     """The GRU with the update convention "keep" or "replace" and the reset gate "before" or "after" the product."""
-    keeps = check.choice("update", update, ("keep", "replace")) == "keep"
-    after = check.choice("reset", reset, ("before", "after")) == "after"
+    keeps = argument.choice("update", update, ("keep", "replace")) == "keep"
+    after = argument.choice("reset", reset, ("before", "after")) == "after"
 
     def init(
         key: PRNGKeyArray,
@@ -62,7 +63,7 @@ def make_gru(update: str = "keep", reset: str = "before") -> Cell:
     ) -> GRUParams:
         """W ~ N(0, gain²/hidden) or gain · `recurrent`, U ~ N(0, 1/inputs), biases as given (None: none)."""
         draw = partial(init_affine, inputs=inputs, hidden=hidden, gain=gain, recurrent=recurrent, dtype=dtype)
-        key_update, key_reset, key_candidate = jax.random.split(check.key(key), 3)
+        key_update, key_reset, key_candidate = jax.random.split(argument.key(key), 3)
         candidate = draw(key_candidate, bias=candidate_bias)
         return GRUParams(
             update=draw(key_update, bias=update_bias),

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .. import argument
 from . import check
 from .activations import Activation
 from .affine import Bias, constant, init_affine
@@ -31,7 +32,7 @@ def init(
     key: PRNGKeyArray, *, inputs: int, hidden: int, gain: Any = 1.0, bias: Bias = 0.0, dtype: Any = None
 ) -> IndRNNParams:
     """w ~ U(0, gain), U ~ N(0, 1/inputs), b = `bias` (None: no bias)."""
-    key_w, key_U = jax.random.split(check.key(key))
+    key_w, key_U = jax.random.split(argument.key(key))
     unit = init_affine(key_U, inputs=inputs, hidden=hidden, recurrent=identity, bias=bias, dtype=dtype)
     w = jax.random.uniform(key_w, (unit.W.shape[0],), unit.W.dtype)
     return IndRNNParams(w=constant("gain", gain, (), w.dtype) * w, U=unit.U, b=unit.b)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from . import check
+from .. import argument
 from .contract import memoised
 
 __all__ = [
@@ -34,23 +34,23 @@ Initializer = Callable[[PRNGKeyArray, int, Any], Array]
 
 def gaussian(key: PRNGKeyArray, n: int, dtype: Any = None) -> Float[Array, "{n} {n}"]:
     """Entries N(0, 1/n): eigenvalues fill the unit disc as n grows (Girko's circular law)."""
-    return jax.random.normal(key, (n, n), check.floating(dtype)) / math.sqrt(n)
+    return jax.random.normal(key, (n, n), argument.floating(dtype)) / math.sqrt(n)
 
 
 def uniform(key: PRNGKeyArray, n: int, dtype: Any = None) -> Float[Array, "{n} {n}"]:
     """Entries U(-1/√n, 1/√n), the usual default of layer libraries: spectral radius near 1/√3."""
     bound = 1 / math.sqrt(n)
-    return jax.random.uniform(key, (n, n), check.floating(dtype), -bound, bound)
+    return jax.random.uniform(key, (n, n), argument.floating(dtype), -bound, bound)
 
 
 def orthogonal(key: PRNGKeyArray, n: int, dtype: Any = None) -> Float[Array, "{n} {n}"]:
     """A Haar-distributed orthogonal matrix: all singular values 1."""
-    return jax.random.orthogonal(key, n, dtype=check.floating(dtype, narrow=False))
+    return jax.random.orthogonal(key, n, dtype=argument.floating(dtype, narrow=False))
 
 
 def identity(key: PRNGKeyArray, n: int, dtype: Any = None) -> Float[Array, "{n} {n}"]:
     """The identity (Le, Jaitly & Hinton 2015, IRNN); the key is not used."""
-    return jnp.eye(n, dtype=check.floating(dtype))
+    return jnp.eye(n, dtype=argument.floating(dtype))
 
 
 @memoised
@@ -74,7 +74,7 @@ def make_normalised(base: Initializer = gaussian) -> Initializer:
 @memoised
 def make_block(blocks: int, base: Initializer = gaussian) -> Initializer:
     """`blocks` independent draws of `base`, of n/blocks units each, on the diagonal and zeros elsewhere."""
-    check.size("blocks", blocks, 1)
+    argument.size("blocks", blocks, 1)
 
     def block(key: PRNGKeyArray, n: int, dtype: Any = None) -> Float[Array, "{n} {n}"]:
         if n % blocks:
@@ -105,13 +105,13 @@ def make_nonnormal(strength: float) -> Initializer:
     from normality is exactly strength · ‖N‖_F: the transient growth of Wⁿ is set apart from its spectrum. For n <= 2
     there is one block, nothing stands above it, and W is a rotation.
     """
-    strength = check.number("strength", strength)
+    strength = argument.number("strength", strength)
 
     def nonnormal(key: PRNGKeyArray, n: int, dtype: Any = None) -> Float[Array, "{n} {n}"]:
         key_angles, key_N, key_Q = jax.random.split(key, 3)
         block_of = jnp.arange(n) // 2
         above = block_of[:, None] < block_of[None, :]
-        R = rotations(jax.random.uniform(key_angles, (n // 2,), check.floating(dtype), -math.pi, math.pi), n)
+        R = rotations(jax.random.uniform(key_angles, (n // 2,), argument.floating(dtype), -math.pi, math.pi), n)
         N = jnp.where(above, gaussian(key_N, n, dtype), 0)
         Q = orthogonal(key_Q, n, dtype)
         return Q @ (R + strength * N) @ Q.T
@@ -133,5 +133,5 @@ def chrono(key: PRNGKeyArray, n: int, *, longest: float, dtype: Any = None) -> F
 
     For an LSTM `forget_bias=b, input_bias=-b`; for a GRU whose gate keeps, `update_bias=b`; for JANET `forget_bias=b`.
     """
-    longest, n = check.number("longest", longest, above=2.0), check.size("n", n, 1)
-    return jnp.log(jax.random.uniform(check.key(key), (n,), check.floating(dtype), 1.0, longest - 1.0))
+    longest, n = argument.number("longest", longest, above=2.0), argument.size("n", n, 1)
+    return jnp.log(jax.random.uniform(argument.key(key), (n,), argument.floating(dtype), 1.0, longest - 1.0))

@@ -13,6 +13,7 @@ from typing import Any
 
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .. import argument
 from . import check
 from .activations import logistic, tanh
 from .affine import Bias, affine
@@ -41,7 +42,7 @@ def init(
 @memoised
 def make_janet(beta: float = 1.0) -> Cell:
     """JANET with β, which opens the input the wider the larger it is; β = 0 ties it to the forget gate."""
-    beta = check.number("beta", beta)
+    beta = argument.number("beta", beta)
 
     @check.checked
     def step(

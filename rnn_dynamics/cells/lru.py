@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
+from .. import argument
 from . import check
 from .affine import constant
 from .contract import Cell
@@ -45,14 +46,14 @@ def init(
     dtype: Any = None,
 ) -> LRUParams:
     """Eigenvalues on the ring r_min <= |λ| < r_max <= 1 with phases below max_phase, then scaled by `gain`."""
-    hidden, inputs = check.size("hidden", hidden, 1), check.size("inputs", inputs, 0)
-    dtype = check.floating(dtype, narrow=False)
-    r_max = check.number("r_max", r_max, above=0.0, up_to=1.0)
-    r_min = check.number("r_min", r_min, up_to=r_max)
+    hidden, inputs = argument.size("hidden", hidden, 1), argument.size("inputs", inputs, 0)
+    dtype = argument.floating(dtype, narrow=False)
+    r_max = argument.number("r_max", r_max, above=0.0, up_to=1.0)
+    r_min = argument.number("r_min", r_min, up_to=r_max)
     if r_min < 0:
         raise ValueError(f"r_min: got {r_min}, expected a radius of at least 0")
-    max_phase = check.number("max_phase", max_phase, above=0.0)
-    key_radius, key_phase, key_re, key_im = jax.random.split(check.key(key), 4)
+    max_phase = argument.number("max_phase", max_phase, above=0.0)
+    key_radius, key_phase, key_re, key_im = jax.random.split(argument.key(key), 4)
     tiny = jnp.finfo(dtype).tiny
     area = jax.random.uniform(key_radius, (hidden,), dtype, r_min**2, r_max**2)
     # area = |λ|², kept off 0 and 1 where its double logarithm has no value

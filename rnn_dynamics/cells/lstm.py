@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .. import argument
 from . import check
 from .activations import logistic, tanh
 from .affine import Affine, Bias, affine, init_affine
@@ -57,7 +58,7 @@ def init(
 ) -> LSTMParams:
     """W ~ N(0, gain²/hidden) or gain · `recurrent`, U ~ N(0, 1/inputs), biases as given (None: none)."""
     draw = partial(init_affine, inputs=inputs, hidden=hidden, gain=gain, recurrent=recurrent, dtype=dtype)
-    key_input, key_forget, key_cell, key_output = jax.random.split(check.key(key), 4)
+    key_input, key_forget, key_cell, key_output = jax.random.split(argument.key(key), 4)
     return LSTMParams(
         input=draw(key_input, bias=input_bias),
         forget=draw(key_forget, bias=forget_bias),

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .. import argument
 from . import check
 from .activations import logistic, tanh
 from .affine import Affine, Bias, affine, init_affine
@@ -42,7 +43,7 @@ def init(
 ) -> OneGateParams:
     """W ~ N(0, gain²/hidden) or gain · `recurrent`, U ~ N(0, 1/inputs), biases as given (None: none)."""
     draw = partial(init_affine, inputs=inputs, hidden=hidden, gain=gain, recurrent=recurrent, dtype=dtype)
-    key_forget, key_candidate = jax.random.split(check.key(key))
+    key_forget, key_candidate = jax.random.split(argument.key(key))
     return OneGateParams(forget=draw(key_forget, bias=forget_bias), candidate=draw(key_candidate, bias=candidate_bias))
 
 

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .. import argument
 from . import check
 from .activations import Activation
 from .affine import Affine, Bias, affine, constant, init_affine
@@ -38,8 +39,8 @@ def init(
     key: PRNGKeyArray, *, inputs: int, hidden: int, gain: Any = 1.0, bias: Bias = 0.0, dtype: Any = None
 ) -> OrthogonalParams:
     """Plane rotations by angles U(-π, π), U ~ N(0, 1/inputs), b = `bias` (None: no bias)."""
-    key_A, key_U = jax.random.split(check.key(key))
-    dtype = check.floating(dtype, narrow=False)
+    key_A, key_U = jax.random.split(argument.key(key))
+    dtype = argument.floating(dtype, narrow=False)
     rest = init_affine(key_U, inputs=inputs, hidden=hidden, recurrent=identity, bias=bias, dtype=dtype)
     n, dtype = rest.W.shape[0], rest.W.dtype
     angles = jax.random.uniform(key_A, (n // 2,), dtype, -math.pi, math.pi)

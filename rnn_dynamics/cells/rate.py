@@ -10,6 +10,7 @@ Initial weights: W (their J) ~ N(0, gain²/hidden), U ~ N(0, 1/inputs), b = 0.
 
 from jaxtyping import Array, Float
 
+from .. import argument
 from . import check
 from .activations import Activation
 from .affine import Affine, drive
@@ -22,7 +23,7 @@ from .linear import init, initial_state
 def make_rate(activation: str | Activation = "tanh", delta: float = 1.0) -> Cell:
     """The rate map with update fraction 0 < delta <= 1: an Euler step of the flow, and at 1 the discrete network."""
     phi = resolve(activation)
-    delta = check.number("delta", delta, above=0.0, up_to=1.0)
+    delta = argument.number("delta", delta, above=0.0, up_to=1.0)
 
     @check.checked
     def step(p: Affine, x: Float[Array, " hidden"], u: Float[Array, " inputs"] | None) -> Float[Array, " hidden"]:
@@ -39,7 +40,7 @@ def make_rate_flow(dt: float, activation: str | Activation = "tanh") -> Cell:
     Time is counted in time constants of a unit: an exponent per step divided by dt is the exponent per unit time.
     """
     phi = resolve(activation)
-    dt = check.number("dt", dt, above=0.0)
+    dt = argument.number("dt", dt, above=0.0)
 
     @check.checked
     def step(p: Affine, x: Float[Array, " hidden"], u: Float[Array, " inputs"] | None) -> Float[Array, " hidden"]:

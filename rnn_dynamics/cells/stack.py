@@ -11,7 +11,7 @@ from typing import Any
 import jax
 from jaxtyping import PRNGKeyArray
 
-from . import check
+from .. import argument
 from .contract import Cell, Input, Params, State, memoised
 
 
@@ -29,7 +29,7 @@ def stack(*cells: Cell) -> Cell:
         if len(sizes) != len(cells):
             raise ValueError(f"hidden: got {sizes}, expected one size or {len(cells)}, one a layer")
         params: list[Params] = []
-        for cell, layer_key, size in zip(cells, jax.random.split(check.key(key), len(cells)), sizes, strict=True):
+        for cell, layer_key, size in zip(cells, jax.random.split(argument.key(key), len(cells)), sizes, strict=True):
             params.append(cell.init(layer_key, inputs=inputs, hidden=size, **options))
             (inputs,) = jax.eval_shape(lambda p, cell=cell: cell.output(cell.initial_state(p)), params[-1]).shape
         return tuple(params)

@@ -2,11 +2,11 @@
 
     P_0 = I,  P_ℓ = P_{ℓ-1} J_{T-ℓ+1} = J_T ··· J_{T-ℓ+1} = ∂h_T/∂h_{T-ℓ},        ln ‖P_ℓ‖ <= Σ_{t > T-ℓ} ln ‖J_t‖
 
-The product grows backward in time, by rows pulled through the steps, and carries its scale as a power of two. The
-states it needs are recomputed a stretch of √T steps at a time, so that memory hardly depends on T.
+The product grows backward in time, by rows pulled through the steps, with its scale as a power of two and with fewer
+rows once it has lost rank (`compression.py`). The states it needs are recomputed a stretch at a time, so that memory
+hardly depends on T.
 """
 
-import math
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,30 +14,32 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from .. import argument
 from ..cells.contract import Input, Params, State, Step
 from . import door
 from .flat import blocks, flatten
-from .linear_maps import LinearMaps, linear_maps
-from .scaled import rescaled
-from .spectral_norm import DENSE, dense_spectral_norm, spectral_norm, start_vector
+from .lag_curves import LagCurves, lag_curves
+from .unroll import state_after
 
 
 class GradientFlow(NamedTuple):
-    """Curves over the lag ℓ = 0 .. T, natural logarithms throughout.
+    """Curves over the lag ℓ = 0, 1, ..; natural logarithms throughout. A leading axis for the anchors, if there are.
 
-    log_norm       ln ‖∂h_T/∂h_{T-ℓ}‖₂ of the whole state or of the block asked for
-    log_frobenius  the same in the Frobenius norm
-    log_bound      Σ ln ‖J_t‖₂, what the product could be at most
-    converged      whether the iteration for log_norm got there; where False it may be low
+    log_norm       ln ‖∂h_T/∂h_{T-ℓ}‖₂ of the whole state or of the block asked for; of probes a lower bound
+    log_frobenius  the same in the Frobenius norm; of probes an estimate
+    log_bound      Σ ln ‖J_t‖₂ over these lags, what the product could be at most
+    converged      whether log_norm is right to rounding; where False it may be low, as it is from probes
     bound_converged  the same for all terms of log_bound up to this lag
+    stderr         standard error of log_frobenius: 0 but for probes
     """
 
     lag: Int[Array, " lags"]
-    log_norm: Float[Array, " lags"]
-    log_frobenius: Float[Array, " lags"]
-    log_bound: Float[Array, " lags"]
-    converged: Bool[Array, " lags"]
-    bound_converged: Bool[Array, " lags"]
+    log_norm: Float[Array, "*anchors lags"]
+    log_frobenius: Float[Array, "*anchors lags"]
+    log_bound: Float[Array, "*anchors lags"]
+    converged: Bool[Array, "*anchors lags"]
+    bound_converged: Bool[Array, "*anchors lags"]
+    stderr: Float[Array, "*anchors lags"]
 
 
 def gradient_flow(
@@ -47,55 +49,100 @@ def gradient_flow(
     xs: Input,
     *,
     length: int | None = None,
+    lags: int | None = None,
+    anchors: Any = None,
+    average: bool = False,
     block: tuple[str, str] | None = None,
     path: str | None = None,
+    probes: int | None = None,
+    key: Array | None = None,
 ) -> GradientFlow:
     """The norm of ∂h_T/∂h_{T-ℓ} for every lag ℓ = 0 .. T, without overflow or underflow.
 
+    `lags=L` stops after L lags. `anchors=(t_1, t_2, ..)` measures back from each of these times instead of T, over L
+    lags or as many as the earliest has; `average=True` takes the mean of the logarithms over them.
+
     `block=("c", "h")` measures ∂c_T/∂h_{T-ℓ} of a state with these parts, over all paths. `path="c"` measures the
     product of the blocks ∂c_t/∂c_{t-1} alone, the path that never leaves c: of an LSTM, what its forget gates let by.
-    Time O(T) pulls of n rows (2n³ operations for a dense W) and some products with single vectors for the 2-norms;
-    memory O(n² + √T n). A zero product gives -inf and a NaN stays one.
+
+    `probes=m` with a `key` pulls m random directions back instead of all n, for n in the thousands: an unbiased
+    estimate of the squared Frobenius norm with its standard error, and a lower bound of the 2-norm.
+
+    Time O(T) pulls of at most n rows (2n³ operations for a dense W, less once the product has lost rank) and some
+    products with single vectors for the 2-norms; memory O(n² + √T n) an anchor. Under your own jit, curves that you
+    do not use are not computed. A zero product gives -inf; a NaN stays one and is not `converged`. A gradient through
+    a curve is right to about √eps.
     """
     door.enter(step, params=params, h0=h0, xs=xs)
-    return _gradient_flow(step, params, h0, xs, length=door.whole_number("length", length), block=block, path=path)
+    length, lags = door.whole_number("length", length), door.whole_number("lags", lags)
+    T = door.time_steps(xs, length)
+    if anchors is not None:
+        anchors = [argument.size("anchors", time, 1) for time in anchors]
+        lags = min(anchors, default=0) if lags is None else lags
+    if not 1 <= (T if lags is None else lags) <= min(anchors or [T]) or max(anchors or [T]) > T:
+        raise ValueError(f"lags, anchors: got {lags!r} and {anchors!r}, expected 1 <= lags <= anchors <= T = {T}")
+    if average and anchors is None:
+        raise TypeError("average: got True without anchors, expected the times to average over")
+    if (probes is None) != (key is None):
+        raise TypeError(f"probes, key: got {probes!r} and {key!r}, expected both or none of them")
+    if probes is not None:
+        probes, key = argument.size("probes", probes, 1), argument.key(key)
+    times = None if anchors is None else jnp.array(anchors)
+    flow = _gradient_flow(
+        step, params, h0, xs, times, key, length=length, lags=lags, block=block, path=path, probes=probes
+    )
+    return _average(flow) if average else flow
 
 
-@partial(jax.jit, static_argnums=0, static_argnames=("length", "block", "path"))
+@partial(jax.jit, static_argnums=0, static_argnames=("length", "lags", "block", "path", "probes"))
 def _gradient_flow(
-    step: Step, params: Params, h0: State, xs: Input, *, length: int | None, block: Any, path: str | None
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: Input,
+    anchors: Array | None,
+    key: Array | None,
+    *,
+    length: int | None,
+    lags: int | None,
+    block: Any,
+    path: str | None,
+    probes: int | None,
 ) -> GradientFlow:
     T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    lags = T if lags is None else lags
     rows, columns = _cut(h0, block, path)
-    n = flatten(h0)[0].size
-    kept = jnp.zeros(n, bool).at[columns].set(True)
-    dtype = flatten(h0)[0].dtype
-    guess = start_vector(n, dtype)
+    directions = None if probes is None else _directions(key, probes, rows.stop - rows.start, flatten(h0)[0].dtype)
 
-    def backward(carry: tuple[Array, ...], moment: tuple[State, Input]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        P, exponent, bound, all_fine, u, w = carry
-        maps = linear_maps(step, params, *moment)
-        P = maps.pull(P)
-        P = P if path is None else jnp.where(kept, P, 0)
-        P, more = rescaled(P)
-        exponent = exponent + more
-        norm, u, fine = _norm_of_product(P[:, columns], u)
-        jacobian_norm, w, this_fine = _norm_of_jacobian(maps, w)
-        bound, all_fine = bound + jnp.log(jacobian_norm), all_fine & this_fine
-        scale = exponent.astype(dtype) * math.log(2)
-        frobenius = jnp.linalg.norm(P[:, columns])
-        curves = scale + jnp.log(norm), scale + jnp.log(frobenius), bound, fine, all_fine
-        return (P, exponent, bound, all_fine, u, w), curves
+    def from_anchor(begin: State, start: Int[Array, ""]) -> LagCurves:
+        window = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, lags), xs)
+        return lag_curves(
+            step, params, begin, window, lags, rows=rows, columns=columns, alone=path is not None, directions=directions
+        )
 
-    P = jnp.eye(n, dtype=dtype)[rows]
-    zero, yes = jnp.zeros((), dtype), jnp.array(True)
-    start = door.varying_like((P, jnp.int32(0), zero, yes, guess[: len(P)], guess), h0)
-    curves = _backward_in_stretches(step, params, h0, xs, T, backward, start)
-    size = P[:, columns].sum()  # lag 0: the identity, cut
-    first = jnp.log(jnp.minimum(size, 1)), jnp.log(size) / 2, zero, yes, yes
-    flipped = [jnp.concatenate([at_zero[None], curve[::-1]]) for at_zero, curve in zip(first, curves, strict=True)]
-    return GradientFlow(jnp.arange(T + 1), *flipped)
+    if anchors is None:
+        curves = from_anchor(state_after(step, params, h0, xs, T - lags), jnp.int32(T - lags))
+    else:
+        starts = anchors - lags
+        curves = jax.vmap(from_anchor)(_states_at(step, params, h0, xs, T, starts), starts)
+    return GradientFlow(jnp.arange(lags + 1), *curves)
+
+
+def _directions(key: Array, probes: int, n: int, dtype: Any) -> Float[Array, "probes n"]:
+    """Random directions, uniform on the sphere of radius √n: the mean of u uᵀ is the identity, and ‖u‖ has no noise."""
+    directions = jax.random.normal(key, (probes, n), dtype)
+    return directions * jnp.sqrt(n / jnp.sum(directions**2, axis=1, keepdims=True))
+
+
+def _average(flow: GradientFlow) -> GradientFlow:
+    """The mean over the anchors of every curve; trusted where all of them are."""
+    return GradientFlow(
+        flow.lag,
+        *(curve.mean(axis=0) for curve in flow[1:4]),
+        *(trusted.all(axis=0) for trusted in flow[4:6]),
+        jnp.sqrt(jnp.mean(flow.stderr**2, axis=0) / len(flow.stderr)),
+    )
 
 
 def _cut(h: State, block: Any, path: str | None) -> tuple[slice, slice]:
@@ -105,7 +152,7 @@ def _cut(h: State, block: Any, path: str | None) -> tuple[slice, slice]:
         raise ValueError(f"block, path: got {block!r} and {path!r}, expected at most one of the two")
     names = (path, path) if path is not None else block
     if names is None:
-        return slice(None), slice(None)
+        return slice(0, flatten(h)[0].size), slice(0, flatten(h)[0].size)
     if not isinstance(names, tuple) or len(names) != 2:
         raise TypeError(f"block: got {block!r}, expected a pair (part of h_T, part of the earlier state)")
     for name in names:
@@ -116,40 +163,20 @@ def _cut(h: State, block: Any, path: str | None) -> tuple[slice, slice]:
     return places[names[0]], places[names[1]]
 
 
-def _norm_of_product(P: Array, guess: Array) -> tuple[Array, Array, Array]:
-    if max(P.shape) <= DENSE:
-        return dense_spectral_norm(P), guess, jnp.array(True)
-    return spectral_norm(lambda v: P @ v, lambda u: u @ P, guess)
+def _states_at(step: Step, params: Params, h0: State, xs: Input, T: int, times: Int[Array, " k"]) -> State:
+    """The states h_t at the times t < T asked for, on a leading axis; no other state is kept."""
 
+    def keep(found: State, h: State, t: Int[Array, ""]) -> State:
+        def chosen(leaf: Array, now: Array) -> Array:
+            return jnp.where((times == t).reshape(-1, *[1] * now.ndim), now, leaf)
 
-def _norm_of_jacobian(maps: LinearMaps, guess: Array) -> tuple[Array, Array, Array]:
-    if guess.size <= DENSE:
-        return dense_spectral_norm(maps.pull(jnp.eye(guess.size, dtype=guess.dtype))), guess, jnp.array(True)
-    return spectral_norm(lambda v: maps.push(v[:, None])[:, 0], lambda u: maps.pull(u[None])[0], guess)
+        return jax.tree.map(chosen, found, h)
 
+    def advance(carry: tuple[State, State], moment: tuple[Array, Input]) -> tuple[tuple[State, State], None]:
+        found, h = carry
+        t, x = moment
+        return (keep(found, h, t), step(params, h, x)), None
 
-def _backward_in_stretches(step, params, h0, xs, T, backward, start):  # type: ignore[no-untyped-def]
-    """scan(backward, start, (states before each step, xs), reverse=True)[1], states recomputed stretch by stretch."""
-    every = max(1, math.isqrt(T))
-    rest = T % every
-
-    def forward(h: State, x: Input) -> tuple[State, State]:
-        return step(params, h, x), h
-
-    def stretch(carry, h, xs, length):  # type: ignore[no-untyped-def]
-        before = jax.lax.scan(forward, h, xs, length=length)[1]
-        return jax.lax.scan(backward, carry, (before, xs), length=length, reverse=True)
-
-    def to_end(h, xs, length):  # type: ignore[no-untyped-def]
-        return jax.lax.scan(lambda h, x: (step(params, h, x), None), h, xs, length=length)[0]
-
-    head = jax.tree.map(lambda leaf: leaf[:rest], xs)
-    tail = jax.tree.map(lambda leaf: leaf[rest:].reshape(T // every, every, *leaf.shape[1:]), xs)
-    h1 = to_end(h0, head, rest) if rest else h0
-    begins = jax.lax.scan(lambda h, xs: (to_end(h, xs, every), h), h1, tail, length=T // every)[1]
-    carry, curves = jax.lax.scan(lambda c, m: stretch(c, *m, every), start, (begins, tail), reverse=True)
-    curves = jax.tree.map(lambda leaf: leaf.reshape(-1), curves)
-    if rest:
-        _, earliest = stretch(carry, h0, head, rest)
-        curves = jax.tree.map(lambda *parts: jnp.concatenate(parts), earliest, curves)
-    return curves
+    found = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (times.size, *jnp.shape(leaf))), h0)
+    (found, _), _ = jax.lax.scan(advance, (found, h0), (jnp.arange(T), xs), length=T)
+    return found

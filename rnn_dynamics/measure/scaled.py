@@ -5,7 +5,7 @@ up the exponents, however many there are. Only the finished result turns into a 
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,12 +29,20 @@ def rescaled(array: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Int
 
     The exponent counts as a constant in differentiation: the product of the two does not depend on it.
     """
-    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(array), initial=0))
+    exponent = exponent_of(jax.lax.stop_gradient(jnp.max(jnp.abs(array), initial=0)))
+    return array * power_of_two(-exponent, array.dtype), exponent
+
+
+def exponent_of(magnitude: Float[Array, ""]) -> Int[Array, ""]:
+    """The whole number e for which magnitude · 2^-e is in [½, 1); 0 for zero, inf and NaN."""
     # 2^±126 and 2^±1022 are the last whole powers whose reciprocals are normal numbers too
-    limit = -jnp.finfo(array.dtype).minexp
-    exponent = jnp.clip(jnp.frexp(largest)[1], -limit, limit)
-    exponent = jnp.where(jnp.isfinite(largest), exponent, 0)
-    return array * jnp.ldexp(jnp.ones_like(largest), -exponent), exponent
+    limit = -jnp.finfo(magnitude.dtype).minexp
+    return jnp.where(jnp.isfinite(magnitude), jnp.clip(jnp.frexp(magnitude)[1], -limit, limit), 0)
+
+
+def power_of_two(exponent: Int[Array, ""], dtype: Any) -> Float[Array, ""]:
+    """2^exponent, exactly, for exponents between those of the smallest and the largest normal number."""
+    return jnp.ldexp(jnp.ones((), dtype), exponent)
 
 
 def from_exponent(direction: Float[Array, "*shape"], exponent: Int[Array, ""]) -> Scaled:

@@ -78,3 +78,9 @@ def _unroll_in_stretches(
         _, rest = recomputed(h, jax.tree.map(lambda leaf: leaf[whole:], xs), T - whole)
         states = jax.tree.map(lambda *parts: jnp.concatenate(parts), states, rest)
     return states
+
+
+def state_after(step: Step, params: Params, h: State, xs: Input, t: int) -> State:
+    """The state after the first t inputs alone; no other is kept."""
+    first = jax.tree.map(lambda leaf: leaf[:t], xs)
+    return jax.lax.scan(lambda h, x: (step(params, h, x), None), h, first, length=t)[0] if t else h
