@@ -6,7 +6,6 @@ d_t is what the loss sees of h_t itself, the later states held, and ∂⁺h_k/�
 held. Summed over the lag t - k < K it is the gradient of backpropagation truncated to a window of K steps.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -52,7 +51,7 @@ def gradient_contributions(
     return _contributions(step, losses, params, h0, xs, length=door.whole_number("length", length), wrt=wrt)
 
 
-@partial(jax.jit, static_argnums=(0, 1), static_argnames=("length", "wrt"))
+@door.compiled("length", "wrt", functions=2)
 def _contributions(
     step: Step, losses: Loss, params: Params, h0: State, xs: Input, *, length: int | None, wrt: tuple[str, ...] | None
 ) -> Contributions:

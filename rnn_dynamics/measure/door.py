@@ -5,13 +5,40 @@ looks at them once per call. Shapes, dtypes and trees are known while tracing: `
 the jitted measurement, once per shape, also under a user's own jit or vmap.
 """
 
-from typing import Any
+import contextlib
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..cells.contract import Input, Params, State, Step
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def compiled(*static: str, functions: int = 1) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """`jax.jit` of a measurement, of which the first `functions` arguments and those named are static.
+
+    Matrix products of float32 are computed as such: accelerators round their factors to fewer bits by default, and a
+    measured exponent would then be theirs. A precision that the user has set for JAX stands.
+    """
+
+    def decorate(measurement: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        jitted = jax.jit(measurement, static_argnums=tuple(range(functions)), static_argnames=static)
+
+        @functools.wraps(measurement)
+        def run(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
+            chosen = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
+            with contextlib.nullcontext() if chosen else jax.default_matmul_precision("highest"):
+                return jitted(*args, **options)
+
+        return run
+
+    return decorate
 
 
 def enter(step: Step, **trees: Any) -> None:

@@ -7,7 +7,6 @@ rows once it has lost rank (`compression.py`). The states it needs are recompute
 hardly depends on T.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -94,7 +93,7 @@ def gradient_flow(
     return _average(flow) if average else flow
 
 
-@partial(jax.jit, static_argnums=0, static_argnames=("length", "lags", "block", "path", "probes"))
+@door.compiled("length", "lags", "block", "path", "probes")
 def _gradient_flow(
     step: Step,
     params: Params,
@@ -113,7 +112,11 @@ def _gradient_flow(
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
     lags = T if lags is None else lags
     rows, columns = _cut(h0, block, path)
-    directions = None if probes is None else _directions(key, probes, rows.stop - rows.start, flatten(h0)[0].dtype)
+    directions = (
+        None
+        if probes is None or key is None
+        else _directions(key, probes, rows.stop - rows.start, flatten(h0)[0].dtype)
+    )
 
     def from_anchor(begin: State, start: Int[Array, ""]) -> LagCurves:
         window = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, lags), xs)
@@ -138,10 +141,13 @@ def _directions(key: Array, probes: int, n: int, dtype: Any) -> Float[Array, "pr
 def _average(flow: GradientFlow) -> GradientFlow:
     """The mean over the anchors of every curve; trusted where all of them are."""
     return GradientFlow(
-        flow.lag,
-        *(curve.mean(axis=0) for curve in flow[1:4]),
-        *(trusted.all(axis=0) for trusted in flow[4:6]),
-        jnp.sqrt(jnp.mean(flow.stderr**2, axis=0) / len(flow.stderr)),
+        lag=flow.lag,
+        log_norm=flow.log_norm.mean(axis=0),
+        log_frobenius=flow.log_frobenius.mean(axis=0),
+        log_bound=flow.log_bound.mean(axis=0),
+        converged=flow.converged.all(axis=0),
+        bound_converged=flow.bound_converged.all(axis=0),
+        stderr=jnp.sqrt(jnp.mean(flow.stderr**2, axis=0) / len(flow.stderr)),
     )
 
 

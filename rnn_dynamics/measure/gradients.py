@@ -7,7 +7,6 @@ With a_t = ∂L/∂h_t (all paths) and d_t = ∂⁺L/∂h_t (h_t alone, the late
 """
 
 from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +40,7 @@ def state_gradients(
     return _state_gradients(step, loss, params, h0, xs, length=door.whole_number("length", length), per_loss=per_loss)
 
 
-@partial(jax.jit, static_argnums=(0, 1), static_argnames=("length", "per_loss"))
+@door.compiled("length", "per_loss", functions=2)
 def _state_gradients(
     step: Step, loss: Loss, params: Params, h0: State, xs: Input, *, length: int | None, per_loss: bool
 ) -> State:

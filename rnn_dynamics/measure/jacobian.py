@@ -30,13 +30,13 @@ def step_jacobians(
     return _step_jacobians(step, params, h0, states, xs)
 
 
-@partial(jax.jit, static_argnums=0)
+@door.compiled()
 def _step_jacobian(step: Step, params: Params, h: State, x: Input) -> Float[Array, "n n"]:
     vector, unflatten = flatten(door.closed(step, params, h, x))
     return jax.jacfwd(lambda v: flatten(step(params, unflatten(v), x))[0])(vector)
 
 
-@partial(jax.jit, static_argnums=0)
+@door.compiled()
 def _step_jacobians(step: Step, params: Params, h0: State, states: State, xs: Input) -> Float[Array, "T n n"]:
     before = jax.tree.map(
         lambda first, all_: jnp.concatenate([jnp.asarray(first, all_.dtype)[None], all_[:-1]]), h0, states

@@ -3,8 +3,6 @@
 g_K = Σ_t Σ_{t-K<k<=t} d_t (J_t ··· J_{k+1}) ∂⁺h_k/∂θ,        g_T = ∂L/∂θ,        bias(K) = ‖g_K - g_T‖ / ‖g_T‖
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -45,10 +43,10 @@ def parameter_gradient(
     if window is not None and (window < 1 or direction == "forward"):
         wrong = f"{window!r} with direction='forward'" if window >= 1 else repr(window)
         raise ValueError(f"window: got {wrong}, expected at least 1 step, and the reverse direction")
-    options = {"length": door.whole_number("length", length), "wrt": wrt}
+    length = door.whole_number("length", length)
     if window is not None:
-        return _truncated(step, losses, params, h0, xs, window=window, **options)
-    return _whole(step, losses, params, h0, xs, direction=direction, **options)
+        return _truncated(step, losses, params, h0, xs, window=window, length=length, wrt=wrt)
+    return _whole(step, losses, params, h0, xs, direction=direction, length=length, wrt=wrt)
 
 
 def truncation_bias(contributions: Contributions) -> Float[Array, " windows"]:
@@ -66,7 +64,7 @@ def _norm(leaves: list[Array]) -> Array:
     return jnp.sqrt(sum(jnp.sum(jnp.abs(leaf) ** 2) for leaf in leaves))
 
 
-@partial(jax.jit, static_argnums=(0, 1), static_argnames=("length", "wrt", "direction"))
+@door.compiled("length", "wrt", "direction", functions=2)
 def _whole(
     step: Step,
     losses: Loss,
@@ -91,7 +89,7 @@ def _whole(
     return jax.jacfwd(total)(chosen) if forward else jax.grad(total)(chosen)
 
 
-@partial(jax.jit, static_argnums=(0, 1), static_argnames=("length", "wrt", "window"))
+@door.compiled("length", "wrt", "window", functions=2)
 def _truncated(
     step: Step,
     losses: Loss,

@@ -1,7 +1,5 @@
 """The product J_T ··· J_1 = ∂h_T/∂h_0 of the step Jacobians, of any length, with its scale in a logarithm."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
@@ -24,7 +22,7 @@ def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length
     return _jacobian_product(step, params, h0, xs, length=door.whole_number("length", length))
 
 
-@partial(jax.jit, static_argnums=0, static_argnames="length")
+@door.compiled("length")
 def _jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length: int | None) -> Scaled:
     T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))

@@ -7,7 +7,6 @@ Williams & Zipser (1989). S_t = ∂h_t/∂θ is the s_t and r_t of the scalar ex
 
 import inspect
 from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +38,7 @@ def rtrl(
     return _rtrl(step, loss_t, params, h0, xs, length=door.whole_number("length", length), wrt=wrt)
 
 
-@partial(jax.jit, static_argnums=(0, 1), static_argnames=("length", "wrt"))
+@door.compiled("length", "wrt", functions=2)
 def _rtrl(
     step: Step,
     loss_t: Callable[..., Array],

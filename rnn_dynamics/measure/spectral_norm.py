@@ -30,42 +30,55 @@ def spectral_norm(apply: Map, transposed: Map, guess: Float[Array, " rows"]) -> 
     Locally optimal conjugate gradients (Knyazev 2001): σ² = max ‖Aᵀu‖² over unit vectors u is increased by taking, in
     every iteration, the best u in the span of u, of the gradient r = A Aᵀu - σ² u and of the last direction p. That
     converges like Lanczos' method, needs one product with A and one with Aᵀ, and may start from any guess. It ends
-    when σ² has twice grown by no more than rounding.
+    when σ² has twice grown by no more than rounding and r is small, or eight times whatever r is: a search that rests
+    near the second largest on its way shows it in r before it does in σ².
 
-    Two fixed vectors join the start, one mixed into the guess and one as the first p: the singular vector of an
-    earlier product may be exactly orthogonal to what is largest now, and a single fixed vector is nearly so once in a
-    thousand times, where the search would rest on the second largest.
+    Two fixed vectors join the start, one mixed into the guess and one, drawn towards what is large, as the first p:
+    the singular vector of an earlier product may be exactly orthogonal to what is largest now, and any one vector is
+    nearly so now and then.
 
     Differentiable: u and v are held, since dσ = uᵀ dA v.
     """
     n, dtype = guess.size, guess.dtype
+    eps = float(jnp.finfo(dtype).eps)
     u = _unit(_unit(guess) + 0.5 * _unit(start_vector(n, dtype)))
-    p = start_vector(n, dtype, power=2)
-    p = _unit(p - _dots((u, p)) * u)
-    y, z = transposed(u), transposed(p)
+    y, z = transposed(u), transposed(start_vector(n, dtype, power=2))
     # a power of two near the norm, so that no square overflows or underflows
     exponent = exponent_of(jnp.maximum(jnp.max(jnp.abs(y)), jnp.max(jnp.abs(z))))
     unscale = power_of_two(-exponent, dtype)
+    p = _unit(apply(z * unscale) * unscale)
+    for _ in range(2):  # once is not enough where p is almost u, as of a product that has lost all rank but one
+        p = _unit(p - _dots((u, p)) * u)
+    y, z = y * unscale, transposed(p) * unscale
 
-    def improve(carry: _Search) -> _Search:
-        u, y, p, z, square, quiet, iterations = carry
-        r = _unit(apply(y) * unscale - square * u)
-        along_u, along_p = _dots((r, u), (r, p))
-        r = _unit(r - along_u * u - along_p * p)
+    def improve(at: _Search) -> _Search:
+        r = apply(at.y) * unscale - at.square * at.u
+        rr, along_u, along_p = _dots((r, r), (r, at.u), (r, at.p))
+        r = r - along_u * at.u - along_p * at.p
+        new = _dots((r, r))
+        # what is left of an r within the plane of u and p is rounding, and not orthogonal to them
+        r = r * jnp.where(new > 1e-3 * rr, 1 / jnp.sqrt(jnp.where(new == 0, 1, new)), 0)
         s = transposed(r) * unscale
-        best, (a, b, c) = _top_of_three(_dots((y, y), (y, s), (y, z), (s, s), (s, z), (z, z)))
+        ys, ss, sz = _dots((at.y, s), (s, s), (s, at.z))
+        square, (a, b, c) = _top_of_three(at.square, ys, at.mixed, ss, sz, at.across)
         turn = jnp.sqrt(b * b + c * c)
-        towards = 1 / jnp.where(turn == 0, 1, turn)
-        q, w = towards * (b * r + c * p), towards * (b * s + c * z)
+        b, c = (x / jnp.where(turn == 0, 1, turn) for x in (b, c))
+        # ‖z‖² of the new p; and u and p are now singular vectors within their plane
+        x, v, t = -turn, a * b, a * c
+        across = x * (x * at.square + 2 * (v * ys + t * at.mixed)) + v * (v * ss + 2 * t * sz) + t * t * at.across
+        q, w = b * r + c * at.p, b * s + c * at.z
         # a NaN compares false and ends the search
-        quiet = jnp.where(best - square > 4 * jnp.finfo(dtype).eps * best, 0, quiet + 1)
-        return _Search(
-            a * u + turn * q, a * y + turn * w, a * q - turn * u, a * w - turn * y, best, quiet, iterations + 1
-        )
+        quiet = jnp.where(square - at.square > 4 * eps * square, 0, at.quiet + 1)
+        steep = rr > (eps**0.6 * square) ** 2
+        u, y, p, z = a * at.u + turn * q, a * at.y + turn * w, a * q - turn * at.u, a * w - turn * at.y
+        return _Search(u, y, p, z, square, jnp.zeros_like(across), across, steep, quiet, at.iterations + 1)
 
-    y, z = y * unscale, z * unscale
-    start = _Search(u, y, p, z, _dots((y, y)), jnp.int32(0), jnp.int32(0))
-    search = jax.lax.while_loop(lambda s: (s.quiet < 2) & (s.iterations < MOST_ITERATIONS), improve, start)
+    def unfinished(at: _Search) -> Array:
+        return (at.quiet < jnp.where(at.steep, 8, 2)) & (at.iterations < MOST_ITERATIONS)
+
+    square, mixed, across = _dots((y, y), (y, z), (z, z))
+    start = _Search(u, y, p, z, square, mixed, across, jnp.array(True), jnp.int32(0), jnp.int32(0))
+    search = jax.lax.while_loop(unfinished, improve, start)
     u = jax.lax.stop_gradient(_unit(search.u))
     v = jax.lax.stop_gradient(_unit(transposed(u) * unscale))
     value = u @ apply(v)
@@ -73,13 +86,19 @@ def spectral_norm(apply: Map, transposed: Map, guess: Float[Array, " rows"]) -> 
 
 
 class _Search(NamedTuple):
-    """u and p are orthonormal, y = Aᵀu and z = Aᵀp, scaled; `quiet` counts iterations without growth of σ²."""
+    """u and p are orthonormal, y = Aᵀu and z = Aᵀp, with ‖y‖², y·z and ‖z‖².
+
+    `steep` tells that the last gradient was not small, `quiet` counts the iterations since ‖y‖² grew.
+    """
 
     u: Array
     y: Array
     p: Array
     z: Array
     square: Array
+    mixed: Array
+    across: Array
+    steep: Array
     quiet: Array
     iterations: Array
 
@@ -107,7 +126,7 @@ def _unit(vector: Float[Array, " n"]) -> Float[Array, " n"]:
     return vector / jnp.where(norm == 0, 1, norm)
 
 
-def _top_of_three(entries: Array) -> tuple[Array, tuple[Array, Array, Array]]:
+def _top_of_three(*entries: Array) -> tuple[Array, tuple[Array, Array, Array]]:
     """Largest eigenvalue and its eigenvector, first entry >= 0, of a symmetric 3 × 3 matrix by Jacobi's rotations.
 
     `entries` is its upper triangle, row by row.

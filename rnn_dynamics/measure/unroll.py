@@ -1,7 +1,6 @@
 """A step iterated over time by `jax.lax.scan`: h_t = step(params, h_{t-1}, x_t) for t = 1 .. T."""
 
 from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +43,7 @@ def unroll(
     return _unroll(step, params, h0, xs, length=length, every=every)
 
 
-@partial(jax.jit, static_argnums=0, static_argnames=("length", "every"))
+@door.compiled("length", "every")
 def _unroll(step: Step, params: Params, h0: State, xs: Input, *, length: int | None, every: int | None) -> State:
     T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))

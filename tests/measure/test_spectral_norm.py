@@ -1,0 +1,67 @@
+"""The search for σ_max against singular value decompositions, where it is easy and where it is hard."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rnn_dynamics.measure.spectral_norm import spectral_norm, start_vector
+
+RNG = np.random.default_rng(0)
+Q = np.linalg.qr(RNG.normal(size=(60, 60)))[0]
+N = RNG.normal(size=(60, 60))
+MATRICES = {
+    "random": N,
+    "wide": N[:7],
+    "tall": N[:, :3],
+    "one number": np.array([[-3.0]]),
+    "all singular values equal": Q,
+    "all singular values nearly equal": Q + 1e-3 * N,
+    "pairs of equal ones": np.eye(60) + 0.01 * (N - N.T),
+    "two largest nearly equal": Q @ np.diag(np.r_[1.0, 1 - 1e-6, RNG.uniform(0, 0.9, 58)]) @ N / 8,
+    "rank one": np.outer(N[0], N[1]),
+    "diagonal": np.diag(np.arange(1.0, 61)),
+    "tiny": 1e-30 * N,
+    "huge": 1e30 * N,
+}
+
+
+def search(A):
+    A = jnp.asarray(A)
+    return spectral_norm(lambda v: A @ v, lambda u: u @ A, start_vector(A.shape[0], A.dtype))
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_equals_svd(name):
+    A = MATRICES[name]
+    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 3e-6)):
+        found = search(A.astype(dtype))
+        assert found.converged
+        np.testing.assert_allclose(found.value, np.linalg.norm(A, 2), rtol=tolerance)
+
+
+def test_many_random_matrices_none_rests_on_its_second_singular_value():
+    many = np.random.default_rng(5).normal(size=(1000, 40, 40)).astype(np.float32)
+    found = jax.vmap(search)(many)
+    assert found.converged.all()
+    np.testing.assert_allclose(found.value, np.linalg.norm(many.astype(float), 2, axis=(1, 2)), rtol=1e-5)
+
+
+def test_zero_and_nan():
+    assert search(np.zeros((9, 9))).value == 0
+    broken = search(np.where(np.eye(9) > 0, np.nan, 1.0))
+    assert jnp.isnan(broken.value)
+    assert not broken.converged
+
+
+def test_a_guess_that_is_the_second_singular_vector_is_left():
+    A = jnp.diag(jnp.array([1.0, 2.0, 1.9999, *[0.5] * 17]))
+    found = spectral_norm(lambda v: A @ v, lambda u: u @ A, jnp.eye(20)[2])
+    np.testing.assert_allclose(found.value, 2, rtol=1e-12)
+
+
+def test_its_derivative_is_that_of_the_largest_singular_value():
+    A, dA = jnp.asarray(N), jnp.asarray(N[::-1])
+    slope = jax.jvp(lambda A: search(A).value, (A,), (dA,))[1]
+    u, _, vt = np.linalg.svd(N)
+    np.testing.assert_allclose(slope, u[:, 0] @ N[::-1] @ vt[0], rtol=1e-6)
