@@ -71,8 +71,8 @@ def lag_curves(
         P = jnp.where(inside, P, 0) if alone else P
         seen, exponent = P[:, columns], frame.exponent + frame.shift
         norm = _norm_of_matrix(seen, frame.left)
-        # the row uᵀP is as long as P, and cheaper than looking at all of it
-        shift = exponent_of(jax.lax.stop_gradient(jnp.max(jnp.abs(norm.left @ P))))
+        # one combination of all rows is about as long as they are, and cheaper than looking at each
+        shift = exponent_of(jax.lax.stop_gradient(jnp.max(jnp.abs(start_vector(len(P), dtype) @ P))))
         squares = (seen * power_of_two(-shift, dtype)) ** 2 @ jnp.ones(seen.shape[1], dtype)
         trusted = frame.trusted
         if len(P) < sizes[0]:

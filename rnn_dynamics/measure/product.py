@@ -2,13 +2,14 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array
 
 from ..cells.contract import Input, Params, State, Step
 from . import door
 from .flat import flatten
 from .linear_maps import linear_maps
-from .scaled import Scaled, from_exponent, rescaled
+from .scaled import Scaled, exponent_of, from_exponent, power_of_two, rescaled
+from .spectral_norm import start_vector
 
 
 def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length: int | None = None) -> Scaled:
@@ -28,12 +29,18 @@ def _jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, lengt
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
     vector, _ = flatten(h0)
 
-    def advance(carry: tuple[State, Array, Int[Array, ""]], x: Input) -> tuple[tuple[State, Array, Array], None]:
-        h, columns, exponent = carry
-        maps = linear_maps(step, params, h, x)
-        columns, more = rescaled(maps.push(columns))
-        return (maps.after, columns, exponent + more), None
+    glance = start_vector(vector.size, vector.dtype)
 
-    start = door.varying_like((h0, jnp.eye(vector.size, dtype=vector.dtype), jnp.int32(0)), h0)
-    (_, columns, exponent), _ = jax.lax.scan(advance, start, xs, length=T)
-    return from_exponent(columns, exponent)
+    def advance(carry: tuple[State, Array, Array, Array], x: Input) -> tuple[tuple[State, Array, Array, Array], None]:
+        h, columns, exponent, shift = carry
+        maps = linear_maps(step, params, h, x)
+        columns = maps.push(columns * power_of_two(-shift, columns.dtype))
+        # one combination of the columns is about as long as they are, and cheaper than looking at each
+        size = jax.lax.stop_gradient(jnp.max(jnp.abs(columns @ glance)))
+        return (maps.after, columns, exponent + shift, exponent_of(size)), None
+
+    nothing = jnp.int32(0)
+    start = door.varying_like((h0, jnp.eye(vector.size, dtype=vector.dtype), nothing, nothing), h0)
+    (_, columns, exponent, _), _ = jax.lax.scan(advance, start, xs, length=T)
+    columns, more = rescaled(columns)
+    return from_exponent(columns, exponent + more)

@@ -88,9 +88,10 @@ def test_a_batch_halves_together_and_agrees_with_its_members(key):
     assert together.converged.all()
 
 
+@pytest.mark.slow
 def test_gradients_through_a_halved_frame(key):
     cell, n = rd.cells.elman, 64
-    params, h0, xs = problem(cell, key, hidden=n, T=70)
+    params, h0, xs = problem(cell, key, hidden=n, T=64)
 
     def measured(scale):
         flow = rd.gradient_flow(cell.step, params._replace(W=scale * params.W), h0, xs)

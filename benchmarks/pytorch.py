@@ -1,0 +1,128 @@
+"""The lag curve of ‖∂h_T/∂h_{T-ℓ}‖ as a PyTorch user writes it, against `gradient_flow`, in one run.
+
+    python -m pip install "rnn_dynamics[bench]" && python -m benchmarks.pytorch [n ...]
+
+Sixteen gains of a tanh net at once. The columns are PyTorch's time over ours:
+
+    product     a running product of analytic Jacobians, and nothing else      over `jacobian_product`
+    frobenius   the same with its Frobenius norm at each lag                   over `gradient_flow(...).log_frobenius`
+    2-norm      the same with its 2-norm by `torch.linalg.matrix_norm`         over `gradient_flow(...).log_norm`
+    jacrev, jacfwd   a product of `torch.func` Jacobians, step by step         over `jacobian_product`
+    all         2-norms of product and Jacobians, as a bound needs them        over the whole `gradient_flow`
+
+The last four are timed over fewer lags and scaled up: their cost a lag is constant.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would fight those of XLA
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+import torch
+
+import rnn_dynamics as rd
+
+from .gradient_flow import CELL, GAINS, T, problem
+from .timing import machine, seconds
+
+FEW = 10
+
+
+def states_of(W: torch.Tensor, drive: torch.Tensor) -> list[torch.Tensor]:
+    """h_1 .. h_T of all gains, from U x + b of every step."""
+    h, states = torch.zeros(drive.shape[1:]), []
+    for x in drive:
+        h = torch.tanh(torch.einsum("bij,bj->bi", W, h) + x)
+        states.append(h)
+    return states
+
+
+def lag_curve(W: torch.Tensor, drive: torch.Tensor, lags: int, norm: Callable[[torch.Tensor], Any]) -> Any:
+    """The running product of diag(1 - h²) W, with a norm at each lag."""
+    P = torch.eye(W.shape[-1]).expand_as(W)
+    curve = []
+    for h in states_of(W, drive)[: -lags - 1 : -1]:
+        P = torch.bmm(P * (1 - h * h)[:, None, :], W)
+        curve.append(norm(P))
+    return curve
+
+
+def with_bound(W: torch.Tensor, drive: torch.Tensor, lags: int) -> Any:
+    """The 2-norms of the running product and of each Jacobian."""
+    P = torch.eye(W.shape[-1]).expand_as(W)
+    curve = []
+    for h in states_of(W, drive)[: -lags - 1 : -1]:
+        J = (1 - h * h)[:, :, None] * W
+        P = torch.bmm(P, J)
+        curve.append((torch.linalg.matrix_norm(P, 2), torch.linalg.matrix_norm(J, 2)))
+    return curve
+
+
+def by_functional(transform: Callable[..., Any], W: torch.Tensor, drive: torch.Tensor, lags: int) -> torch.Tensor:
+    """The product of Jacobians that torch.func finds."""
+
+    def step(W: torch.Tensor, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(W @ h + x)
+
+    jacobian = torch.func.vmap(transform(step, argnums=1))
+    states = states_of(W, drive)
+    P = torch.eye(W.shape[-1]).expand_as(W)
+    for t in range(T - 1, T - 1 - lags, -1):
+        P = torch.bmm(P, jacobian(W, states[t - 1], drive[t]))
+    return P
+
+
+def row(n: int) -> str:
+    """One size."""
+    params, h0, xs = problem(n)
+    W, U, b = (torch.from_numpy(np.array(leaf)) for leaf in params)
+    drive = torch.einsum("bim,tm->tbi", U, torch.from_numpy(np.array(xs))) + b
+    ours: dict[str, Callable[[Any], Any]] = {
+        "product": lambda p: rd.jacobian_product(CELL.step, p, h0, xs),
+        "frobenius": lambda p: rd.gradient_flow(CELL.step, p, h0, xs).log_frobenius,
+        "2-norm": lambda p: rd.gradient_flow(CELL.step, p, h0, xs).log_norm,
+        "all": lambda p: rd.gradient_flow(CELL.step, p, h0, xs),
+    }
+    calls: dict[str, Callable[[], Any]] = {
+        f"our {name}": partial(jax.jit(jax.vmap(measure)), params) for name, measure in ours.items()
+    }
+    calls |= {
+        "forward": lambda: states_of(W, drive),
+        "product": lambda: lag_curve(W, drive, T, lambda P: None),
+        "frobenius": lambda: lag_curve(W, drive, T, torch.linalg.matrix_norm),
+        "2-norm": lambda: lag_curve(W, drive, FEW, lambda P: torch.linalg.matrix_norm(P, 2)),
+        "jacrev": lambda: by_functional(torch.func.jacrev, W, drive, FEW),
+        "jacfwd": lambda: by_functional(torch.func.jacfwd, W, drive, FEW),
+        "all": lambda: with_bound(W, drive, FEW),
+    }
+    with torch.no_grad():
+        time = seconds(calls, repetitions=3)
+    for name in ("2-norm", "jacrev", "jacfwd", "all"):
+        time[name] = time["forward"] + (time[name] - time["forward"]) * T / FEW
+    opponents = {"jacrev": "our product", "jacfwd": "our product"}
+    ratios = [time[name] / time[opponents.get(name, f"our {name}")] for name in COLUMNS]
+    return f"{n:5d}" + "".join(f"{ratio:11.1f}" for ratio in ratios)
+
+
+COLUMNS = ("product", "frobenius", "2-norm", "jacrev", "jacfwd", "all")
+
+
+def main() -> None:
+    """Print the table."""
+    torch.set_flush_denormal(True)  # as XLA does; vanishing products would slow PyTorch down
+    print(f"{machine()}; PyTorch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"float32, tanh net, {GAINS} gains at once, T = {T}")
+    print("PyTorch's time over ours")
+    print(f"{'n':>5}" + "".join(f"{name:>11}" for name in COLUMNS))
+    for n in map(int, sys.argv[1:] or ("32", "64", "128", "256", "512")):
+        print(row(n), flush=True)
+
+
+if __name__ == "__main__":
+    main()
