@@ -40,7 +40,7 @@ format: $(tools)
 	$(python) -m ruff format .
 
 bench: $(core)
-	$(python) -m benchmarks.gradient_flow
+	$(python) -m benchmarks
 
 docs: $(core)
 	$(python) docs/write_numbers.py

@@ -32,15 +32,16 @@ def _jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, lengt
     glance = start_vector(vector.size, vector.dtype)
 
     def advance(carry: tuple[State, Array, Array, Array], x: Input) -> tuple[tuple[State, Array, Array, Array], None]:
-        h, columns, exponent, shift = carry
+        h, rows, exponent, shift = carry
         maps = linear_maps(step, params, h, x)
-        columns = maps.push(columns * power_of_two(-shift, columns.dtype))
-        # one combination of the columns is about as long as they are, and cheaper than looking at each
-        size = jax.lax.stop_gradient(jnp.max(jnp.abs(columns @ glance)))
-        return (maps.after, columns, exponent + shift, exponent_of(size)), None
+        # the columns are kept as rows: XLA's products on CPUs are twice as fast that way round
+        rows = maps.push((rows * power_of_two(-shift, rows.dtype)).T).T
+        # one combination of them is about as long as they are, and cheaper than looking at each
+        size = jax.lax.stop_gradient(jnp.max(jnp.abs(glance @ rows)))
+        return (maps.after, rows, exponent + shift, exponent_of(size)), None
 
     nothing = jnp.int32(0)
     start = door.varying_like((h0, jnp.eye(vector.size, dtype=vector.dtype), nothing, nothing), h0)
-    (_, columns, exponent, _), _ = jax.lax.scan(advance, start, xs, length=T)
-    columns, more = rescaled(columns)
-    return from_exponent(columns, exponent + more)
+    (_, rows, exponent, _), _ = jax.lax.scan(advance, start, xs, length=T)
+    rows, more = rescaled(rows)
+    return from_exponent(rows.T, exponent + more)
