@@ -6,6 +6,7 @@ from .flow import GradientFlow, gradient_flow
 from .gradients import state_gradients
 from .jacobian import step_jacobian, step_jacobians
 from .linear_maps import LinearMaps, linear_maps
+from .lyapunov import LyapunovSpectrum, lyapunov_spectrum
 from .parameter_gradient import parameter_gradient, truncation_bias
 from .product import jacobian_product
 from .rtrl import rtrl
@@ -16,12 +17,14 @@ __all__ = [
     "Contributions",
     "GradientFlow",
     "LinearMaps",
+    "LyapunovSpectrum",
     "Scaled",
     "blocks",
     "gradient_contributions",
     "gradient_flow",
     "jacobian_product",
     "linear_maps",
+    "lyapunov_spectrum",
     "parameter_gradient",
     "rtrl",
     "state_gradients",

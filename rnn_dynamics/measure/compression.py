@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
 # rows that stand for all that was dropped
@@ -60,14 +59,3 @@ def share_of_witnesses(squares: Float[Array, " rows"]) -> Float[Array, ""]:
     """What the dropped directions would add to the squared Frobenius norm, relative; from squared norms of rows."""
     total = jnp.sum(squares)
     return jnp.sum(squares[-WITNESSES:]) / jnp.where(total == 0, 1, total)
-
-
-@custom_vmap
-def for_all(flag: Bool[Array, ""]) -> Bool[Array, ""]:
-    """`flag`; under vmap whether it holds for the whole batch, as one unbatched value that lax.switch can branch on."""
-    return flag
-
-
-@for_all.def_vmap
-def _(axis_size, in_batched, flag):  # type: ignore[no-untyped-def]
-    return for_all(jnp.all(flag, axis=0) if in_batched[0] else flag), False

@@ -10,11 +10,12 @@ from jaxtyping import Array, Bool, Float
 
 from ..cells.contract import Input, Params, State, Step
 from . import door
-from .compression import for_all, halved, share_of_witnesses, widths
+from .compression import halved, share_of_witnesses, widths
 from .flat import flatten
 from .linear_maps import LinearMaps, linear_maps
 from .scaled import exponent_of, power_of_two
 from .spectral_norm import DENSE, SpectralNorm, dense_spectral_norm, spectral_norm, start_vector
+from .together import smallest
 from .unroll import state_after
 
 # steps in a stretch at least, and Jacobians whose norms are sought side by side, in products of so many columns
@@ -94,7 +95,7 @@ def lag_curves(
                 shift=jnp.zeros_like(narrow.shift),
                 stage=narrow.stage + 1,
             )
-            narrow = jax.lax.cond(for_all(fewer.faithful), lambda: smaller, lambda: narrow)
+            narrow = jax.lax.cond(smallest(fewer.faithful), lambda: smaller, lambda: narrow)
         return narrow._replace(P=_padded(narrow.P, sizes[0]), left=_padded(narrow.left, sizes[0])), curves
 
     def stretch(frame: _Frame, h: State, xs: Input, length: int) -> tuple[_Frame, tuple[Array, ...]]:

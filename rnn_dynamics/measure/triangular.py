@@ -1,0 +1,57 @@
+"""A frame of columns brought back to well-conditioned ones, with the triangular factor that was taken out.
+
+Y = F T with T upper triangular: the columns of F span the same flag of subspaces as those of Y, column by column.
+Row-pivoted LU (Y = PᵀL · U, F = PᵀL) costs a quarter of a QR decomposition that forms Q, and its F has entries of at
+most 1; the volume that F itself has is measured once, at the end.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Factor = Callable[[Array], "Factored"]
+
+
+class Factored(NamedTuple):
+    """The new frame, ln |diag T|, and how many nats of each of these were lost to cancellation.
+
+    The logarithms are -inf where columns have become exactly dependent.
+    """
+
+    frame: Float[Array, "n k"]
+    logs: Float[Array, " k"]
+    lost: Float[Array, " k"]
+
+
+def by_lu(Y: Float[Array, "n k"]) -> Factored:
+    """T = U of row-pivoted LU.
+
+    A pivot loses digits as far as it is smaller than its own row was. So rows of very different sizes, as saturated
+    units make them, cost nothing: elimination commits in each row an error relative to that row.
+    """
+    n, k = Y.shape
+    lu, _, permutation = jax.lax.linalg.lu(Y)
+    L = jnp.tril(lu, -1) + jnp.eye(n, k, dtype=Y.dtype)
+    # row i of L is row permutation[i] of the frame
+    frame = jnp.zeros_like(L).at[permutation].set(L, unique_indices=True)
+    logs = jnp.log(jnp.abs(jnp.diagonal(lu)[:k]))
+    rows = jnp.log(jnp.max(jnp.abs(jax.lax.stop_gradient(Y)), axis=1))[permutation[:k]]
+    return Factored(frame, logs, jnp.where(rows == -jnp.inf, 0, rows - jax.lax.stop_gradient(logs)))
+
+
+def by_qr(Y: Float[Array, "n k"]) -> Factored:
+    """T = R of a QR decomposition: the judge. Its rounding is relative to the largest of all."""
+    Q, R = jnp.linalg.qr(Y)
+    logs = jnp.log(jnp.abs(jnp.diagonal(R)))
+    return Factored(Q, logs, jax.lax.stop_gradient(jnp.max(logs) - logs))
+
+
+def log_volumes(frame: Float[Array, "n k"]) -> Float[Array, " k"]:
+    """ln |diag R| of a frame: what each column adds to the volume of those before it."""
+    return by_qr(frame).logs
+
+
+METHODS: dict[str, Factor] = {"lu": by_lu, "qr": by_qr}
