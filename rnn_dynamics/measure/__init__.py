@@ -11,6 +11,7 @@ from .parameter_gradient import parameter_gradient, truncation_bias
 from .product import jacobian_product
 from .rtrl import rtrl
 from .scaled import Scaled
+from .singular_values import log_mean_square, log_singular_values
 from .unroll import unroll
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "gradient_flow",
     "jacobian_product",
     "linear_maps",
+    "log_mean_square",
+    "log_singular_values",
     "lyapunov_spectrum",
     "parameter_gradient",
     "rtrl",

@@ -21,7 +21,7 @@ from . import door
 from .flat import flatten
 from .linear_maps import LinearMaps, linear_maps
 from .together import smallest
-from .triangular import METHODS, Factor, by_lu, log_volumes
+from .triangular import METHODS, Factor, column_scaled, log_volumes
 from .unroll import state_after
 
 # blocks of time that the standard errors are computed from
@@ -199,17 +199,9 @@ def _push(maps: LinearMaps, rows: Float[Array, "k n"]) -> _Pushed:
 
 
 def _push_in_two(maps: LinearMaps, rows: Float[Array, "k n"]) -> _Pushed:
-    """(J F)ᵀ with J = Ĵ C, C the sizes of its columns: C F is made a frame of its own before it meets Ĵ.
-
-    Units that hardly act on the others make tiny columns of J. In J F their part is rounded off; the rows of C F are
-    as different in size, and LU factors that without loss.
-    """
-    n = rows.shape[1]
-    J = maps.push(jnp.eye(n, dtype=rows.dtype))
-    sizes = jax.lax.stop_gradient(jnp.max(jnp.abs(J), axis=0))
-    sizes = jnp.where(sizes == 0, 1, sizes)
-    half = by_lu(sizes[:, None] * rows.T)
-    return _Pushed((half.frame.T @ (J / sizes[None]).T), half.logs, half.lost)
+    """(J F)ᵀ by way of a frame of C F, as in `column_scaled`."""
+    J, half = column_scaled(maps.push(jnp.eye(rows.shape[1], dtype=rows.dtype)), rows.T)
+    return _Pushed(half.frame.T @ J.T, half.logs, half.lost)
 
 
 def _growth(

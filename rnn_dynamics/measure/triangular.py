@@ -16,12 +16,13 @@ Factor = Callable[[Array], "Factored"]
 
 
 class Factored(NamedTuple):
-    """The new frame, ln |diag T|, and how many nats of each of these were lost to cancellation.
+    """The new frame, T, ln |diag T|, and how many nats of each of these were lost to cancellation.
 
     The logarithms are -inf where columns have become exactly dependent.
     """
 
     frame: Float[Array, "n k"]
+    triangle: Float[Array, "k k"]
     logs: Float[Array, " k"]
     lost: Float[Array, " k"]
 
@@ -39,14 +40,25 @@ def by_lu(Y: Float[Array, "n k"]) -> Factored:
     frame = jnp.zeros_like(L).at[permutation].set(L, unique_indices=True)
     logs = jnp.log(jnp.abs(jnp.diagonal(lu)[:k]))
     rows = jnp.log(jnp.max(jnp.abs(jax.lax.stop_gradient(Y)), axis=1))[permutation[:k]]
-    return Factored(frame, logs, jnp.where(rows == -jnp.inf, 0, rows - jax.lax.stop_gradient(logs)))
+    return Factored(frame, jnp.triu(lu[:k]), logs, jnp.where(rows == -jnp.inf, 0, rows - jax.lax.stop_gradient(logs)))
 
 
 def by_qr(Y: Float[Array, "n k"]) -> Factored:
     """T = R of a QR decomposition: the judge. Its rounding is relative to the largest of all."""
     Q, R = jnp.linalg.qr(Y)
     logs = jnp.log(jnp.abs(jnp.diagonal(R)))
-    return Factored(Q, logs, jax.lax.stop_gradient(jnp.max(logs) - logs))
+    return Factored(Q, R, logs, jax.lax.stop_gradient(jnp.max(logs) - logs))
+
+
+def column_scaled(J: Float[Array, "n n"], F: Float[Array, "n k"]) -> tuple[Float[Array, "n n"], Factored]:
+    """Ĵ and the factors of C F, where J = Ĵ C and C holds the sizes of J's columns: J F = Ĵ · (frame · T).
+
+    Units that hardly act on the others make tiny columns of J. In J F their part is rounded off; the rows of C F are
+    as different in size, and LU factors that without loss.
+    """
+    sizes = jax.lax.stop_gradient(jnp.max(jnp.abs(J), axis=0))
+    sizes = jnp.where(sizes == 0, 1, sizes)
+    return J / sizes[None], by_lu(sizes[:, None] * F)
 
 
 def log_volumes(frame: Float[Array, "n k"]) -> Float[Array, " k"]:

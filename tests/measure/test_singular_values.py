@@ -1,0 +1,75 @@
+"""Singular values of long products against long arithmetic and closed forms."""
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+from problems import every_cell, explicit_products, log, problem
+
+import rnn_dynamics as rd
+
+
+def given_matrix(params, h, x):
+    return x @ h
+
+
+def in_long_arithmetic(Js, digits):
+    with mpmath.workdps(digits):
+        P = mpmath.eye(Js.shape[1])
+        for J in Js:
+            P = mpmath.matrix(J.tolist()) * P
+        values = mpmath.svd_r(P, compute_uv=False)
+        return np.array([float(mpmath.log(value)) for value in values])
+
+
+@every_cell
+def test_short_products_equal_a_singular_value_decomposition(cell, key):
+    params, h0, xs = problem(cell, key, T=3)
+    values = rd.log_singular_values(cell.step, params, h0, xs)
+    products, _ = explicit_products(cell, params, h0, xs, 3)
+    np.testing.assert_allclose(values, log(np.linalg.svd(products[-1])[1]), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "T"), [(1, 5), (2, 300), (5, 400), (6, 60)])
+def test_values_a_thousand_digits_apart(n, T):
+    Js = np.random.default_rng(n).normal(size=(T, n, n)) * np.logspace(0, -1, n)
+    values = rd.log_singular_values(given_matrix, None, jnp.zeros(n), jnp.asarray(Js))
+    truth = in_long_arithmetic(Js, digits=60 + 4 * T)
+    assert n < 5 or truth[0] - truth[-1] > 100
+    np.testing.assert_allclose(values, truth, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["elman", "rate"])
+def test_saturated_nets(name, key):
+    cell = rd.cells.CELLS[name]
+    params = cell.init(key, inputs=0, hidden=5, gain=40.0)
+    h0 = 3 * jax.random.normal(key, (5,))
+    Js = np.asarray(rd.step_jacobians(cell.step, params, h0, None, length=12))
+    truth = in_long_arithmetic(Js, digits=3000)
+    assert truth[0] - truth[-1] > 900
+    np.testing.assert_allclose(rd.log_singular_values(cell.step, params, h0, None, length=12), truth, rtol=1e-8)
+
+
+def test_equal_ones_and_exact_zeros(key):
+    Q = 0.9 * rd.cells.initializers.orthogonal(key, 6)
+    values = rd.log_singular_values(lambda W, h, x: W @ h, Q, jnp.zeros(6), None, length=40)
+    np.testing.assert_allclose(values, 40 * np.log(0.9), atol=1e-12)
+    W = jnp.diag(jnp.array([2.0, 0.0, 1.0]))
+    values = rd.log_singular_values(lambda W, h, x: W @ h, W, jnp.zeros(3), None, length=10)
+    np.testing.assert_allclose(values, [10 * np.log(2), 0, -np.inf])
+
+
+def test_the_mean_square_is_the_frobenius_norm(key):
+    cell = rd.cells.elman
+    params, h0, xs = problem(cell, key, T=20)
+    values = rd.log_singular_values(cell.step, params, h0, xs)
+    flow = rd.gradient_flow(cell.step, params, h0, xs)
+    np.testing.assert_allclose(rd.log_mean_square(values), 2 * flow.log_frobenius[-1] - np.log(3), atol=1e-11)
+
+
+def test_a_batch_and_float32(dtype):
+    xs = jax.random.normal(jax.random.key(0), (3, 30, 4, 4), dtype)
+    many = jax.vmap(lambda xs: rd.log_singular_values(given_matrix, None, jnp.zeros(4, dtype), xs))(xs)
+    truth = in_long_arithmetic(np.asarray(xs[1], float), digits=100)
+    np.testing.assert_allclose(many[1], truth, rtol=1e-4 if dtype == "float32" else 1e-9)
