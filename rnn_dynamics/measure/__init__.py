@@ -1,5 +1,6 @@
 """What can be asked of any recurrent step: states, Jacobians, their products, gradients. No cell is known by name."""
 
+from . import eigen
 from .contributions import Contributions, gradient_contributions
 from .flat import blocks
 from .flow import GradientFlow, gradient_flow
@@ -21,6 +22,7 @@ __all__ = [
     "LyapunovSpectrum",
     "Scaled",
     "blocks",
+    "eigen",
     "gradient_contributions",
     "gradient_flow",
     "jacobian_product",
