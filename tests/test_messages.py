@@ -35,6 +35,10 @@ cases = [
     (lambda: rd.unroll(elman.step, params, h0, xs, checkpoint_every=2.0), TypeError, "checkpoint_every: got 2.0"),
     (lambda: rd.unroll(elman.step, "weights", h0, xs), TypeError, "params: got 'weights' of type str"),
     (lambda: rd.unroll(elman.step, np.array(["a"]), h0, xs), TypeError, "params: got array(['a']"),
+    (lambda: rd.gradient_flow(elman.step, params, h0, xs, block=["h", "h"]), TypeError, "expected a pair of names"),
+    (lambda: rd.gradient_flow(elman.step, params, h0, xs, path=["h"]), TypeError, "path: got ['h'], expected a name"),
+    (lambda: rd.lyapunov_spectrum(elman.step, params, h0, xs, every="often"), TypeError, "every: got 'often'"),
+    (lambda: rd.lyapunov_spectrum(elman.step, params, h0, xs, key=3), TypeError, "key: got 3, expected one JAX"),
     (lambda: rd.step_jacobian(elman.step, params, h0 * jnp.nan, xs[0]), ValueError, "h: got 3 non-finite of 3"),
 ]
 for call, kind, message in cases:
@@ -77,6 +81,21 @@ for measure in (
     there = jax.jit(jax.shard_map(jax.vmap(measure), mesh=mesh, in_specs=P("b"), out_specs=P("b")))(many)
     for a, b in zip(jax.tree.leaves(here), jax.tree.leaves(there)):
         assert jnp.allclose(a, b, rtol=1e-4, atol=1e-5), measure
+# sizes at which norms are searched for and frames are halved
+for n in (9, 66):
+    W = jax.random.normal(jax.random.key(2), (n, n)) / n**0.5
+    step = lambda W, h, x: jnp.tanh(W @ h)
+    flow = lambda s: rd.gradient_flow(step, W * s, jnp.full(n, 0.1), None, length=40, anchors=(38, 40))
+    probe = lambda s: rd.gradient_flow(step, W, jnp.full(n, 0.1), None, length=40, probes=2, key=jax.random.key(s))
+    spectrum = lambda s: rd.lyapunov_spectrum(step, W * s, jnp.full(n, 0.1), None, length=40, k=3)
+    values = lambda s: rd.log_singular_values(step, W * s, jnp.full(n, 0.1), None, length=4)
+    for measure in (flow, probe, spectrum, values):
+        inputs = jnp.arange(2) if measure is probe else jnp.ones(2)
+        shard = lambda s: jax.tree.map(lambda leaf: leaf[None], measure(s[0]))
+        there = jax.jit(jax.shard_map(shard, mesh=mesh, in_specs=P("b"), out_specs=P("b")))(inputs)
+        here = jax.vmap(measure)(inputs)
+        for a, b in zip(jax.tree.leaves(here), jax.tree.leaves(there)):
+            assert jnp.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True), (measure, n)
 print("sharded over", len(jax.devices()))
 """
 

@@ -1,13 +1,14 @@
 """What can be asked of any recurrent step: states, Jacobians, their products, gradients. No cell is known by name."""
 
 from . import eigen
+from .attractor import entropy_rate, kaplan_yorke_dimension, participation_ratio
 from .contributions import Contributions, gradient_contributions
 from .flat import blocks
 from .flow import GradientFlow, gradient_flow
 from .gradients import state_gradients
 from .jacobian import step_jacobian, step_jacobians
 from .linear_maps import LinearMaps, linear_maps
-from .lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from .lyapunov import LargestExponent, LyapunovSpectrum, largest_exponent, lyapunov_spectrum
 from .parameter_gradient import parameter_gradient, truncation_bias
 from .product import jacobian_product
 from .rtrl import rtrl
@@ -18,19 +19,24 @@ from .unroll import unroll
 __all__ = [
     "Contributions",
     "GradientFlow",
+    "LargestExponent",
     "LinearMaps",
     "LyapunovSpectrum",
     "Scaled",
     "blocks",
     "eigen",
+    "entropy_rate",
     "gradient_contributions",
     "gradient_flow",
     "jacobian_product",
+    "kaplan_yorke_dimension",
+    "largest_exponent",
     "linear_maps",
     "log_mean_square",
     "log_singular_values",
     "lyapunov_spectrum",
     "parameter_gradient",
+    "participation_ratio",
     "rtrl",
     "state_gradients",
     "step_jacobian",

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 # rows that stand for all that was dropped
-WITNESSES = 2
+WITNESSES = 4
 # compression starts to pay at this size
 FEWEST_ROWS = 64
 
@@ -45,10 +45,11 @@ def halved(P: Float[Array, "rows n"], vector: Float[Array, " rows"]) -> Compress
     rows, n = P.shape
     half = rows // 2
     # fixed draws: they are part of the method, not of an experiment
-    test, signs = jax.random.key(0), jax.random.key(1)
+    test, weights = jax.random.key(0), jax.random.key(1)
     Q = jnp.linalg.qr(jax.lax.stop_gradient(P @ jax.random.normal(test, (n, half - WITNESSES), P.dtype)))[0]
     kept = Q.T @ P
-    combine = jax.random.rademacher(signs, (WITNESSES, rows), P.dtype) / WITNESSES**0.5
+    # not signs, which cancel exactly where two rows are opposite
+    combine = jax.random.normal(weights, (WITNESSES, rows), P.dtype) / WITNESSES**0.5
     missed = combine @ P - (combine @ Q) @ kept
     faithful = jnp.sum(missed**2) <= jnp.finfo(P.dtype).eps / 16 * jnp.sum(kept**2)
     frame = jnp.concatenate([kept, missed])

@@ -110,6 +110,8 @@ def time_steps(xs: Input, length: int | None) -> int:
 def closed(step: Step, params: Params, h0: State, x: Input) -> State:
     """`h0` as arrays without weak types, once it is known that `step` returns a state of that very kind."""
     h0 = jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.result_type(leaf)), h0)
+    if not sum(leaf.size for leaf in jax.tree.leaves(h0)):
+        raise ValueError(f"h0: got {jax.tree.structure(h0)} without a number, expected a state of at least one")
     try:
         after = jax.eval_shape(step, params, h0, x)
     except (TypeError, ValueError) as error:
@@ -125,6 +127,14 @@ def closed(step: Step, params: Params, h0: State, x: Input) -> State:
         if before.dtype != leaf.dtype:
             raise TypeError(f"{name}: got dtype {before.dtype}, but step returns {leaf.dtype}; expected the same")
     return varying_like(h0, after)
+
+
+def decomposable(state: State) -> None:
+    """Refuse a state of 16 bits, for which there are no matrix decompositions."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+        if jnp.finfo(leaf.dtype).bits < 32:
+            name = "h0" + jax.tree_util.keystr(path)
+            raise TypeError(f"{name}: got dtype {leaf.dtype}, expected float32 or float64, in which norms can be found")
 
 
 def varying_like(tree: Any, like: Any) -> Any:

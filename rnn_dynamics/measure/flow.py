@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from .. import argument
@@ -27,9 +28,9 @@ class GradientFlow(NamedTuple):
     log_norm       ln ‖∂h_T/∂h_{T-ℓ}‖₂ of the whole state or of the block asked for; of probes a lower bound
     log_frobenius  the same in the Frobenius norm; of probes an estimate
     log_bound      Σ ln ‖J_t‖₂ over these lags, what the product could be at most
-    converged      whether log_norm is right to rounding; where False it may be low, as it is from probes
+    converged      whether the search for log_norm ended; where False it may be low, as it is from probes after lag 0
     bound_converged  the same for all terms of log_bound up to this lag
-    stderr         standard error of log_frobenius: 0 but for probes
+    stderr         standard error of log_frobenius: 0 but for probes, inf for a single one
     """
 
     lag: Int[Array, " lags"]
@@ -69,17 +70,22 @@ def gradient_flow(
 
     Time O(T) pulls of at most n rows (2n³ operations for a dense W, less once the product has lost rank) and some
     products with single vectors for the 2-norms; memory O(n² + √T n) an anchor. Under your own jit, curves that you
-    do not use are not computed. A zero product gives -inf; a NaN stays one and is not `converged`. A gradient through
-    a curve is right to about √eps.
+    do not use are not computed. A zero product gives -inf; a NaN stays one and is not `converged`. Curves have first
+    derivatives, right to about √eps; second ones of the 2-norms are not.
     """
     door.enter(step, params=params, h0=h0, xs=xs)
     length, lags = door.whole_number("length", length), door.whole_number("lags", lags)
     T = door.time_steps(xs, length)
     if anchors is not None:
+        if not np.iterable(anchors):
+            raise TypeError(f"anchors: got {anchors!r}, expected the times (t_1, t_2, ..)")
         anchors = [argument.size("anchors", time, 1) for time in anchors]
         lags = min(anchors, default=0) if lags is None else lags
     if not 1 <= (T if lags is None else lags) <= min(anchors or [T]) or max(anchors or [T]) > T:
         raise ValueError(f"lags, anchors: got {lags!r} and {anchors!r}, expected 1 <= lags <= anchors <= T = {T}")
+    for name, parts in (("block", block), ("path", path)):
+        if not (parts is None or isinstance(parts, str | tuple)):
+            raise TypeError(f"{name}: got {parts!r}, expected {'a pair of names' if name == 'block' else 'a name'}")
     if average and anchors is None:
         raise TypeError("average: got True without anchors, expected the times to average over")
     if (probes is None) != (key is None):
@@ -110,6 +116,7 @@ def _gradient_flow(
 ) -> GradientFlow:
     T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    door.decomposable(h0)
     lags = T if lags is None else lags
     rows, columns = _cut(h0, block, path)
     directions = (
@@ -120,6 +127,7 @@ def _gradient_flow(
 
     def from_anchor(begin: State, start: Int[Array, ""]) -> LagCurves:
         window = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, lags), xs)
+        begin = begin if directions is None else door.varying_like(begin, directions)
         return lag_curves(
             step, params, begin, window, lags, rows=rows, columns=columns, alone=path is not None, directions=directions
         )

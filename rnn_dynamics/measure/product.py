@@ -18,6 +18,7 @@ def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length
     Time O(T) pushes of n columns through the linearised step, memory O(n²) whatever T; no Jacobian is stored. A
     singular step gives exact zeros, an overflow of the trajectory gives NaN. The direction loses its small singular
     values once they are eps below the largest: the norm stays right, the rank does not (see `log_singular_values`).
+    Differentiate direction and scale together: the scale alone counts as a constant.
     """
     door.enter(step, params=params, h0=h0, xs=xs)
     return _jacobian_product(step, params, h0, xs, length=door.whole_number("length", length))

@@ -43,6 +43,7 @@ def log_mean_square(log_values: Float[Array, " n"]) -> Float[Array, ""]:
 def _log_singular_values(step: Step, params: Params, h0: State, xs: Input, *, length: int | None) -> Float[Array, " n"]:
     T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    door.decomposable(h0)
     vector, _ = flatten(h0)
     n, dtype = vector.size, vector.dtype
     identity_matrix = jnp.eye(n, dtype=dtype)

@@ -74,6 +74,23 @@ def test_what_comes_back_from_below_the_rounding_is_flagged():
     np.testing.assert_allclose(flow.log_norm[-10:], truth[-10:], atol=5)
 
 
+def test_witnesses_do_not_cancel_on_a_pair_of_opposite_rows():
+    """Directions (e_i - e_j)/√2 are dropped and come back: signs that agree at i and j would not see them."""
+    n = 64
+    d = np.full(n, 1e-40)
+    d[0], d[1:30] = 1, 0.5
+    for j in range(41, 48):
+        R = np.eye(n)
+        R[np.ix_([40, j], [40, j])] = np.array([[1, 1], [1, -1]]) / 2**0.5
+        scale = d.copy()
+        scale[j] = 1e-10
+        late = np.ones(n)
+        late[j] = 3e10 ** (1 / 31)
+        Js = np.stack([np.diag(late)] * 31 + [np.eye(n)] * 32 + [R @ np.diag(scale)])
+        flow = rd.gradient_flow(lambda p, h, x: x @ h, None, jnp.zeros(n), jnp.asarray(Js))
+        assert abs(flow.log_norm[-1] - np.log(3)) < 1e-6 or not flow.converged[-1]
+
+
 def test_a_batch_halves_together_and_agrees_with_its_members(key):
     cell, n = rd.cells.elman, 64
     gains = jnp.array([0.5, 2.0])

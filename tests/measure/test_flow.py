@@ -170,6 +170,7 @@ def test_anchors_are_final_times_of_their_own(key):
         ({"anchors": (2, 6)}, r"lags, anchors: got 2 and \[2, 6\]"),
         ({"anchors": (2, 4), "lags": 3}, "lags, anchors: got 3"),
         ({"anchors": ()}, "lags, anchors: got 0"),
+        ({"anchors": 3}, "anchors: got 3, expected the times"),
         ({"average": True}, "average: got True without anchors"),
         ({"probes": 3}, "probes, key: got 3 and None"),
         ({"probes": 0, "key": jax.random.key(0)}, "probes: got 0, expected a whole number of at least 1"),
@@ -218,3 +219,10 @@ def test_new_parameters_and_other_anchors_compile_nothing_new(key, compilations)
     before = compilations.count
     rd.gradient_flow(cell.step, others, h0, xs, anchors=(5, 2), lags=2)
     assert compilations.count == before
+
+
+def test_states_that_have_no_norm_are_refused():
+    with pytest.raises(ValueError, match=r"h0: got .* without a number"):
+        rd.gradient_flow(lambda p, h, x: h, None, jnp.zeros(0), None, length=4)
+    with pytest.raises(TypeError, match="h0: got dtype bfloat16, expected float32 or float64"):
+        rd.gradient_flow(lambda p, h, x: h, None, jnp.zeros(3, jnp.bfloat16), None, length=4)

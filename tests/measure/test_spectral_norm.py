@@ -21,6 +21,9 @@ MATRICES = {
     "two largest nearly equal": Q @ np.diag(np.r_[1.0, 1 - 1e-6, RNG.uniform(0, 0.9, 58)]) @ N / 8,
     "rank one": np.outer(N[0], N[1]),
     "diagonal": np.diag(np.arange(1.0, 61)),
+    "a shift": np.eye(9, k=1),
+    "equal ones and zeros": np.diag(np.r_[np.ones(8), 0]),
+    "half ones, half zeros": np.diag(np.r_[np.ones(32), np.zeros(32)]),
     "tiny": 1e-30 * N,
     "huge": 1e30 * N,
 }
@@ -35,7 +38,7 @@ def search(A):
 def test_equals_svd(name):
     A = MATRICES[name]
     for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 3e-6)):
-        found = search(A.astype(dtype))
+        found = jax.jit(search)(A.astype(dtype))
         assert found.converged
         np.testing.assert_allclose(found.value, np.linalg.norm(A, 2), rtol=tolerance)
 
