@@ -21,9 +21,9 @@ def tables() -> str:
 
     mains = {"gradient_flow": gradient_flow.main}
     if importlib.util.find_spec("torch"):
-        from . import pytorch
+        from . import lyapunov, pytorch
 
-        mains["pytorch"] = pytorch.main
+        mains |= {"pytorch": pytorch.main, "lyapunov": lyapunov.main}
     parts = []
     for name, main in mains.items():
         output = io.StringIO()

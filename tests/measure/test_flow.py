@@ -127,6 +127,7 @@ def test_differentiable_in_parameters(key):
     np.testing.assert_allclose(gradient, (shifted(1) - shifted(-1)) / 2e-5, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_time(key):
     """Between T = 64 and T = 1024 by less than the trajectory, which is not stored."""
     cell, n = rd.cells.elman, 64
@@ -183,6 +184,7 @@ def test_options_that_do_not_fit(options, message, key):
         rd.gradient_flow(cell.step, params, h0, xs, **options)
 
 
+@pytest.mark.slow
 def test_probes_estimate_the_frobenius_norm_within_their_error(key):
     cell = rd.cells.elman
     params, h0, xs = problem(cell, key, hidden=40, T=8)

@@ -42,10 +42,8 @@ def test_that_gradient_against_finite_differences(cell, key):
     paths, tree = jax.tree_util.tree_flatten_with_path(params)
     leaves = [leaf for _, leaf in paths]
     # a gain among the parameters is data, held in every derivative
-    fixed = [jax.tree_util.keystr(path) == ".gain" for path, _ in paths]
-    direction = [
-        jax.random.normal(key, leaf.shape, leaf.dtype) * (not f) for leaf, f in zip(leaves, fixed, strict=True)
-    ]
+    free = [float(jax.tree_util.keystr(path) != ".gain") for path, _ in paths]
+    direction = [by * jax.random.normal(key, leaf.shape, leaf.dtype) for leaf, by in zip(leaves, free, strict=True)]
 
     @jax.jit
     def loss(distance):

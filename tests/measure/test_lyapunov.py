@@ -61,7 +61,7 @@ def test_full_spectrum_is_that_of_the_explicit_product(cell, key):
     assert spectrum.reliable.all()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     n=st.integers(1, 6),
     data=st.data(),
