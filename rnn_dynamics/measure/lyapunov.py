@@ -26,6 +26,7 @@ from .unroll import state_after
 
 # blocks of time that the standard errors are computed from
 BLOCKS = 32
+SHORTEST_BLOCK = 8
 # steps of the pilot that chooses the interval, and the longest interval
 PILOT = 16
 LONGEST = 32
@@ -157,7 +158,9 @@ class _Growth(NamedTuple):
 
     first: Array
     sums: Array
+    left: Array  # steps from the end of each block to that of the last
     lost: Array
+    every: Array
 
 
 @door.compiled("k", "length", "burn_in", "frame_burn_in", "every", "method")
@@ -187,24 +190,21 @@ def _lyapunov_spectrum(
     T, xs = T - burn_in, jax.tree.map(lambda leaf: leaf[burn_in:], xs)
     columns = jnp.eye(n, k, dtype=dtype) if key is None else jnp.linalg.qr(jax.random.normal(key, (n, k), dtype))[0]
     grow = partial(_growth, step, params, h0, xs, T, skipped=frame_burn_in, factor=METHODS[method])
-    if every == "auto":
-        pilot = jax.lax.stop_gradient(grow(_push, columns, jnp.int32(1), pilot=min(PILOT, T)))
-        interval = smallest(_safe_interval(pilot.sums[-1] / min(PILOT, T)))
-    else:
-        interval = jnp.int32(every)
-    growth = grow(_push, columns, interval)
+    growth = grow(_push, columns, every)
     residual = jnp.full((), jnp.nan, dtype)
     if k == n:
         plain = growth
         growth = jax.lax.cond(
-            smallest(jnp.all(_seen(plain.lost))), lambda: plain, lambda: grow(_push_in_two, columns, jnp.int32(1))
+            smallest(jnp.all(_seen(plain.lost))), lambda: plain, lambda: grow(_push_in_two, columns, "auto" if every == "auto" else 1, longest=1)
         )
         mean_log_det = _mean_log_det(step, params, h0, xs, T, frame_burn_in)
         residual = _difference(jnp.sum(growth.sums[-1]) / (T - frame_burn_in), mean_log_det)
-    measured, blocks = T - frame_burn_in, len(growth.sums)
-    steps = measured - measured // blocks * jnp.arange(blocks - 1, -1, -1)
+    measured = T - frame_burn_in
+    steps = measured - growth.left
     exponents = growth.sums[-1] / measured
-    means = jnp.diff(growth.sums, axis=0, prepend=growth.first[None]) / (measured // blocks)
+    means = jnp.diff(growth.sums, axis=0, prepend=growth.first[None])
+    if len(means) > 1:
+        means = means / (steps[1] - steps[0]).astype(dtype)
     return LyapunovSpectrum(
         exponents=exponents,
         stderr=_standard_error(means),
@@ -212,7 +212,7 @@ def _lyapunov_spectrum(
         steps=steps,
         reliable=_reliable(exponents, growth.lost, residual),
         sum_rule_residual=residual,
-        every=interval,
+        every=growth.every,
     )
 
 
@@ -245,14 +245,16 @@ def _growth(
     T: int,
     push: Push,
     columns: Float[Array, "n k"],
-    interval: Int[Array, ""],
+    every: int | str,
     *,
     skipped: int,
     factor: Factor,
-    pilot: int | None = None,
+    longest: int = LONGEST,
 ) -> _Growth:
-    """The growth of a frame over the T steps from h0, of which the first `skipped` only turn it; or over a pilot."""
-    T, skipped = (T, skipped) if pilot is None else (pilot, 0)
+    """The growth of a frame over the T steps from h0, of which the first `skipped` only turn it.
+
+    The first steps, with a factorisation each, are the pilot that chooses the interval of the others.
+    """
     zeros = jnp.zeros(columns.shape[1], columns.dtype)
 
     def refactor(frame: _Frame) -> _Frame:
@@ -260,32 +262,45 @@ def _growth(
         age, lost = jnp.zeros_like(frame.age), jnp.maximum(frame.lost, new.lost)
         return frame._replace(rows=new.frame.T, age=age, logs=frame.logs + new.logs, lost=lost)
 
-    def advance(frame: _Frame, x: Input) -> tuple[_Frame, None]:
+    def advance(interval: Array, frame: _Frame, x: Input) -> tuple[_Frame, None]:
         maps = linear_maps(step, params, frame.h, x)
         pushed = push(maps, frame.rows)
         logs, lost = frame.logs + pushed.logs, jnp.maximum(frame.lost, pushed.lost)
         moved = _Frame(maps.after, pushed.rows, frame.age + 1, logs, lost)
         return jax.lax.cond(moved.age >= interval, refactor, lambda frame: frame, moved), None
 
-    def run(frame: _Frame, inputs: Input, steps: int) -> tuple[_Frame, Array]:
-        frame = jax.lax.scan(advance, frame, inputs, length=steps)[0]
-        return frame, frame.logs + log_volumes(frame.rows.T)
+    def run(frame: _Frame, start: int, stop: int, interval: Array) -> _Frame:
+        part = jax.tree.map(lambda leaf: leaf[start:stop], xs)
+        return jax.lax.scan(partial(advance, interval), frame, part, length=stop - start)[0]
 
-    def part(start: int, stop: int) -> Input:
-        return jax.tree.map(lambda leaf: leaf[start:stop], xs)
+    one = jnp.int32(1)
+    pilot = min(PILOT, T // 4) if every == "auto" else 0
+    frame = door.varying_like(_Frame(h0, columns.T, jnp.int32(0), zeros, zeros), h0)
+    frame = run(frame, 0, min(pilot, skipped), one)
+    if pilot <= skipped:
+        interval = _interval(every, frame.logs, pilot, longest)
+        frame = run(frame, pilot, skipped, interval)
+    turned = frame.logs
+    frame = frame._replace(logs=-log_volumes(frame.rows.T), lost=door.varying_like(zeros, frame.logs))
+    if pilot > skipped:
+        untouched = frame.logs
+        frame = run(frame, skipped, pilot, one)
+        interval = _interval(every, turned + frame.logs - untouched, pilot, longest)
 
     # blocks of equal length at the end; what does not fill one goes before them
-    measured = T - skipped
-    blocks = min(BLOCKS, measured)
-    size = measured // blocks
-    begin = T - blocks * size
-    frame = door.varying_like(_Frame(h0, columns.T, jnp.int32(0), zeros, zeros), h0)
-    frame, turned = run(frame, part(0, skipped), skipped)
-    frame = frame._replace(logs=frame.logs - turned, lost=door.varying_like(zeros, frame.logs))
-    frame, first = run(frame, part(skipped, begin), begin - skipped)
-    tail = jax.tree.map(lambda leaf: leaf[begin:T].reshape(blocks, size, *leaf.shape[1:]), xs)
-    frame, sums = jax.lax.scan(lambda frame, x: run(frame, x, size), frame, tail, length=blocks)
-    return _Growth(first, sums, frame.lost)
+    begin = max(pilot, skipped)
+    blocks = max(1, min(BLOCKS, (T - begin) // SHORTEST_BLOCK))
+    size = (T - begin) // blocks
+    frame = run(frame, begin, T - blocks * size, interval)
+    first = frame.logs + log_volumes(frame.rows.T)
+    tail = jax.tree.map(lambda leaf: leaf[T - blocks * size :].reshape(blocks, size, *leaf.shape[1:]), xs)
+
+    def block(frame: _Frame, inputs: Input) -> tuple[_Frame, Array]:
+        frame = jax.lax.scan(partial(advance, interval), frame, inputs, length=size)[0]
+        return frame, frame.logs + log_volumes(frame.rows.T)
+
+    frame, sums = jax.lax.scan(block, frame, tail, length=blocks)
+    return _Growth(first, sums, size * jnp.arange(blocks - 1, -1, -1), frame.lost, interval)
 
 
 def _mean_log_det(step: Step, params: Params, h0: State, xs: Input, T: int, skipped: int) -> Float[Array, ""]:
@@ -304,11 +319,18 @@ def _seen(lost: Float[Array, " k"]) -> Bool[Array, " k"]:
     return lost < math.log(0.01 / jnp.finfo(lost.dtype).eps)
 
 
-def _safe_interval(logs: Float[Array, " k"]) -> Int[Array, ""]:
+def _interval(every: int | str, logs: Float[Array, " k"], steps: int, longest: int) -> Int[Array, ""]:
+    """What was asked for, or what a pilot with this growth over these steps allows the whole batch."""
+    if isinstance(every, int):
+        return jnp.int32(every)
+    return jnp.minimum(smallest(_safe(jax.lax.stop_gradient(logs) / steps)), longest) if steps else jnp.int32(1)
+
+
+def _safe(rates: Float[Array, " k"]) -> Int[Array, ""]:
     """Steps for which columns that grow at these rates keep three quarters of their digits and do not overflow."""
-    kind = jnp.finfo(logs.dtype)
-    digits = -math.log(kind.eps) / 4 / jnp.maximum(jnp.max(logs) - jnp.min(logs), 1e-3)
-    room = math.log(kind.max) / 4 / jnp.maximum(jnp.max(jnp.abs(logs)), 1e-3)
+    kind = jnp.finfo(rates.dtype)
+    digits = -math.log(kind.eps) / 4 / jnp.maximum(jnp.max(rates) - jnp.min(rates), 1e-3)
+    room = math.log(kind.max) / 4 / jnp.maximum(jnp.max(jnp.abs(rates)), 1e-3)
     steps = jnp.floor(jnp.minimum(digits, room))
     return jnp.where(jnp.isfinite(steps), jnp.clip(steps, 1, LONGEST), 1).astype(jnp.int32)
 
