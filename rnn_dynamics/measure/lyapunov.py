@@ -195,7 +195,9 @@ def _lyapunov_spectrum(
     if k == n:
         plain = growth
         growth = jax.lax.cond(
-            smallest(jnp.all(_seen(plain.lost))), lambda: plain, lambda: grow(_push_in_two, columns, "auto" if every == "auto" else 1, longest=1)
+            smallest(jnp.all(_seen(plain.lost))),
+            lambda: plain,
+            lambda: grow(_push_in_two, columns, "auto" if every == "auto" else 1, longest=1),
         )
         mean_log_det = _mean_log_det(step, params, h0, xs, T, frame_burn_in)
         residual = _difference(jnp.sum(growth.sums[-1]) / (T - frame_burn_in), mean_log_det)
