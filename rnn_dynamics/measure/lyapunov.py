@@ -21,7 +21,7 @@ from . import door
 from .flat import flatten
 from .linear_maps import LinearMaps, linear_maps
 from .together import smallest
-from .triangular import METHODS, Factor, column_scaled, log_volumes
+from .triangular import METHODS, Factor, by_qr, column_scaled
 from .unroll import state_after
 
 # blocks of time that the standard errors are computed from
@@ -39,7 +39,7 @@ class LyapunovSpectrum(NamedTuple):
     stderr      their standard errors, from the means of blocks of time; inf where there are too few blocks
     history     running estimates after every block, (blocks, k)
     steps       the number of steps behind each row of `history`
-    reliable    whether the arithmetic could see the exponent, and it is finite
+    reliable    whether the exponent is finite and no digits of it were lost
     sum_rule_residual  Σ λ_i - mean ln |det J_t| for a full spectrum, which is 0 in exact arithmetic; NaN for k < n
     every       the number of steps from one factorisation to the next
     """
@@ -79,8 +79,9 @@ def lyapunov_spectrum(
     dense W) and T/every factorisations of O(nk²); memory O(nk). The sum rule costs a Jacobian and its determinant a
     step more; under your own jit it is left out where you do not use it.
 
-    An exponent is `reliable` if it is finite and lies above the floor: in every interval its column stayed within
-    the float type's reach of the first. Exact zeros of the Jacobian, as relu and threshold have them, give -inf.
+    An exponent is `reliable` if it is finite and no factorisation lost its digits. Of a full spectrum that did lose
+    some, all of it is measured once more with the sizes of the Jacobian's columns factored apart, which keeps them
+    where units are saturated. Exact zeros of the Jacobian, as relu and threshold have them, give -inf.
     """
     door.enter(step, params=params, h0=h0, xs=xs)
     length = door.whole_number("length", length)
@@ -150,6 +151,7 @@ class _Frame(NamedTuple):
     rows: Array
     age: Array  # steps since the last factorisation
     logs: Array  # Σ ln |T_ii|
+    rest: Array  # what the rounding of that sum has left out so far (Kahan)
     lost: Array  # nats of a factor that were lost to cancellation in one interval, at most
 
 
@@ -261,14 +263,17 @@ def _growth(
 
     def refactor(frame: _Frame) -> _Frame:
         new = factor(frame.rows.T)
+        added = new.logs + frame.rest
+        logs = frame.logs + added
+        rest = jnp.where(jnp.isfinite(logs), added - (logs - frame.logs), 0)
         age, lost = jnp.zeros_like(frame.age), jnp.maximum(frame.lost, new.lost)
-        return frame._replace(rows=new.frame.T, age=age, logs=frame.logs + new.logs, lost=lost)
+        return _Frame(frame.h, new.frame.T, age, logs, rest, lost)
 
     def advance(interval: Array, frame: _Frame, x: Input) -> tuple[_Frame, None]:
         maps = linear_maps(step, params, frame.h, x)
         pushed = push(maps, frame.rows)
-        logs, lost = frame.logs + pushed.logs, jnp.maximum(frame.lost, pushed.lost)
-        moved = _Frame(maps.after, pushed.rows, frame.age + 1, logs, lost)
+        rest, lost = frame.rest + pushed.logs, jnp.maximum(frame.lost, pushed.lost)
+        moved = _Frame(maps.after, pushed.rows, frame.age + 1, frame.logs, rest, lost)
         return jax.lax.cond(moved.age >= interval, refactor, lambda frame: frame, moved), None
 
     def run(frame: _Frame, start: int, stop: int, interval: Array) -> _Frame:
@@ -277,13 +282,13 @@ def _growth(
 
     one = jnp.int32(1)
     pilot = min(PILOT, T // 4) if every == "auto" else 0
-    frame = door.varying_like(_Frame(h0, columns.T, jnp.int32(0), zeros, zeros), h0)
+    frame = door.varying_like(_Frame(h0, columns.T, jnp.int32(0), zeros, zeros, zeros), h0)
     frame = run(frame, 0, min(pilot, skipped), one)
     if pilot <= skipped:
         interval = _interval(every, frame.logs, pilot, longest)
         frame = run(frame, pilot, skipped, interval)
     turned = frame.logs
-    frame = frame._replace(logs=-log_volumes(frame.rows.T), lost=door.varying_like(zeros, frame.logs))
+    frame = frame._replace(logs=-by_qr(frame.rows.T).logs, lost=door.varying_like(zeros, frame.logs))
     if pilot > skipped:
         untouched = frame.logs
         frame = run(frame, skipped, pilot, one)
@@ -294,15 +299,23 @@ def _growth(
     blocks = max(1, min(BLOCKS, (T - begin) // SHORTEST_BLOCK))
     size = (T - begin) // blocks
     frame = run(frame, begin, T - blocks * size, interval)
-    first = frame.logs + log_volumes(frame.rows.T)
+    volumes = by_qr(frame.rows.T)
+    first = frame.logs + volumes.logs
     tail = jax.tree.map(lambda leaf: leaf[T - blocks * size :].reshape(blocks, size, *leaf.shape[1:]), xs)
 
-    def block(frame: _Frame, inputs: Input) -> tuple[_Frame, Array]:
+    def block(carry: tuple[_Frame, Array], inputs: Input) -> tuple[tuple[_Frame, Array], Array]:
+        """Sums start anew in each block: one sum over all steps would lose digits to its own size."""
+        frame, before = carry
+        frame = frame._replace(logs=jnp.zeros_like(before))
         frame = jax.lax.scan(partial(advance, interval), frame, inputs, length=size)[0]
-        return frame, frame.logs + log_volumes(frame.rows.T)
+        # a frame that is not fresh may have lost digits of its own
+        volumes = by_qr(frame.rows.T)
+        frame = frame._replace(lost=jnp.maximum(frame.lost, volumes.lost))
+        return (frame, volumes.logs), frame.logs + volumes.logs - before
 
-    frame, sums = jax.lax.scan(block, frame, tail, length=blocks)
-    return _Growth(first, sums, size * jnp.arange(blocks - 1, -1, -1), frame.lost, interval)
+    (frame, _), growths = jax.lax.scan(block, (frame, volumes.logs), tail, length=blocks)
+    left = size * jnp.arange(blocks - 1, -1, -1)
+    return _Growth(first, first[None] + jnp.cumsum(growths, axis=0), left, frame.lost, interval)
 
 
 def _mean_log_det(step: Step, params: Params, h0: State, xs: Input, T: int, skipped: int) -> Float[Array, ""]:

@@ -62,9 +62,4 @@ def column_scaled(J: Float[Array, "n n"], F: Float[Array, "n k"]) -> tuple[Float
     return J / sizes[None], by_lu(sizes[:, None] * F)
 
 
-def log_volumes(frame: Float[Array, "n k"]) -> Float[Array, " k"]:
-    """ln |diag R| of a frame: what each column adds to the volume of those before it."""
-    return by_qr(frame).logs
-
-
 METHODS: dict[str, Factor] = {"lu": by_lu, "qr": by_qr}

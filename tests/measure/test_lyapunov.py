@@ -218,6 +218,26 @@ def test_singular_steps_and_nan(key):
     assert not diverging.reliable.any()
 
 
+def test_a_frame_that_is_never_brought_back_is_flagged(key):
+    """An interval longer than the run leaves one QR of the whole product, which sees e^36 and no more."""
+    W = jnp.diag(jnp.array([2.0, 1.0, 0.05, 0.01])) @ rd.cells.initializers.orthogonal(key, 4)
+    spectra = [
+        rd.lyapunov_spectrum(lambda W, h, x: W @ h, W, jnp.zeros(4), None, length=30, k=3, every=every)
+        for every in (1, 1000)
+    ]
+    assert spectra[0].reliable.all()
+    wrong = np.abs(spectra[1].exponents - spectra[0].exponents) > 1e-3
+    assert wrong.any()
+    assert not np.asarray(spectra[1].reliable)[wrong].any()
+
+
+def test_float32_adds_up_a_hundred_thousand_steps():
+    with jax.enable_x64(False):
+        W = jnp.diag(jnp.array([2.7, 0.3]))
+        spectrum = rd.lyapunov_spectrum(lambda W, h, x: W @ h, W, jnp.zeros(2), None, length=100_000, every=1)
+        np.testing.assert_allclose(spectrum.exponents, np.log([2.7, 0.3]), rtol=2e-5)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
