@@ -58,10 +58,12 @@ def test_full_spectrum_is_that_of_the_explicit_product(cell, key):
         return
     np.testing.assert_allclose(spectrum.exponents, expected, atol=1e-10)
     np.testing.assert_allclose(spectrum.sum_rule_residual, 0, atol=1e-10)
-    assert spectrum.reliable.all()
+    # a relu unit that is off has an exponent of -inf
+    np.testing.assert_array_equal(spectrum.reliable, jnp.isfinite(spectrum.exponents))
 
 
-@settings(max_examples=8, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=12, deadline=None)
 @given(
     n=st.integers(1, 6),
     data=st.data(),
