@@ -1,16 +1,19 @@
-"""Full Lyapunov spectra of a tanh net, every step, against the loops that PyTorch and SciPy users write, in one run.
+"""Full Lyapunov spectra at every step against the loops that PyTorch and SciPy users write, in one run.
 
     python -m benchmarks.lyapunov [n ...]
 
-Every loop runs the net, multiplies the frame by diag(1 - h²) W and takes a QR decomposition; ours factors by LU. The
-columns are the others' time over ours, for one net and for sixteen at once; `auto` is our time at every step over ours
-with the interval that a pilot chooses.
+Every loop runs the net, multiplies the frame by the Jacobian and takes a QR decomposition; ours factors by LU. The
+columns are the others' time over ours: for one net, for 16 and for 64 of them shared by one CPU device a core, against
+PyTorch's batched loop and against two pinned processes of the better peer that share the batch. `auto` is our time at
+every step over ours with the interval that a pilot chooses.
 """
 
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would fight those of XLA
+os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=2 {os.environ.get('XLA_FLAGS', '')}"
 
+import contextlib
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -18,85 +21,117 @@ from typing import Any
 
 import jax
 import numpy as np
-import scipy.linalg
 import torch
+from jax.sharding import AxisType, PartitionSpec
 
 import rnn_dynamics as rd
 
+from . import peers
 from .timing import machine, seconds
 
-CELL = rd.cells.elman
-GAIN, T, NETS = 2.0, 100, 16
+GAIN, T = 2.0, 100
+BATCHES = (16, 64)
+LSTM_UNITS, LSTM_T, LSTM_NETS = 64, 200, 8
+KINDS = ("torch", "scipy")
 
 
-def problem(n: int, nets: int) -> tuple[Any, jax.Array]:
-    """Parameters of `nets` chaotic nets, and a state."""
-    keys = jax.random.split(jax.random.key(0), nets)
-    params = jax.vmap(lambda key: CELL.init(key, inputs=0, hidden=n, gain=GAIN))(keys)
-    return params, jax.random.normal(jax.random.key(1), (n,))
-
-
-def by_torch(W: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
-    """Exponents of a batch of nets by a loop over torch.linalg.qr."""
-    h = h.expand(W.shape[:2])
-    Q = torch.eye(W.shape[-1]).expand_as(W)
-    logs = torch.zeros(W.shape[:2])
-    for _ in range(T):
-        h = torch.tanh(torch.einsum("bij,bj->bi", W, h))
-        Q, R = torch.linalg.qr((1 - h * h)[:, :, None] * torch.bmm(W, Q))
-        logs += torch.log(torch.abs(torch.diagonal(R, dim1=1, dim2=2)))
-    return logs / T
-
-
-def by_scipy(W: np.ndarray, h: np.ndarray) -> np.ndarray:
-    """Exponents of one net by a loop over LAPACK's QR."""
-    Q = np.eye(len(W), dtype=W.dtype)
-    logs = np.zeros(len(W))
-    for _ in range(T):
-        h = np.tanh(W @ h)
-        Q, R = scipy.linalg.qr((1 - h * h)[:, None] * (W @ Q), overwrite_a=True, check_finite=False, mode="economic")
-        logs += np.log(np.abs(np.diagonal(R)))
-    return logs / T
-
-
-def ours(every: int | str, params: Any, h0: jax.Array) -> jax.Array:
+def exponents(cell: rd.cells.Cell, every: int | str, length: int, params: Any, h0: Any, xs: Any = None) -> jax.Array:
     """The exponents alone: what is not asked for is not computed."""
-    return rd.lyapunov_spectrum(CELL.step, params, h0, None, length=T, every=every).exponents
+    return rd.lyapunov_spectrum(cell.step, params, h0, xs, length=length, every=every).exponents
+
+
+def on_all_devices(measure: Callable) -> Callable:
+    """`measure` over a batch that the devices share."""
+    mesh = jax.make_mesh((jax.device_count(),), ("nets",), axis_types=(AxisType.Auto,))
+    over = PartitionSpec("nets")
+    return jax.jit(jax.shard_map(jax.vmap(measure), mesh=mesh, in_specs=over, out_specs=over))
+
+
+def tanh_nets(n: int, nets: int) -> tuple[Any, jax.Array]:
+    """Parameters of chaotic nets, and their states."""
+    keys = jax.random.split(jax.random.key(0), nets)
+    params = jax.vmap(lambda key: rd.cells.elman.init(key, inputs=0, hidden=n, gain=GAIN))(keys)
+    return params, jax.random.normal(jax.random.key(1), (nets, n))
 
 
 def row(n: int) -> str:
     """One size."""
-    many, h0 = problem(n, NETS)
-    one = jax.tree.map(lambda leaf: leaf[0], many)
-    W, h = torch.from_numpy(np.array(many.W)), torch.from_numpy(np.array(h0))
+    every_step, auto = (partial(exponents, rd.cells.elman, every, T) for every in (1, "auto"))
+    calls: dict[str, Callable[[], Any]] = {}
+    with contextlib.ExitStack() as stack, torch.no_grad():
+        for nets in (1, *BATCHES):
+            params, h = tanh_nets(n, nets)
+            W, h_torch = (torch.from_numpy(np.array(array)) for array in (params.W, h))
+            calls[f"torch, {nets}"] = partial(peers.by_torch, W, h_torch, T)
+            if nets > 1:
+                calls[f"ours, {nets}"] = partial(on_all_devices(every_step), params, h)
+                for kind in KINDS:
+                    calls[f"two {kind}, {nets}"] = stack.enter_context(peers.two_processes(kind, n, nets, T))
+                continue
+            one = jax.tree.map(lambda leaf: leaf[0], (params, h))
+            calls |= {"ours, 1": partial(jax.jit(every_step), *one), "auto": partial(jax.jit(auto), *one)}
+            calls["scipy, 1"] = partial(peers.by_scipy, np.array(one[0].W), np.array(one[1]), T)
+            check_accuracy(calls["ours, 1"](), calls["torch, 1"]()[0].numpy())
+        time = seconds(calls, repetitions=3)
+    ratios = [time[f"{kind}, 1"] / time["ours, 1"] for kind in KINDS]
+    for nets in BATCHES:
+        two = min(time[f"two {kind}, {nets}"] for kind in KINDS)
+        ratios += [time[f"torch, {nets}"] / time[f"ours, {nets}"], two / time[f"ours, {nets}"]]
+    return f"{n:5d}" + "".join(f"{ratio:14.2f}" for ratio in [*ratios, time["ours, 1"] / time["auto"]])
+
+
+def lstm() -> str:
+    """LSTMs in (h, c) driven by noise."""
+    cell, n, nets = rd.cells.lstm, LSTM_UNITS, LSTM_NETS
+    keys = jax.random.split(jax.random.key(2), nets)
+    params = jax.vmap(lambda key: cell.init(key, inputs=1, hidden=n, gain=GAIN))(keys)
+    h0 = jax.vmap(cell.initial_state)(params)
+    xs = jax.random.normal(jax.random.key(3), (nets, LSTM_T, 1))
+    gates = (params.input, params.forget, params.cell, params.output)
+    W = torch.from_numpy(np.concatenate([gate.W for gate in gates], axis=1))
+    drive = np.concatenate([xs @ gate.U.mT + gate.b[:, None] for gate in gates], axis=2)
+    measure = partial(exponents, cell, 1, LSTM_T)
     calls: dict[str, Callable[[], Any]] = {
-        "one": partial(jax.jit(partial(ours, 1)), one, h0),
-        "many": partial(jax.jit(jax.vmap(partial(ours, 1), in_axes=(0, None))), many, h0),
-        "auto": partial(jax.jit(jax.vmap(partial(ours, "auto"), in_axes=(0, None))), many, h0),
-        "torch, one": lambda: by_torch(W[:1], h),
-        "torch, many": lambda: by_torch(W, h),
-        "scipy, one": lambda: by_scipy(np.array(one.W), np.array(h0)),
+        "one": partial(jax.jit(jax.vmap(measure)), params, h0, xs),
+        "ours": partial(on_all_devices(measure), params, h0, xs),
+        "torch": partial(peers.lstm_by_torch, W, torch.zeros(nets, n), torch.from_numpy(drive), n),
     }
     with torch.no_grad():
+        check_accuracy(calls["ours"](), calls["torch"]().numpy())
         time = seconds(calls, repetitions=3)
-    ratios = (
-        time["torch, one"] / time["one"],
-        time["scipy, one"] / time["one"],
-        time["torch, many"] / time["many"],
-        time["many"] / time["auto"],
-    )
-    return f"{n:5d}" + "".join(f"{ratio:14.2f}" for ratio in ratios)
+    return f"{time['torch'] / time['ours']:.2f}, and {time['torch'] / time['one']:.2f} on one device"
+
+
+def check_accuracy(ours: jax.Array, theirs: np.ndarray) -> None:
+    """The same exponents, as far as two float32 trajectories of a chaotic net have them."""
+    difference = np.abs(np.asarray(ours) - theirs).mean()
+    if not difference < 0.05:
+        raise RuntimeError(f"the mean difference of the exponents from PyTorch's is {difference:.3f}")
+
+
+def memory(n: int) -> float:
+    """Bytes of temporary memory at 10 T over those at T."""
+
+    def temporary(length: int) -> int:
+        params, h = jax.tree.map(lambda leaf: leaf[0], tanh_nets(n, 1))
+        call = jax.jit(partial(exponents, rd.cells.elman, "auto", length))
+        return call.lower(params, h).compile().memory_analysis().temp_size_in_bytes  # type: ignore[union-attr]
+
+    return temporary(10 * T) / temporary(T)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     torch.set_flush_denormal(True)
     print(f"{machine()}; PyTorch {torch.__version__}, {torch.get_num_threads()} threads; SciPy's LAPACK on one")
-    print(f"float32, tanh net at g = {GAIN}, all n exponents, T = {T}, {NETS} nets where many")
-    print("the others' time over ours at every step; ours at every step over ours at the chosen interval")
-    print(f"{'n':>5}" + "".join(f"{name:>14}" for name in ("torch, one", "scipy, one", "torch, many", "auto")))
+    print(f"float32, tanh nets at g = {GAIN}, all n exponents, T = {T}, by the number of nets")
+    print("the others' time over ours at every step; last, ours at every step over ours at the chosen interval")
+    names = ["1: PyTorch", "1: SciPy", *(f"{nets}: {who}" for nets in BATCHES for who in ("PyTorch", "two peers"))]
+    print(f"{'n':>5}" + "".join(f"{name:>14}" for name in [*names, "auto"]))
     for n in map(int, sys.argv[1:] or ("32", "64", "128", "256", "512")):
         print(row(n), flush=True)
+    print(f"{LSTM_NETS} LSTMs of {LSTM_UNITS} units, T = {LSTM_T}: PyTorch's loop with analytic Jacobians, {lstm()}")
+    print(f"temporary memory at T = {10 * T} over that at {T}, n = 64: {memory(64):.2f}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ and ρ(W)^ℓ, which would be right for a linear net.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ import tyro
 from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
-from rnn_dynamics.plot import STYLE
+from rnn_dynamics import plot
 
 FIGURE = Path("figures") / "gradient_flow.png"
 
@@ -67,23 +66,14 @@ def draw(curves: Curves, config: Config = Config()) -> Figure:
             (lags * np.log(radius), r"$\rho(W)^\ell$", {"ls": "--"}),
             (bound, r"bound $\prod\Vert J_t\Vert$", {"ls": ":"}),
         )
-        ends = np.array([logs[-1] for logs, _, _ in panel]) / np.log(10)
-        for (logs, label, style), end in zip(panel, apart(ends, 0.07 * np.ptp([*ends, 0])), strict=True):
-            (line,) = axis.plot(lags, logs / np.log(10), **style)
-            axis.text(1.03 * config.T, end, label, va="center", color=line.get_color())
-        fate = "vanishes" if ends[0] < -2 else "explodes" if ends[0] > 2 else "stays"
+        for logs, label, style in panel:
+            axis.plot(lags, logs / np.log(10), label=label, **style)
+        plot.label_ends(axis)
+        end = norm[-1] / np.log(10)
+        fate = "vanishes" if end < -2 else "explodes" if end > 2 else "stays"
         axis.set(xlabel="lag $\\ell$ (steps)", title=f"g = {gain:g}, $\\rho(W)$ = {radius:.2f}: {fate}")
     axes[0, 0].set_ylabel(r"$\log_{10}\,\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert_2$")
     return figure
-
-
-def apart(heights: np.ndarray, distance: float) -> np.ndarray:
-    """The heights of labels, moved up where one would cover the one below it."""
-    moved = heights.copy()
-    order = np.argsort(heights)
-    for below, above in pairwise(order):
-        moved[above] = max(moved[above], moved[below] + distance)
-    return moved
 
 
 def main() -> None:
@@ -96,7 +86,7 @@ def main() -> None:
         ends = (norm[-1], config.T * np.log(radius), bound[-1])
         print(f"{gain:6g} {radius:6.2f}", *(f"{end / np.log(10):9.1f}" for end in ends))
     FIGURE.parent.mkdir(exist_ok=True)
-    with plt.style.context(STYLE):
+    with plt.style.context(plot.STYLE):
         draw(curves, config).savefig(FIGURE, metadata={"Software": None})
     print(f"figure: {FIGURE}")
 

@@ -1,18 +1,22 @@
 """Gradient dynamics of recurrent networks in JAX.
 
 `rd.cells` holds recurrent maps as pure functions; the measurements at the top level take any step function
-`step(params, state, x) -> state`, one of those or a user's own.
+`step(params, state, x) -> state`, one of those or a user's own. `rd.theory` says what they should give.
 """
 
-from . import cells
+from typing import TYPE_CHECKING, Any
+
+from . import cells, theory
 from .measure import (
     Contributions,
+    CovariantVectors,
     GradientFlow,
     LargestExponent,
     LinearMaps,
     LyapunovSpectrum,
     Scaled,
     blocks,
+    covariant_vectors,
     eigen,
     entropy_rate,
     gradient_contributions,
@@ -33,11 +37,26 @@ from .measure import (
     truncation_bias,
     unroll,
 )
+from .sweep import sweep
+
+if TYPE_CHECKING:
+    from . import plot as plot
+else:
+
+    def __getattr__(name: str) -> Any:
+        """`rd.plot` is imported when it is first asked for, and matplotlib with it."""
+        if name == "plot":
+            from importlib import import_module
+
+            return import_module(f"{__name__}.plot")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Contributions",
+    "CovariantVectors",
     "GradientFlow",
     "LargestExponent",
     "LinearMaps",
@@ -45,6 +64,7 @@ __all__ = [
     "Scaled",
     "blocks",
     "cells",
+    "covariant_vectors",
     "eigen",
     "entropy_rate",
     "gradient_contributions",
@@ -62,6 +82,8 @@ __all__ = [
     "state_gradients",
     "step_jacobian",
     "step_jacobians",
+    "sweep",
+    "theory",
     "truncation_bias",
     "unroll",
 ]

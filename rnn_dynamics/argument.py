@@ -7,6 +7,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
 
 
 def size(name: str, value: Any, minimum: int) -> int:
@@ -31,6 +33,33 @@ def number(name: str, value: Any, *, above: float = -math.inf, up_to: float = ma
     if not math.isfinite(result) or not above < result <= up_to:
         raise ValueError(f"{name}: got {value!r}, expected a finite number in ({above}, {up_to}]")
     return result
+
+
+def real(
+    name: str,
+    value: Any,
+    *,
+    at_least: float = -math.inf,
+    up_to: float = math.inf,
+    shape: tuple[int, ...] | None = (),
+    dtype: Any = None,
+) -> Array:
+    """`value`, which may be traced, as an array of this shape (any for None) and `dtype`, by default its own precision.
+
+    Whether it is finite and in its range is looked at where its values are there to be seen.
+    """
+    if not isinstance(value, int | float | np.generic | np.ndarray | jax.Array) or isinstance(value, bool):
+        raise TypeError(f"{name}: got {value!r}, expected a real number")
+    own = jnp.result_type(value)
+    if own.kind not in "iuf":
+        raise TypeError(f"{name}: got {value!r}, expected a real number")
+    if shape is not None and np.shape(value) != shape:
+        raise ValueError(f"{name}: got shape {np.shape(value)}, expected {shape or 'one number'}; jax.vmap does many")
+    if not isinstance(value, jax.core.Tracer):
+        seen = np.asarray(value)
+        if not np.all(np.isfinite(seen) & (seen >= at_least) & (seen <= up_to)):
+            raise ValueError(f"{name}: got {value!r}, expected finite values in [{at_least}, {up_to}]")
+    return jnp.asarray(value, dtype or (own if own in (jnp.float32, jnp.float64) else floating(None)))
 
 
 def choice(name: str, value: Any, options: Collection[str]) -> Any:

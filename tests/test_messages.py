@@ -40,6 +40,8 @@ cases = [
     (lambda: rd.lyapunov_spectrum(elman.step, params, h0, xs, every="often"), TypeError, "every: got 'often'"),
     (lambda: rd.lyapunov_spectrum(elman.step, params, h0, xs, key=3), TypeError, "key: got 3, expected one JAX"),
     (lambda: rd.step_jacobian(elman.step, params, h0 * jnp.nan, xs[0]), ValueError, "h: got 3 non-finite of 3"),
+    (lambda: rd.theory.largest_exponent("2"), TypeError, "gain: got '2', expected a real number"),
+    (lambda: rd.theory.gaussian_average(2, 1.0), TypeError, "function: got 2, expected an elementwise function"),
 ]
 for call, kind, message in cases:
     try:
@@ -88,8 +90,12 @@ for n in (9, 66):
     flow = lambda s: rd.gradient_flow(step, W * s, jnp.full(n, 0.1), None, length=40, anchors=(38, 40))
     probe = lambda s: rd.gradient_flow(step, W, jnp.full(n, 0.1), None, length=40, probes=2, key=jax.random.key(s))
     spectrum = lambda s: rd.lyapunov_spectrum(step, W * s, jnp.full(n, 0.1), None, length=40, k=3)
+    stopped = lambda s: rd.lyapunov_spectrum(step, W * s, jnp.full(n, 0.1), None, length=90, until=0.1, blocks=20)
+    along = lambda s: rd.covariant_vectors(
+        step, W * s, jnp.full(n, 0.1), None, length=40, k=2, burn_in=11, tail=11, samples=4
+    ).rates
     values = lambda s: rd.log_singular_values(step, W * s, jnp.full(n, 0.1), None, length=4)
-    for measure in (flow, probe, spectrum, values):
+    for measure in (flow, probe, spectrum, stopped, along, values):
         inputs = jnp.arange(2) if measure is probe else jnp.ones(2)
         shard = lambda s: jax.tree.map(lambda leaf: leaf[None], measure(s[0]))
         there = jax.jit(jax.shard_map(shard, mesh=mesh, in_specs=P("b"), out_specs=P("b")))(inputs)

@@ -95,7 +95,7 @@ def test_public_names_of_the_contract():
         assert getattr(rd, name) is not None
 
 
-@pytest.mark.parametrize("module", [rd, rd.cells, rd.cells.activations, rd.cells.initializers])
+@pytest.mark.parametrize("module", [rd, rd.cells, rd.cells.activations, rd.cells.initializers, rd.theory])
 def test_everything_public_says_what_it_is(module):
     assert len(module.__all__) > 2
     for name in module.__all__:

@@ -3,6 +3,7 @@
 from . import eigen
 from .attractor import entropy_rate, kaplan_yorke_dimension, participation_ratio
 from .contributions import Contributions, gradient_contributions
+from .covariant import CovariantVectors, covariant_vectors
 from .flat import blocks
 from .flow import GradientFlow, gradient_flow
 from .gradients import state_gradients
@@ -18,12 +19,14 @@ from .unroll import unroll
 
 __all__ = [
     "Contributions",
+    "CovariantVectors",
     "GradientFlow",
     "LargestExponent",
     "LinearMaps",
     "LyapunovSpectrum",
     "Scaled",
     "blocks",
+    "covariant_vectors",
     "eigen",
     "entropy_rate",
     "gradient_contributions",

@@ -8,13 +8,14 @@ from ..cells.contract import State
 from .flat import flatten
 
 
-def kaplan_yorke_dimension(exponents: Float[Array, " k"]) -> Float[Array, ""]:
+def kaplan_yorke_dimension(exponents: Float[Array, " k"], *, full: bool = False) -> Float[Array, ""]:
     """j + (λ_1 + ... + λ_j)/|λ_{j+1}| with j the most exponents whose sum is not negative; 0 if λ_1 < 0.
 
     The dimension that volumes neither grow nor shrink in. It equals the information dimension for typical attractors
     by conjecture, not by theorem, and says nothing about finite-time exponents of a transient. k of n exponents are
-    enough if their sum is negative; otherwise the answer is NaN, not a guess. Of a driven net it is the dimension of
-    its response at one fixed sequence of inputs.
+    enough if their sum is negative; otherwise the answer is NaN, not a guess, or n if these are `full`, all of them.
+    A first exponent of 0, as a limit cycle of a flow has it, gives 1 and one of -1e-12 gives 0: round to its error
+    first. Of a driven net it is the dimension of its response at one fixed sequence of inputs.
     """
     ordered = -jnp.sort(-exponents)
     sums = jnp.cumsum(ordered)
@@ -23,7 +24,9 @@ def kaplan_yorke_dimension(exponents: Float[Array, " k"]) -> Float[Array, ""]:
     following = ordered[jnp.minimum(inside, len(ordered) - 1)]
     dimension = inside.astype(exponents.dtype) + before / jnp.abs(following)
     # -inf ends the count at j; without a next exponent the sum has not been seen to turn
-    return jnp.where((inside == len(ordered)) | jnp.isnan(sums[-1]), jnp.nan, dimension)
+    unturned = float(len(ordered)) if full else jnp.nan
+    dimension = jnp.where(inside == len(ordered), unturned, dimension)
+    return jnp.where(jnp.isnan(sums[-1]), jnp.nan, dimension)
 
 
 def entropy_rate(exponents: Float[Array, " k"]) -> Float[Array, ""]:

@@ -108,25 +108,46 @@ def lag_curves(
     nothing = jnp.int32(0)
     start = _Frame(P, nothing, nothing, start_vector(len(P), dtype), jnp.array(True), nothing)
     start = door.varying_like(start, h0)
-    curves = _in_stretches(step, params, h0, xs, lags, stretch, start)
-    exponents, square_exponents, norm, converged, square, spread, J_norm, J_converged = curves
-    log_norm = exponents.astype(dtype) * math.log(2) + jnp.log(norm)
-    log_frobenius = square_exponents.astype(dtype) * math.log(2) + jnp.log(square) / 2
-    stderr = jnp.zeros_like(log_norm)
-    if directions is not None:
-        longest = _norm_of_matrix(directions, start_vector(len(P), dtype)).value
-        log_norm, converged = log_norm - jnp.log(longest), jnp.zeros_like(converged)
-        log_frobenius, stderr = log_frobenius - math.log(len(P)) / 2, spread
+    raw = _in_stretches(step, params, h0, xs, lags, stretch, start)
     size = rows.stop - rows.start if rows == columns else 0  # lag 0: the identity, cut
-    at_zero = jnp.log(jnp.array([min(size, 1), size, 1], dtype)) * jnp.array([1, 0.5, 1], dtype)
-    yes, none = jnp.array(True), jnp.zeros((), dtype)
+    return _finished(_Raw(*raw), size, directions)
+
+
+class _Raw(NamedTuple):
+    """What the loop leaves for every step, in the order of time: norms and the exponents of their powers of two."""
+
+    exponent: Array
+    square_exponent: Array
+    norm: Array
+    converged: Array
+    square: Array
+    spread: Array
+    J_norm: Array
+    J_converged: Array
+
+
+def _finished(raw: _Raw, size: int, directions: Array | None) -> LagCurves:
+    """Logarithms over the lags, from lag 0 with its identity of this size."""
+    dtype = raw.norm.dtype
+    raw = jax.tree.map(lambda curve: curve[::-1], raw)
+    log_norm = raw.exponent.astype(dtype) * math.log(2) + jnp.log(raw.norm)
+    log_frobenius = raw.square_exponent.astype(dtype) * math.log(2) + jnp.log(raw.square) / 2
+    converged, stderr = raw.converged, jnp.zeros_like(log_norm)
+    if directions is not None:
+        longest = _norm_of_matrix(directions, start_vector(len(directions), dtype)).value
+        log_norm, converged = log_norm - jnp.log(longest), jnp.zeros_like(converged)
+        log_frobenius, stderr = log_frobenius - math.log(len(directions)) / 2, raw.spread
+
+    def from_lag_zero(first: float | bool, curve: Array) -> Array:
+        return jnp.concatenate([jnp.full(1, first, curve.dtype), curve])
+
     return LagCurves(
-        _from_lag_zero(at_zero[0], log_norm),
-        _from_lag_zero(at_zero[1], log_frobenius),
-        _from_lag_zero(at_zero[2], jnp.cumsum(jnp.log(J_norm[::-1]))[::-1]),
-        _from_lag_zero(yes, converged),
-        _from_lag_zero(yes, (jnp.cumsum(~J_converged[::-1]) == 0)[::-1]),
-        _from_lag_zero(none, stderr),
+        from_lag_zero(0.0 if size else -math.inf, log_norm),
+        from_lag_zero(math.log(size) / 2 if size else -math.inf, log_frobenius),
+        from_lag_zero(0.0, jnp.cumsum(jnp.log(raw.J_norm))),
+        from_lag_zero(True, converged),
+        from_lag_zero(True, jnp.cumsum(~raw.J_converged) == 0),
+        from_lag_zero(0.0, stderr),
     )
 
 
@@ -193,8 +214,3 @@ def _spread(squares: Float[Array, " probes"]) -> Float[Array, ""]:
     variance = jnp.sum((squares - mean) ** 2) / max(len(squares) - 1, 1)
     error = jnp.sqrt(variance / len(squares)) / (2 * jnp.where(mean == 0, 1, mean))
     return error if len(squares) > 1 else jnp.full_like(error, jnp.inf)
-
-
-def _from_lag_zero(first: Array, in_time: Array) -> Array:
-    """A curve over the lags 0 .. L from its value at lag 0 and the others, latest lag first."""
-    return jnp.concatenate([first[None], in_time[::-1]])

@@ -1,5 +1,8 @@
 """A step's Jacobian as a linear map: v ↦ J v and u ↦ Jᵀ u, linearised once and applied to many vectors at once.
 
+The row of a number that is not finite after the step is NaN, as a derivative of it should be. Those of relu and of
+linear maps would survive, and a trajectory that has diverged would be measured with a straight face.
+
 Nothing of size n² is formed but what the caller asks for: pushing k columns costs k directional derivatives of the
 step, which batch into one matrix product where the step has one.
 """
@@ -8,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..cells.contract import Input, Params, State, Step
@@ -36,11 +40,12 @@ def linear_maps(step: Step, params: Params, h: State, x: Input) -> LinearMaps:
 
     after, tangent = jax.linearize(flat_step, vector)
     transposed = jax.linear_transpose(tangent, vector)
+    finite = jax.lax.stop_gradient(jnp.where(jnp.isfinite(after), 1, jnp.nan).astype(after.dtype))
 
     def push(columns: Float[Array, "n k"]) -> Float[Array, "n k"]:
-        return jax.vmap(tangent, in_axes=1, out_axes=1)(door.varying_like(columns, after))
+        return finite[:, None] * jax.vmap(tangent, in_axes=1, out_axes=1)(door.varying_like(columns, after))
 
     def pull(rows: Float[Array, "k n"]) -> Float[Array, "k n"]:
-        return jax.vmap(lambda row: transposed(row)[0])(door.varying_like(rows, after))
+        return jax.vmap(lambda row: transposed(row)[0])(door.varying_like(rows, after) * finite[None])
 
     return LinearMaps(unflatten(after), push, pull)

@@ -5,12 +5,17 @@ Row-pivoted LU (Y = PᵀL · U, F = PᵀL) costs a quarter of a QR decomposition
 most 1; the volume that F itself has is measured once, at the end.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
+
+from ..cells.contract import State
+from . import door
+from .flat import flatten
 
 Factor = Callable[[Array], "Factored"]
 
@@ -27,21 +32,58 @@ class Factored(NamedTuple):
     lost: Float[Array, " k"]
 
 
+def starting_frame(state: State, k: int | None, key: Array | None) -> Float[Array, "n k"]:
+    """k orthonormal columns (n of them for None): random with a key; else the coordinate directions for k = n, and for
+    k < n fixed ones that lie along no coordinates, since these are invariant for many a cell.
+    """
+    vector, _ = flatten(state)
+    n, dtype = vector.size, vector.dtype
+    k = n if k is None else k
+    if k > n:
+        raise ValueError(f"k: got {k}, expected at most n = {n}, the numbers in the state")
+    if key is not None:
+        return jnp.linalg.qr(jax.random.normal(key, (n, k), dtype))[0]
+    if k == n:
+        return jnp.eye(n, dtype=dtype)
+    rows, columns = (jnp.arange(1, size + 1, dtype=dtype) for size in (n, k))
+    return jnp.linalg.qr(jnp.cos(math.sqrt(2) * math.pi * rows[:, None] * columns[None]))[0]
+
+
 def by_lu(Y: Float[Array, "n k"]) -> Factored:
     """T = U of row-pivoted LU.
 
     A pivot loses digits as far as it is smaller than its own row was. So rows of very different sizes, as saturated
     units make them, cost nothing: elimination commits in each row an error relative to that row.
     """
-    n, k = Y.shape
-    lu, _, permutation = jax.lax.linalg.lu(Y)
-    L = jnp.tril(lu, -1) + jnp.eye(n, k, dtype=Y.dtype)
-    # row i of L is row permutation[i] of the frame
-    frame = jnp.zeros_like(L).at[permutation].set(L, unique_indices=True)
+    k = Y.shape[1]
+    lu, pivots, permutation = jax.lax.linalg.lu(Y)
+    place = jax.lax.platform_dependent(pivots, permutation, cpu=_place_by_pivots, default=_place_by_permutation)
+    # row i of the frame is row place[i] of L; gathered, since XLA fuses a gather with the triangle's mask
+    row, column = place[:, None], jnp.arange(k, dtype=place.dtype)[None]
+    below = lu.at[place].get(mode="promise_in_bounds", unique_indices=True)
+    frame = jnp.where(column < row, below, (column == row).astype(Y.dtype))
     logs = jnp.log(jnp.abs(jnp.diagonal(lu)[:k]))
     # the mean size in a row: a product with ones, which is fast on CPUs, where XLA's plain reductions are not
-    rows = jnp.log(jnp.abs(jax.lax.stop_gradient(Y)) @ jnp.full(k, 1 / k, Y.dtype))[permutation[:k]]
+    sizes = jnp.log(jnp.abs(jax.lax.stop_gradient(Y)) @ jnp.full(k, 1 / k, Y.dtype))
+    rows = jnp.zeros_like(sizes).at[place].set(sizes, unique_indices=True)[:k]
     return Factored(frame, jnp.triu(lu[:k]), logs, jnp.where(rows == -jnp.inf, 0, rows - jax.lax.stop_gradient(logs)))
+
+
+def _place_by_pivots(pivots: Int[Array, " k"], permutation: Int[Array, " n"]) -> Int[Array, " n"]:
+    """Where each row has gone, swap by swap: ten times as fast on CPUs as JAX's own composition of the swaps."""
+
+    def swap(place: Array, rows: tuple[Array, Array]) -> tuple[Array, None]:
+        i, j = rows
+        return jnp.where(place == i, j, jnp.where(place == j, i, place)), None
+
+    start = door.varying_like(jnp.arange(len(permutation), dtype=pivots.dtype), pivots)
+    return jax.lax.scan(swap, start, (jnp.arange(len(pivots), dtype=pivots.dtype), pivots), unroll=8)[0]
+
+
+def _place_by_permutation(pivots: Int[Array, " k"], permutation: Int[Array, " n"]) -> Int[Array, " n"]:
+    """The inverse of the permutation."""
+    indices = jnp.arange(len(permutation), dtype=permutation.dtype)
+    return jnp.zeros_like(permutation).at[permutation].set(indices, unique_indices=True)
 
 
 def by_qr(Y: Float[Array, "n k"]) -> Factored:

@@ -18,9 +18,7 @@ def test_measured_never_exceeds_its_bound_and_grows_with_the_gain():
     np.testing.assert_allclose(curves.radius / np.array(config.gains), curves.radius[0] / 0.5, rtol=1e-5)
     figure = gradient_flow.draw(curves, config)
     assert len(figure.axes) == 3
+    for axes, end in zip(figure.axes, curves.log_norm[:, -1], strict=True):
+        assert {text.get_text() for text in axes.texts} >= {"measured", r"$\rho(W)^\ell$"}
+        np.testing.assert_allclose(axes.get_lines()[0].get_ydata()[-1], end / np.log(10), rtol=1e-6)
     plt.close(figure)
-
-
-def test_labels_are_kept_apart():
-    moved = gradient_flow.apart(np.array([5.0, 1.0, 1.2]), 0.5)
-    np.testing.assert_allclose(moved, [5.0, 1.0, 1.5])

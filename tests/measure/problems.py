@@ -1,6 +1,7 @@
 """Small problems over every registered cell, and the plain references that the fast measurements are judged by."""
 
 import jax
+import mpmath
 import numpy as np
 import pytest
 
@@ -33,6 +34,15 @@ def explicit_products(cell, params, h0, xs, T):
     for J in Js[::-1]:
         products.append(products[-1] @ J)
     return products, Js
+
+
+def in_long_arithmetic(Js, digits, what):
+    """`what` (a function of mpmath) of the product J_T ··· J_1, formed with this many digits."""
+    with mpmath.workdps(digits):
+        P = mpmath.eye(Js.shape[1])
+        for J in Js:
+            P = mpmath.matrix(J.tolist()) * P
+        return np.array([float(mpmath.log(abs(value))) for value in what(P)])
 
 
 def log(x):

@@ -25,6 +25,12 @@ def test_kaplan_yorke(exponents, dimension):
     np.testing.assert_allclose(rd.kaplan_yorke_dimension(jnp.array(exponents)), dimension)
 
 
+def test_volumes_that_never_shrink_fill_the_space():
+    for exponents in ([0.3, 0.2], [0.0, 0.0]):
+        assert rd.kaplan_yorke_dimension(jnp.array(exponents), full=True) == 2
+    assert rd.kaplan_yorke_dimension(jnp.array([0.42, -1.62]), full=True) < 2
+
+
 def test_entropy_rate():
     np.testing.assert_allclose(rd.entropy_rate(jnp.array([0.5, 0.25, 0.0, -3.0, -jnp.inf])), 0.75)
 

@@ -44,7 +44,7 @@ def test_full_rank_is_not_halved(key):
     assert not halved(rd.cells.initializers.orthogonal(key, 96), jnp.ones(96)).faithful
 
 
-@pytest.mark.parametrize("name", ["elman", "linear"])
+@pytest.mark.parametrize("name", ["elman", pytest.param("linear", marks=pytest.mark.slow)])
 def test_flow_with_fewer_rows_equals_the_explicit_curves(name, key):
     cell, T, n = rd.cells.CELLS[name], 100, 64
     params, h0, xs = problem(cell, key, hidden=n, T=T)
@@ -65,6 +65,7 @@ def turns(T=150, n=64):
     return factors
 
 
+@pytest.mark.slow
 def test_what_comes_back_from_below_the_rounding_is_flagged():
     """The norm then belongs to directions that were dropped 200 binary digits down; a float product has lost them."""
     factors = turns()
@@ -78,6 +79,7 @@ def test_what_comes_back_from_below_the_rounding_is_flagged():
     np.testing.assert_allclose(flow.log_norm[-10:], truth[-10:], atol=5)
 
 
+@pytest.mark.slow
 def test_witnesses_do_not_cancel_on_a_pair_of_opposite_rows():
     """Directions (e_i - e_j)/√2 are dropped and come back: signs that agree at i and j would not see them."""
     n = 64

@@ -1,7 +1,12 @@
 """Eigenvalues and what they hide, on matrices whose answers are exact."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 
@@ -72,6 +77,45 @@ def test_the_error_bound_of_a_nearly_defective_power_holds():
         assert error <= found.error_bound
 
 
+def drawn(kind, generator, size):
+    """Gaussian, triangular, a Jordan block with more above it, badly scaled, singular; of any size of entries."""
+    scale = 10 ** generator.uniform(-1.5, 1)
+    W = generator.normal(size=(size, size)) * scale
+    return {
+        "gaussian": W,
+        "triangular": np.triu(W),
+        "defective": np.triu(W, 1) + scale * np.eye(size),
+        "scaled": W * 10 ** generator.uniform(-3, 3, size=(size, 1)),
+        "singular": W * generator.integers(0, 2, size),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "triangular", "defective", "scaled", "singular"])
+@pytest.mark.slow
+def test_the_error_bound_of_a_power_bounds(kind, dtype):
+    """60 draws, n = 0 .. 40, against 60 digits; and it says something for a well-conditioned W."""
+    generator = np.random.default_rng(3)
+    for draw in range(60):
+        size, n = 1 + draw % 4 * 2 + draw % 2, int(generator.integers(0, 41)) if draw else 0
+        W = jnp.asarray(drawn(kind, generator, size), dtype)
+        found = eigen.eigen_power(W, n)
+        if not np.isfinite(found.value).all():
+            assert not found.error_bound < np.inf
+            continue
+        with mpmath.workdps(60):
+            truth = mpmath.matrix(np.asarray(W, float).tolist()) ** n
+            error = mpmath.mnorm(mpmath.matrix(np.asarray(found.value, float).tolist()) - truth, "f")
+        assert not error > found.error_bound.item()
+
+
+def test_a_zeroth_power_is_exact_and_a_vanishing_one_is_bounded():
+    found = eigen.eigen_power(SKEW, 0)
+    np.testing.assert_array_equal(found.value, np.eye(2))
+    assert found.error_bound == 0
+    tiny = eigen.eigen_power(jnp.float32(1e-3) * jnp.asarray(DOCUMENT, jnp.float32), 14)  # below 1e-42
+    assert 1e-43 < tiny.error_bound < 1e-34
+
+
 def test_transient_growth_of_a_stable_non_normal_matrix():
     truth = [np.linalg.norm(np.linalg.matrix_power(np.asarray(SKEW), k), 2) for k in range(60)]
     np.testing.assert_allclose(eigen.power_norms(SKEW, 59), truth, rtol=1e-12)
@@ -81,6 +125,118 @@ def test_transient_growth_of_a_stable_non_normal_matrix():
     kreiss = eigen.kreiss_constant(SKEW)
     assert 5 < kreiss <= max(truth) <= np.e * 2 * kreiss
     assert eigen.kreiss_constant(1.3 * SKEW) == np.inf
+
+
+def jordan_kreiss(rho):
+    """For [[ρ, 1], [0, ρ]], whose σ_min at z with d = |z| - ρ is √(d² + 1/4) - 1/2, on the real axis."""
+    r = (1 - rho) * np.exp(np.linspace(-3, 3, 100001))
+    d = r + 1 - rho
+    return np.max(r * (np.sqrt(d**2 + 0.25) + 0.5) / d**2)
+
+
+@pytest.mark.parametrize("rho", [0.9, 0.999, 0.99999])
+@pytest.mark.parametrize("turn", [0.0, 0.3371])
+def test_kreiss_constant_near_the_circle(rho, turn):
+    """Far narrower hills than the regular angles are apart, on and off them: within a per cent, and from below."""
+    R = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    W = np.block([[rho * R, np.eye(2)], [np.zeros((2, 2)), rho * R]])
+    found, truth = eigen.kreiss_constant(jnp.asarray(W)), jordan_kreiss(rho)
+    assert 0.99 * truth < found < truth * (1 + 1e-6)
+    assert eigen.kreiss_constant(jnp.asarray(W, jnp.float32)).item() < truth * (1 + 1e-5)
+
+
+@pytest.mark.slow
+def test_kreiss_constant_of_orthogonal_matrices(key, dtype):
+    """Their computed ρ is 1 + 4e-16 as often as not."""
+    for n in (1, 2, 10):
+        for k in jax.random.split(key, 3):
+            W = rd.cells.initializers.orthogonal(k, n, dtype=dtype)
+            np.testing.assert_allclose(eigen.kreiss_constant(W), 1, rtol=1e-9)
+    assert eigen.kreiss_constant(1.01 * W) == np.inf
+    assert np.isnan(eigen.kreiss_constant(jnp.nan * W))
+
+
+def rotations(radii, angles):
+    blocks = [
+        r * np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) for r, a in zip(radii, angles, strict=True)
+    ]
+    return jnp.asarray(jax.scipy.linalg.block_diag(*map(jnp.asarray, blocks)))
+
+
+def test_numerical_radius_is_no_less_than_the_spectral_one():
+    """A normal matrix has ρ(W) for it, also where a lower vertex lies on the grid of angles."""
+    g = 2 * np.pi / 64
+    np.testing.assert_allclose(eigen.numerical_radius(rotations([0.9995, 1], [5 * g, 20.5 * g])), 1, rtol=1e-8)
+    generator = np.random.default_rng(0)
+    for _ in range(60):
+        radii = generator.uniform(0.998, 1, size=6)
+        found = eigen.numerical_radius(rotations(radii, generator.uniform(0, 2 * np.pi, size=6)))
+        assert (1 - 3e-4) * radii.max() < found < (1 + 1e-12) * radii.max()
+
+
+@pytest.mark.slow
+def test_gaussian_matrices_are_not_defective(dtype):
+    generator = np.random.default_rng(0)
+    for n, draws in ((2, 20), (8, 20), (256, 3)):
+        for _ in range(draws):
+            assert not eigen.defective(jnp.asarray(generator.normal(size=(n, n)), dtype))
+    for W in (np.eye(3), np.zeros((3, 3)), np.diag([1.0, 1.0, 2.0])):
+        assert not eigen.defective(jnp.asarray(W, dtype))
+
+
+@pytest.mark.parametrize("m", [2, 3, 4, 5])
+@pytest.mark.slow
+def test_jordan_blocks_are_defective_in_any_basis(m, dtype):
+    """Beside other eigenvalues, in bases of condition up to 100, with the rounding of the change of basis."""
+    generator = np.random.default_rng(m)
+    for draw in range(20):
+        other = generator.normal(size=draw % 3)
+        J = np.diag([generator.normal()] * m + list(other)) + np.diag([1.0] * (m - 1) + [0.0] * len(other), 1)
+        left, _, right = np.linalg.svd(generator.normal(size=J.shape))
+        S = left @ np.diag(np.linspace(1, 100 if draw % 2 else 1, len(J))) @ right
+        if not draw:
+            S = np.eye(m)
+        assert eigen.defective(jnp.asarray(S @ J @ np.linalg.inv(S), dtype)), draw
+
+
+def test_nans_stay_nans():
+    W = DOCUMENT.at[0, 1].set(jnp.nan)
+    assert np.isnan(eigen.eigenvector_condition(W))
+    assert not eigen.defective(W)
+    assert np.isnan(eigen.numerical_radius(W))
+
+
+MESSAGES = """
+import jax.numpy as jnp
+from rnn_dynamics import eigen
+names = "eigenvalues spectral_radius spectral_abscissa spectral_norm numerical_radius departure_from_normality"
+names += " eigenvector_condition defective kreiss_constant transient_growth"
+calls = [getattr(eigen, name) for name in names.split()]
+calls += [lambda W, f=f: f(W, 3) for f in (eigen.eigen_power, eigen.power, eigen.log_power_norms, eigen.power_norms)]
+calls += [lambda W: eigen.pseudospectrum(W, jnp.array([1j]))]
+expected = "expected a real array of float32 or float64"
+for call in calls:
+    for W, kind, message in (
+        (jnp.eye(2) * 1j, TypeError, "W: got dtype complex64, " + expected),
+        (jnp.eye(2, dtype=int), TypeError, "W: got dtype int32, " + expected),
+        ([[1.0]], TypeError, "W: got [[1.0]], " + expected),
+        (jnp.ones((2, 3)), ValueError, "W: got shape (2, 3), expected a square matrix"),
+    ):
+        try:
+            call(W)
+        except kind as error:
+            assert str(error) == message, (message, str(error))
+        else:
+            raise AssertionError(message)
+print("all said", len(calls))
+"""
+
+
+def test_messages_to_a_user():
+    """Without the type checker of these tests, which would answer first."""
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+    run = subprocess.run([sys.executable, "-c", MESSAGES], capture_output=True, text=True, env=environment)
+    assert run.stdout == "all said 15\n", run.stderr
 
 
 def test_a_nilpotent_matrix_and_huge_powers():

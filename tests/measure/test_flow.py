@@ -39,7 +39,9 @@ def test_every_length_however_it_falls_into_stretches(T, key):
     assert_curves(flow, explicit_curves(*explicit_products(cell, params, h0, None, T)), 1e-12)
 
 
-@pytest.mark.parametrize("name", ["linear", "elman", "orthogonal", "cornn"])
+@pytest.mark.parametrize(
+    "name", ["elman", *(pytest.param(name, marks=pytest.mark.slow) for name in ("linear", "orthogonal", "cornn"))]
+)
 def test_the_search_for_norms_equals_svd(name, key):
     """Also where all singular values are equal, or nearly so."""
     cell = rd.cells.CELLS[name]
@@ -150,6 +152,7 @@ def test_fewer_lags_are_the_first_of_all(key):
     np.testing.assert_allclose(few.log_norm, everything.log_norm[:5], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_anchors_are_final_times_of_their_own(key):
     cell = rd.cells.elman
     params, h0, xs = problem(cell, key, T=9)

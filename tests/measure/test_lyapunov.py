@@ -1,5 +1,7 @@
 """Lyapunov spectra against closed forms, published numbers, QR, and long arithmetic where doubles give out."""
 
+from itertools import accumulate
+
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -7,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import every_cell, explicit_products, log, problem
+from problems import every_cell, explicit_products, in_long_arithmetic, log, problem
 
 import rnn_dynamics as rd
+from rnn_dynamics.measure.triangular import starting_frame
 
 
 def henon(params, h, x):
@@ -36,14 +39,9 @@ def given_matrix(params, h, x):
     return x @ h
 
 
-def qr_of_product(Js, digits=3000):
-    """ln |R_ii| / T of J_T ··· J_1, in long arithmetic."""
-    with mpmath.workdps(digits):
-        P = mpmath.eye(Js.shape[1])
-        for J in Js:
-            P = mpmath.matrix(J.tolist()) * P
-        R = mpmath.qr(P)[1]
-        return np.array([float(mpmath.log(abs(R[i, i]))) for i in range(Js.shape[1])]) / len(Js)
+def diagonal_of_r(P):
+    R = mpmath.qr(P)[1]
+    return [R[i, i] for i in range(R.cols)]
 
 
 @every_cell
@@ -88,13 +86,15 @@ def test_saturated_nets_below_the_floor_of_doubles(name, key):
     params = cell.init(key, inputs=0, hidden=8, gain=40.0)
     h0 = 3 * jax.random.normal(key, (8,))
     Js = np.asarray(rd.step_jacobians(cell.step, params, h0, None, length=10))
-    truth = qr_of_product(Js)
+    truth = in_long_arithmetic(Js, 3000, diagonal_of_r) / 10
     spectrum = rd.lyapunov_spectrum(cell.step, params, h0, None, length=10)
     np.testing.assert_allclose(spectrum.exponents, truth, atol=1e-9)
     assert spectrum.reliable.all()
     by_qr = rd.lyapunov_spectrum(cell.step, params, h0, None, length=10, method="qr", k=7)
-    assert np.abs(by_qr.exponents - truth[:7]).max() > 1e-3
-    wrong = np.abs(by_qr.exponents - truth[:7]) > 1e-3
+    frame = mpmath.matrix(starting_frame(h0, 7, None).tolist())
+    truth = in_long_arithmetic(Js, 3000, lambda P: diagonal_of_r(P * frame)) / 10
+    wrong = np.abs(by_qr.exponents - truth) > 1e-3
+    assert wrong.any()
     assert not np.asarray(by_qr.reliable)[wrong].any()
 
 
@@ -153,6 +153,7 @@ def test_logistic_map(r, exponent):
     assert spectrum.reliable.all()
 
 
+@pytest.mark.slow
 def test_lorenz():
     dt = 0.01
     spectrum = rd.lyapunov_spectrum(lorenz, dt, jnp.array([1.0, 1.0, 20.0]), None, length=60_000, burn_in=2000)
@@ -184,6 +185,37 @@ def test_the_standard_error_covers_the_scatter_of_repetitions():
     assert (ratio < 1.8).all()
 
 
+@pytest.mark.slow
+def test_the_standard_error_respects_slow_correlations():
+    """ln J_t an autoregression with memory of 100 steps: neighbouring blocks of 62 steps are not independent."""
+    T, memory = 2000, 100
+    decay = np.exp(-1 / memory)
+
+    def once(key):
+        def advance(value, noise):
+            value = decay * value + jnp.sqrt(1 - decay**2) * noise
+            return value, value
+
+        noise = jax.random.normal(key, (T + 1,))
+        _, logs = jax.lax.scan(advance, noise[0], noise[1:])
+        return rd.lyapunov_spectrum(given_matrix, None, jnp.zeros(1), jnp.exp(logs)[:, None, None])
+
+    found = jax.vmap(once)(jax.random.split(jax.random.key(2), 200))
+    lags = np.arange(T)
+    variance = (1 + 2 * np.sum((1 - lags / T)[1:] * decay ** lags[1:])) / T
+    assert 0.75 < np.sqrt((found.stderr**2).mean() / variance) < 1.3
+
+
+@pytest.mark.parametrize("method", ["lu", "qr"])
+def test_growth_while_the_frame_turns_is_not_counted(method, key):
+    xs = jax.random.normal(key, (12, 3, 3))
+    spectrum = rd.lyapunov_spectrum(given_matrix, None, jnp.zeros(3), xs, frame_burn_in=5, method=method)
+    before, whole = (
+        log(np.abs(np.diag(np.linalg.qr(np.linalg.multi_dot(np.asarray(xs[:t])[::-1]))[1]))) for t in (5, 12)
+    )
+    np.testing.assert_allclose(spectrum.exponents, (whole - before) / 7, atol=1e-12)
+
+
 def test_history_ends_at_the_result_and_short_runs_have_no_error(key):
     cell = rd.cells.gru
     params, h0, xs = problem(cell, key, T=90)
@@ -195,6 +227,82 @@ def test_history_ends_at_the_result_and_short_runs_have_no_error(key):
     upto = rd.lyapunov_spectrum(cell.step, params, h0, xs[: 4 + half], frame_burn_in=4, k=2)
     np.testing.assert_allclose(spectrum.history[5], upto.exponents, atol=1e-11)
     assert jnp.isinf(rd.lyapunov_spectrum(cell.step, params, h0, xs[:5]).stderr).all()
+
+
+def test_local_rates_are_the_growth_within_each_block(key):
+    """Of every single step, where that is asked for: ln |R_ii| of the product after it less that before it."""
+    cell = rd.cells.elman
+    params, h0, xs = problem(cell, key, T=8)
+    spectrum = rd.lyapunov_spectrum(cell.step, params, h0, xs, blocks=8, every=3)
+    _, Js = explicit_products(cell, params, h0, xs, 8)
+    products = accumulate(Js, lambda P, J: J @ P)
+    sums = np.array([log(np.abs(np.diag(np.linalg.qr(P)[1]))) for P in products])
+    np.testing.assert_allclose(spectrum.local, np.diff(sums, axis=0, prepend=0), atol=1e-9)
+    np.testing.assert_allclose(spectrum.history, sums / np.arange(1, 9)[:, None], atol=1e-10)
+    with pytest.raises(ValueError, match="blocks: got 9, expected at most 8"):
+        rd.lyapunov_spectrum(cell.step, params, h0, xs, blocks=9, every=3)
+
+
+def test_a_run_ends_when_it_is_precise_enough(key):
+    """Exactly as one over the steps that it took; a budget that was not enough is said."""
+    xs = jax.random.normal(key, (4000, 3, 3))
+
+    def measured(xs, **options):
+        return rd.lyapunov_spectrum(given_matrix, None, jnp.zeros(3), xs, every=2, **options)
+
+    stopped = measured(xs, until=0.03)
+    steps = int(stopped.steps[-1])
+    assert 200 < steps < 3000
+    assert stopped.stderr.max() <= 0.03
+    assert stopped.converged.all()
+    assert stopped.reliable.all()
+    whole = measured(xs[:steps])
+    np.testing.assert_allclose(stopped.exponents, whole.exponents, atol=1e-12)
+    assert abs(stopped.sum_rule_residual) < 1e-10
+    done = int((stopped.steps == steps).argmax()) + 1
+    assert np.isfinite(stopped.local[:done]).all()
+    assert np.isnan(stopped.local[done:]).all()
+    assert (stopped.history[done:] == stopped.history[done - 1 : done]).all()
+    np.testing.assert_allclose(stopped.history[-1], stopped.exponents, atol=1e-13)
+
+    spent = measured(xs[:400], until=0.003)
+    assert spent.steps[-1] == 400
+    assert not spent.converged.any()
+    assert not spent.reliable.any()
+    np.testing.assert_allclose(spent.exponents, measured(xs[:400]).exponents, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_each_of_a_batch_ends_at_its_own_time(key):
+    spread = jnp.array([0.1, 1.0])
+
+    def at(spread):
+        xs = jnp.eye(2)[None] + spread * jax.random.normal(key, (2000, 2, 2))
+        return rd.largest_exponent(given_matrix, None, jnp.zeros(2), xs, key=key, until=0.02)
+
+    together = jax.vmap(at)(spread)
+    alone = [at(value) for value in spread]
+    assert together.steps[0, -1] < together.steps[1, -1] < 2000
+    np.testing.assert_array_equal(together.steps, [one.steps for one in alone])
+    np.testing.assert_allclose(together.exponent, [one.exponent for one in alone], atol=1e-10)
+
+
+@pytest.mark.slow
+def test_a_net_driven_by_noise(key):
+    """The exponents are those of the net's response: the same for every draw within their errors, and less chaotic."""
+    cell = rd.cells.elman
+    params = cell.init(key, inputs=20, hidden=20, gain=3.0)
+    params = params._replace(U=jnp.eye(20))
+
+    def driven(key, strength):
+        noise = strength * jax.random.normal(key, (1000, 20))
+        return rd.lyapunov_spectrum(cell.step, params, jnp.full(20, 0.1), noise, burn_in=100, frame_burn_in=100, k=2)
+
+    found = jax.vmap(driven, in_axes=(0, None))(jax.random.split(key, 6), 1.0)
+    scatter, error = found.exponents.std(axis=0, ddof=1), found.stderr.mean(axis=0)
+    assert (0.4 * error < scatter).all()
+    assert (scatter < 2 * error).all()
+    assert driven(key, 5.0).exponents[0] < found.exponents[:, 0].min() - 0.1
 
 
 def test_an_lstm_is_measured_in_h_and_c(key):
@@ -215,13 +323,57 @@ def test_singular_steps_and_nan(key):
     spectrum = rd.lyapunov_spectrum(relu.step, params, jax.random.normal(key, (6,)), None, length=20)
     assert spectrum.exponents[-1] == -jnp.inf
     assert not spectrum.reliable[-1]
-    diverging = rd.lyapunov_spectrum(lambda p, h, x: h**3, None, jnp.full(2, 10.0), None, length=30)
-    assert jnp.isnan(diverging.exponents).any() or jnp.isinf(diverging.exponents).any()
-    assert not diverging.reliable.any()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(lambda W, h, x: (W @ h) ** 3, marks=pytest.mark.slow),
+        # derivatives that know nothing of the state's value
+        pytest.param(lambda W, h, x: 1.5 * h + 1, marks=pytest.mark.slow),
+        lambda W, h, x: jax.nn.leaky_relu(W @ h, 0.2),
+    ],
+)
+def test_a_trajectory_that_diverges_has_no_exponents(step, key):
+    W = 3 * jax.random.normal(key, (4, 4))
+    h0 = jnp.ones(4)
+    for k in (1, 4):
+        spectrum = rd.lyapunov_spectrum(step, W, h0, None, length=2000, k=k)
+        assert not jnp.isfinite(spectrum.exponents).any()
+        assert not spectrum.reliable.any()
+    assert not rd.covariant_vectors(step, W, h0, None, length=2000, burn_in=10, tail=10).reliable.any()
+    assert not jnp.isfinite(rd.log_singular_values(step, W, h0, None, length=2000)).any()
+    healed = rd.lyapunov_spectrum(step, W, h0, None, length=5, key=key)
+    assert jnp.isfinite(healed.exponents).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["indrnn", "lru"])
+def test_the_largest_are_found_where_coordinates_are_invariant(name, key):
+    """A unit of these cells acts on no other: frames of coordinate directions would stay with the first units."""
+    cell = rd.cells.CELLS[name]
+    params = cell.init(key, inputs=0, hidden=4, gain=0.9)
+    h0 = jax.tree.map(jnp.ones_like, cell.initial_state(params))
+    every = rd.lyapunov_spectrum(cell.step, params, h0, None, length=40)
+    two = rd.lyapunov_spectrum(cell.step, params, h0, None, length=3000, frame_burn_in=2900, k=2)
+    largest = -jnp.sort(-rd.lyapunov_spectrum(cell.step, params, h0, None, length=3000, frame_burn_in=2900).exponents)
+    np.testing.assert_allclose(two.exponents, largest[:2], atol=1e-3)
+    assert every.reliable.shape == (largest.size,)
+
+
+def test_an_interval_that_proves_too_long_is_taken_back(key):
+    """A pilot in a quiet time; then the Jacobians spread by 12 nats a step."""
+    quiet = jnp.eye(5)[None] + 0.01 * jax.random.normal(key, (60, 5, 5))
+    wild = jax.random.normal(key, (60, 5, 5)) * jnp.exp(-3.0 * jnp.arange(5.0))[None, :, None]
+    xs = jnp.concatenate([quiet, wild])
+    auto, judge = (rd.lyapunov_spectrum(given_matrix, None, jnp.ones(5), xs, k=4, every=every) for every in ("auto", 1))
+    np.testing.assert_allclose(auto.exponents, judge.exponents, atol=1e-10)
+    assert auto.every == 1
+    assert auto.reliable.all()
 
 
 def test_a_frame_that_is_never_brought_back_is_flagged(key):
-    """An interval longer than the run leaves one QR of the whole product, which sees e^36 and no more."""
+    """Intervals of ten steps, the blocks of this run, in which the columns part by 38 nats: doubles see 36."""
     W = jnp.diag(jnp.array([2.0, 1.0, 0.05, 0.01])) @ rd.cells.initializers.orthogonal(key, 4)
     spectra = [
         rd.lyapunov_spectrum(lambda W, h, x: W @ h, W, jnp.zeros(4), None, length=30, k=3, every=every)
@@ -249,6 +401,8 @@ def test_float32_adds_up_a_hundred_thousand_steps():
         ({"method": "svd"}, "method: got 'svd', expected one of 'lu', 'qr'"),
         ({"every": 0}, "every: got 0"),
         ({"every": "often"}, "every: got 'often'"),
+        ({"until": 0.0}, "until: got 0.0, expected a finite number"),
+        ({"blocks": 0}, "blocks: got 0, expected a whole number of at least 1"),
     ],
 )
 def test_options_that_do_not_fit(options, message, key):
@@ -258,6 +412,7 @@ def test_options_that_do_not_fit(options, message, key):
         rd.lyapunov_spectrum(cell.step, params, h0, xs, **options)
 
 
+@pytest.mark.slow
 def test_differentiable_through_the_frame(key):
     cell = rd.cells.elman
     params, h0, xs = problem(cell, key, T=12, gain=0.7)
@@ -271,6 +426,20 @@ def test_differentiable_through_the_frame(key):
     np.testing.assert_allclose(jax.grad(measured)(1.0), numeric, rtol=1e-7)
 
 
+@pytest.mark.slow
+def test_memory_is_that_of_the_frame_whatever_the_time():
+    def temporary(k, length):
+        W = jnp.eye(128)
+        call = jax.jit(
+            lambda W: rd.lyapunov_spectrum(lambda W, h, x: jnp.tanh(W @ h), W, W[0], None, k=k, length=length).exponents
+        )
+        return call.lower(W).compile().memory_analysis().temp_size_in_bytes
+
+    assert temporary(8, 20_000) < 1.2 * temporary(8, 2000)
+    assert temporary(8, 2000) < 20 * 128 * 8 * 8  # some frames of 128 × 8 doubles
+
+
+@pytest.mark.slow
 def test_float32_and_a_batch(dtype):
     cell = rd.cells.elman
     gains = jnp.array([0.5, 3.0], dtype)

@@ -1,0 +1,210 @@
+"""What `python -m rnn_dynamics` does: sweep a built-in measurement, go on with a sweep, show it, export it.
+
+    python -m rnn_dynamics sweep --cells elman gru --gains 0.5 1 1.5 2 --seeds 8 --store runs/edge.zarr
+    python -m rnn_dynamics resume runs/edge.zarr
+    python -m rnn_dynamics show runs/edge.zarr
+    python -m rnn_dynamics export runs/edge.zarr edge.nc
+
+Exit codes: 0, all points finished; 1, some raised, which `error` in the dataset says; 2, the command makes no sense;
+130, stopped by Ctrl-C.
+"""
+
+import concurrent.futures
+import contextlib
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import jax
+import tyro
+
+from .argument import size
+from .cells import CELLS
+from .measurements import MEASUREMENTS
+from .sweep import export, one_device_per_core, open_dataset, sweep
+
+Place = Annotated[str, tyro.conf.Positional]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Sweep a measurement over cells, gains, widths and seeds; the same command goes on where one was stopped."""
+
+    cells: tuple[str, ...] = ("elman",)
+    """Names of cells."""
+    gains: tuple[float, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
+    """Gains of the recurrent weights."""
+    widths: tuple[int, ...] = (64,)
+    """Units of a layer."""
+    seeds: int = 4
+    """How many nets at each point."""
+    length: int = 200
+    """Steps that are measured."""
+    drive: float = 0.0
+    """Standard deviation of the noise at the input."""
+    measurement: Literal["lyapunov", "gradient_flow", "singular_values"] = "lyapunov"
+    """What is measured."""
+    store: str = "runs/sweep.zarr"
+    """A folder, or a URL that fsspec knows."""
+    executor: str = "local"
+    """local; processes:N; dask:ADDRESS; distributed, for one process of several that srun or a pod started."""
+    chunk: int | None = None
+    """Points computed and written at once; chosen if not given."""
+    key: int = 0
+    """The seed of all keys."""
+    quiet: bool = False
+    """No progress bar."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Go on with a sweep that was stopped."""
+
+    store: Place
+    """Where it is."""
+    executor: str = "local"
+    """As of sweep."""
+    quiet: bool = False
+    """No progress bar."""
+
+
+@dataclass(frozen=True)
+class Show:
+    """Print the summary of a sweep and draw its standard figures."""
+
+    store: Place
+    """Where it is."""
+    figure: Path | None = None
+    """The picture's file; beside the store if not given."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a sweep to a netCDF file."""
+
+    store: Place
+    """Where it is."""
+    file: Annotated[Path, tyro.conf.Positional]
+    """The file."""
+
+
+COMMANDS: dict[str, Any] = {"sweep": Sweep, "resume": Resume, "show": Show, "export": Export}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what the words say and return the exit code."""
+    words = [*(sys.argv[1:] if words is None else words)]
+    if words[:1] == ["sweep"] and words[1:2] and words[1] in COMMANDS:
+        words = words[1:]  # `sweep show STORE` as well as `show STORE`
+    command = tyro.extras.subcommand_cli_from_dict(COMMANDS, args=words, prog="python -m rnn_dynamics")
+    try:
+        return run(command)
+    except KeyboardInterrupt:
+        return 130
+    except (ValueError, TypeError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def run(command: Any) -> int:
+    """Do one command."""
+    if isinstance(command, Show):
+        return show(command)
+    if isinstance(command, Export):
+        export(command.store, command.file)
+        return 0
+    with engine(command.executor) as executor:
+        found = begin(command, executor) if isinstance(command, Sweep) else go_on(command, executor)
+    return report(found, command.store)
+
+
+def begin(command: Sweep, executor: Any) -> Any:
+    """The sweep that a command asks for."""
+    unknown = [cell for cell in command.cells if cell not in CELLS]
+    if unknown:
+        raise ValueError(f"cells: got {unknown[0]!r}, expected some of {', '.join(CELLS)}")
+    grid = {
+        "cell": command.cells,
+        "hidden": command.widths,
+        "length": [command.length],
+        "drive": [float(command.drive)],
+        "gain": [float(gain) for gain in command.gains],
+    }
+    return sweep(
+        MEASUREMENTS[command.measurement],
+        grid,
+        key=jax.random.key(command.key),
+        repeats=command.seeds,
+        store=command.store,
+        executor=executor,
+        chunk=command.chunk,
+        progress=not command.quiet,
+    )
+
+
+def go_on(command: Resume, executor: Any) -> Any:
+    """The sweep of a store, of which only the name of a built-in measurement is believed."""
+    from .sweep.run import Options, resume
+
+    known = {f"{measure.__module__}:{measure.__qualname__}": measure for measure in MEASUREMENTS.values()}
+    return resume(command.store, known, Options(executor=executor, progress=not command.quiet))
+
+
+def report(found: Any, store: str) -> int:
+    """Say how the points ended; the exit code."""
+    raised, nan = (int((found.status == code).sum()) for code in (3, 2))
+    sys.stdout.write(f"{store}: {found.status.size} points, {raised} raised, {nan} with NaN\n")
+    return 1 if raised else 0
+
+
+def show(command: Show) -> int:
+    """Print a dataset and draw it."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from .plot import STYLE
+    from .plot.overview import overview
+
+    dataset = open_dataset(command.store)
+    sys.stdout.write(f"{dataset}\n")
+    figure = command.figure or Path(command.store.split("://")[-1].rstrip("/")).with_suffix(".png")
+    with plt.style.context(STYLE):
+        overview(dataset).savefig(figure, metadata={"Software": None})
+    sys.stdout.write(f"figure: {figure}\n")
+    return report(dataset, command.store)
+
+
+@contextlib.contextmanager
+def engine(name: str) -> Iterator[Any]:
+    """The executor of that name, None for this process, with the CPU's cores as devices, shared among the workers."""
+    kind, _, rest = name.partition(":")
+    if kind == "processes" and rest.isdigit():
+        workers = size("executor", int(rest), 1)
+        one_device_per_core(workers=workers)
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(workers, context, initializer=leave_ctrl_c) as pool:
+            yield pool
+    elif kind == "dask" and rest:
+        from distributed import Client  # the extra `cluster`
+
+        one_device_per_core()
+        with Client(rest) as client:
+            yield client.get_executor()
+    elif name in ("local", "distributed"):
+        one_device_per_core()
+        if name == "distributed":
+            jax.distributed.initialize()
+        yield None
+    else:
+        raise ValueError(f"executor: got {name!r}, expected local, processes:N, dask:ADDRESS or distributed")
+
+
+def leave_ctrl_c() -> None:
+    """In a worker: finish the chunk, and leave it to the parent to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,113 @@
+"""Eigenvalues in the complex plane, and the pseudospectrum that says how far they can be trusted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jax.typing import ArrayLike
+from matplotlib.axes import Axes
+from matplotlib.patches import Circle
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+
+from .shapes import axes_of, same_shape
+
+# contours drawn at most, the largest first; 10^0 to 10^-7 have a colour each
+POWERS = 8
+# text on top of points: a white edge around every letter
+HALO = [withStroke(linewidth=2.5, foreground="white")]
+
+
+def eigenvalue_cloud(
+    axes: Axes,
+    eigenvalues: ArrayLike,
+    *,
+    circles: Mapping[str, float] | None = None,
+    label: str | None = None,
+    **style: Any,
+) -> Axes:
+    """Eigenvalues of any shape as points, with the unit circle and further `circles` {name: radius} about 0, dashed.
+
+    A circle of the circular law has the radius gain for W ~ N(0, gain²/n). `style` goes to the points.
+    """
+    values = np.asarray(eigenvalues).ravel()
+    if not values.size:
+        raise ValueError(f"eigenvalues: got shape {np.shape(eigenvalues)}, expected at least one")
+    style = {"ms": 3.0, "mew": 0.0, **style}
+    (points,) = axes.plot(values.real, values.imag, "o", label=label or "_eigenvalues", **style)
+    unit_circle(axes)
+    for name, radius in (circles or {}).items():
+        if not 0 < radius < np.inf:
+            raise ValueError(f"circles: got radius {radius!r} for {name!r}, expected a positive number")
+        axes.add_patch(Circle((0, 0), radius, fill=False, ls="--", lw=1.1, color="0.35", zorder=1.9, label=name))
+        _name(axes, name, radius, points.get_color())
+    return _plane(axes)
+
+
+def pseudospectrum(axes: Axes, grid: ArrayLike, values: ArrayLike, eigenvalues: ArrayLike) -> Axes:
+    """Contours of `values` = σ_min(zI - W) on the complex `grid` at powers of ten, with the eigenvalues of W.
+
+    Within the contour 10^-k lie the eigenvalues of all W + E with ‖E‖ < 10^-k.
+    """
+    z = axes_of("grid", grid, "rows", "columns")
+    smallest = same_shape("values", values, "grid", z.shape)
+    if not (smallest >= 0).all():
+        raise ValueError(f"values: got {smallest.min()}, expected singular values, none of them negative or NaN")
+    logs = np.log10(np.maximum(smallest, np.finfo(smallest.dtype).tiny))
+    powers = np.arange(np.ceil(logs.min()), np.floor(logs.max()) + 1)[-POWERS:]
+    if len(powers):
+        contours = axes.contour(z.real, z.imag, logs, powers, cmap="viridis", vmin=1 - POWERS, vmax=3, linewidths=1.3)
+        _name_powers(axes, contours, 0.1 * np.ptp(z.real))
+    eigenvalue_cloud(axes, eigenvalues, color="black")
+    axes.set_aspect("equal", adjustable="box")
+    axes.locator_params(nbins=5)
+    axes.set(xlim=(z.real.min(), z.real.max()), ylim=(z.imag.min(), z.imag.max()))
+    return axes
+
+
+def unit_circle(axes: Axes) -> None:
+    """|z| = 1, once however often it is asked for."""
+    if not any(patch.get_label() == "|z| = 1" for patch in axes.patches):
+        axes.add_patch(Circle((0, 0), 1, fill=False, lw=1.1, color="black", zorder=1.9, label="|z| = 1"))
+
+
+def _name(axes: Axes, name: str, radius: float, color: Any) -> None:
+    """The name of a circle, on top of it, in the colour of the points it belongs to."""
+    axes.annotate(
+        name,
+        (0, radius),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        color=color,
+        path_effects=HALO,
+    )
+
+
+def _name_powers(axes: Axes, contours: Any, smallest: float) -> None:
+    """Name the longest part of each contour, the largest power first and below; specks go without a name.
+
+    Of the points that lie farthest out in a dozen directions, each name takes the one farthest from the names so far.
+    """
+    angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    directions = np.stack([np.cos(angles), np.sin(angles)])
+    taken: list[NDArray] = []
+    for power, parts, color in zip(
+        contours.levels[::-1], contours.allsegs[::-1], contours.get_edgecolor()[::-1], strict=True
+    ):
+        longest = max(parts, key=len, default=np.zeros((1, 2)))
+        if np.ptp(longest, axis=0).max() < smallest:
+            continue
+        places = longest[np.argmax(longest @ directions, axis=0)]
+        distances = [min((np.hypot(*(place - other)) for other in taken), default=-place[1]) for place in places]
+        place = places[np.argmax(distances)]
+        taken.append(place)
+        x, y = place
+        axes.text(x, y, f"$10^{{{power:.0f}}}$", color=color, ha="center", va="center", path_effects=HALO)
+
+
+def _plane(axes: Axes) -> Axes:
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set(xlabel=r"Re $\lambda$", ylabel=r"Im $\lambda$")
+    return axes

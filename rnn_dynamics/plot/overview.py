@@ -1,0 +1,82 @@
+"""A first look at the dataset of a sweep, whatever was measured: one panel for each real output."""
+
+import itertools
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .labels import label_ends
+
+# the most panels, and the most curves in one; the first ones are drawn
+PANELS, CURVES = 6, 8
+
+
+def overview(dataset: Any) -> Figure:
+    """A figure of an xarray Dataset whose outputs have the dimension `repeat`.
+
+    Outputs of one number are drawn over the longest axis of floats, as medians with the middle half of the repeats and
+    a curve for each combination of the other axes. Outputs with a dimension of their own are drawn over that one, a
+    panel for each combination, a curve for each of some values of the axis of floats.
+    """
+    grid = dataset.status.dims
+    floats = [dim for dim in grid if dim != "repeat" and dataset[dim].dtype.kind == "f"]
+    along = max(floats or [dim for dim in grid if dim != "repeat"] or ["repeat"], key=lambda dim: dataset.sizes[dim])
+    others = [dim for dim in grid if dim not in (along, "repeat")]
+    places = [dict(zip(others, at, strict=True)) for at in np.ndindex(*(dataset.sizes[dim] for dim in others))]
+    real = [values for values in dataset.data_vars.values() if values.dtype.kind == "f" and "repeat" in values.dims]
+    panels = [(values, "", places[:CURVES]) for values in real if values.ndim == len(grid)]
+    for at in places:
+        panels += [(values, _label(dataset, at), [at]) for values in real if values.ndim == len(grid) + 1]
+    if not panels:
+        raise ValueError("dataset: got no real output over `repeat`, expected that of a sweep")
+    panels = panels[:PANELS]
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(5.2 * columns, 3.8 * rows), squeeze=False, layout="constrained")
+    for panel, each in itertools.zip_longest(axes.flat, panels):
+        if each is None:
+            panel.remove()
+        else:
+            _panel(panel, dataset, along, *each)
+    return figure
+
+
+def _panel(axes: Axes, dataset: Any, along: str, values: Any, title: str, places: list[dict[str, int]]) -> None:
+    own = [dim for dim in values.dims if dim not in dataset.status.dims]
+    for at in places:
+        _curves(axes, values.isel(at), along, own, "" if title else _label(dataset, at))
+    axes.set_xlabel(_title(dataset, own[0] if own else along))
+    axes.set_ylabel(f"{values.name} ({values.attrs['units']})" if values.attrs.get("units") else str(values.name))
+    axes.set_title("\n".join(filter(None, (str(values.attrs.get("long_name", values.name)), title))))
+    label_ends(axes)
+
+
+def _label(dataset: Any, at: dict[str, int]) -> str:
+    """The values of the axes that vary, at a place."""
+    return ", ".join(str(dataset[dim].values[place]) for dim, place in at.items() if dataset.sizes[dim] > 1)
+
+
+def _curves(axes: Axes, values: Any, along: str, own: list[str], label: str) -> None:
+    with np.errstate(all="ignore"):
+        if not own:
+            low, middle, high = (
+                values.quantile(q, "repeat", skipna=True).values if along != "repeat" else values.values
+                for q in (0.25, 0.5, 0.75)
+            )
+            x = values[along].values
+            (line,) = axes.plot(x, middle, ".-", label=label or "_")
+            axes.fill_between(x, low, high, color=line.get_color(), alpha=0.2, lw=0)
+            return
+        some = np.unique(np.linspace(0, values.sizes[along] - 1, 4).astype(int)) if along != "repeat" else [None]
+        for place in some:
+            curve = values if place is None else values.isel({along: place})
+            value = "" if place is None else f"{along} {values[along].values[place]:.3g}"
+            axes.plot(curve.median("repeat").values, label=", ".join(filter(None, (label, value))) or "_")
+
+
+def _title(dataset: Any, dim: str) -> str:
+    attributes = dataset[dim].attrs if dim in dataset.coords else {}
+    return str(attributes.get("long_name", dim))

@@ -1,0 +1,54 @@
+"""Where a store is: a folder, a URL that fsspec knows, or a zarr store; and what the system says that keeps it."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zarr.abc.store import Store as ZarrStore
+
+Address = str | Path | ZarrStore
+
+
+def resolve(store: Any) -> Address:
+    """A folder as a Path, a URL as it is, a zarr store as it is."""
+    if isinstance(store, ZarrStore):
+        return store
+    if not isinstance(store, str | os.PathLike):
+        raise TypeError(f"store: got {store!r}, expected a folder, a URL that fsspec knows, or a zarr store")
+    text = os.fspath(store)
+    return text if "://" in text else Path(text).absolute()
+
+
+def backend(address: Address) -> Any:
+    """What zarr and xarray open: fsspec's store for a URL."""
+    if isinstance(address, str):
+        from zarr.storage import FsspecStore  # needs fsspec, an extra
+
+        return FsspecStore.from_url(address)
+    return address
+
+
+def check_writable(address: Address) -> None:
+    """Refuse a folder that cannot be written to now, rather than after the first chunk; make those around a new one."""
+    if not isinstance(address, Path):
+        return
+    with writing(address):
+        address.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(address if address.exists() else address.parent, os.W_OK):
+            raise OSError(errno.EACCES, "it is read-only")
+
+
+@contextlib.contextmanager
+def writing(address: Address) -> Iterator[None]:
+    """What the operating system refuses, said in terms of the store."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"store: cannot write to {address}: {error.strerror or error}. What was finished before is valid; "
+            "give it a place with room that can be written to and run the same sweep again",
+        ) from error

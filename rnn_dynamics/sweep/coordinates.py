@@ -1,0 +1,115 @@
+"""A grid as coordinates of a dataset, and back: workers and `resume` read from the store what they shall compute."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import zarr
+
+from .grid import POINT, REPEAT, Axis, Grid, group_at, label
+from .outputs import Layout
+from .variable import Variable
+
+Functions = Mapping[str, Callable[..., Any]]
+
+
+class Coordinate(NamedTuple):
+    """Values along dimensions, and what they are."""
+
+    name: str
+    dims: tuple[str, ...]
+    values: np.ndarray
+    attributes: dict[str, Any]
+
+
+def coordinates(grid: Grid, layout: Layout, variables: dict[str, Variable]) -> list[Coordinate]:
+    """Those of the axes, of the repeats, and of the lengths of outputs that differ between groups."""
+    found = [_of_axis(axis, variables.get(axis.name)) for axis in grid.axes]
+    found += [
+        Coordinate(axis.name, (axis.dim,), np.arange(len(axis.values)), {})
+        for axis in grid.axes
+        if axis.kind == "array" and axis.dim == axis.name
+    ]
+    if POINT in grid.dims:
+        found.append(Coordinate(POINT, (POINT,), np.arange(grid.shape[0]), {}))
+    found.append(Coordinate(REPEAT, (REPEAT,), np.arange(grid.repeats), {"long_name": "repeat, of another key"}))
+    return found + [_of_length(grid, dim, lengths) for dim, lengths in layout.lengths.items()]
+
+
+def _of_axis(axis: Axis, variable: Variable | None) -> Coordinate:
+    attributes: dict[str, Any] = {"axis_kind": axis.kind}
+    if variable:
+        attributes |= {"units": variable.units, "long_name": variable.description or axis.name}
+    if axis.kind == "array":
+        dims = tuple(f"{axis.name}_dim{number}" for number in range(axis.values.ndim - 1))
+        return Coordinate(_stored_name(axis.name, axis.dim, axis.kind), (axis.dim, *dims), axis.values, attributes)
+    kind = {"text": object, "function": object, "bool": bool, "int": np.int64}.get(axis.kind)
+    return Coordinate(axis.name, (axis.dim,), np.array([label(value) for value in axis.values], kind), attributes)
+
+
+def _stored_name(name: str, dim: str, kind: str) -> str:
+    """An array cannot be the index of its own dimension."""
+    return f"{name}_value" if kind == "array" and dim == name else name
+
+
+def _of_length(grid: Grid, dim: str, lengths: dict[Any, int]) -> Coordinate:
+    """How many entries along `dim` an output has, over the static axes; 0 where `measure` raised."""
+    dims = tuple(dict.fromkeys(axis.dim for axis in grid.static))
+    sizes = dict(zip(grid.dims, grid.shape, strict=True))
+    values = np.zeros([sizes[name] for name in dims], np.int64)
+    for place in np.ndindex(values.shape):
+        at = dict(zip(dims, place, strict=True))
+        values[place] = lengths.get(group_at(grid, [at.get(name, 0) for name in grid.dims]), 0)
+    return Coordinate(f"{dim}_length", dims, values, {"long_name": f"entries along {dim}; padding follows"})
+
+
+def load_grid(group: zarr.Group, functions: Functions) -> Grid:
+    """The grid of a store. Functions are never imported by a name found there: the caller has them, by their label."""
+    axes = []
+    for name, dim in zip(_texts(group, "axes"), _texts(group, "axis_dims"), strict=True):
+        kind = "array" if f"{name}_value" in group else None
+        array = group[_stored_name(name, dim, kind or "")]
+        kind = str(array.attrs["axis_kind"])
+        values: Any = np.asarray(array[:])  # type: ignore[index]
+        if kind not in ("float", "array"):
+            values = tuple(functions.get(text, text) if kind == "function" else text for text in values.tolist())
+        axes.append(Axis(name, dim, kind, values))
+    return Grid(tuple(axes), int(group[REPEAT].shape[0]))  # type: ignore[union-attr]
+
+
+def _texts(group: zarr.Group, name: str) -> list[str]:
+    found: Any = group.attrs[name]
+    return list(map(str, found))
+
+
+def functions_of(grid: Grid) -> dict[str, Callable[..., Any]]:
+    """The functions among the values of a grid, by their label."""
+    return {label(value): value for axis in grid.static if axis.kind == "function" for value in axis.values}
+
+
+def grid_differences(here: Grid, there: Grid) -> list[str]:
+    """What two grids differ in, in words."""
+    if [(axis.name, axis.dim) for axis in here.axes] != [(axis.name, axis.dim) for axis in there.axes]:
+        names = [[axis.name for axis in grid.axes] for grid in (there, here)]
+        return [f"grid: its axes are {names[0]} there and {names[1]} here (or a list there, a product here)"]
+    found = []
+    for one, other in zip(here.axes, there.axes, strict=True):
+        if one.kind != other.kind:
+            found.append(f"grid[{one.name!r}]: holds {other.kind} values there and {one.kind} values here")
+            continue
+        if len(one.values) != len(other.values):
+            found.append(f"grid[{one.name!r}]: has {len(other.values)} values there and {len(one.values)} here")
+            continue
+        if one.traced and not _unlike(one.values, other.values):
+            continue  # of many values, quickly
+        for number, (mine, its) in enumerate(zip(one.values, other.values, strict=True)):
+            if _unlike(mine, its):
+                found.append(f"grid[{one.name!r}]: value {number} is {label(its)!r} there and {label(mine)!r} here")
+                break
+    if here.repeats != there.repeats:
+        found.append(f"repeats: {there.repeats} there and {here.repeats} here")
+    return found
+
+
+def _unlike(one: Any, other: Any) -> bool:
+    return not np.array_equal(one, other) or getattr(one, "dtype", 0) != getattr(other, "dtype", 0)

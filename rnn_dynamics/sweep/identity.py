@@ -1,0 +1,116 @@
+"""What a store says of its sweep: enough to refuse another one, and to trace a figure back to what made it."""
+
+import datetime
+import platform
+import subprocess
+import sys
+import uuid
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from . import settings
+from .grid import Grid, label
+from .outputs import Layout, Measure, Traced
+from .plan import Plan
+from .settings import NAMES, Settings
+
+FORMAT = 1
+
+
+def of_sweep(
+    measure: Measure, grid: Grid, key: jax.Array, traced: Traced, layout: Layout, chunk: int | None
+) -> dict[str, Any]:
+    """What is computed, by whom and in which versions: flat, as attributes of the dataset."""
+    return {
+        "format": FORMAT,
+        "measure": label(measure),
+        "program": traced.program,
+        "axes": [axis.name for axis in grid.axes],
+        "axis_dims": [axis.dim for axis in grid.axes],
+        "outputs": [f"{field.name}: {field.dtype}{list(field.shape)}" for field in layout.fields],
+        **key_attributes(key),
+        **{f"jax_{name}": value for name, value in settings.current().items()},
+        "chunk_argument": chunk,
+        "versions": versions(),
+        "git_commit": git_commit(measure),
+    }
+
+
+def of_plan(plan: Plan, device: str) -> dict[str, Any]:
+    """How it is cut up, on which devices, and when it was begun."""
+    return {
+        "window_shape": list(plan.window),
+        "chunk_shape": list(plan.chunk),
+        "device": device,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "store_id": uuid.uuid4().hex,
+    }
+
+
+def key_attributes(key: jax.Array) -> dict[str, Any]:
+    """A key as plain numbers."""
+    typed = jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
+    data = jax.random.key_data(key) if typed else key
+    return {
+        "key": np.asarray(data).tolist(),
+        "key_impl": str(jax.random.key_impl(key)) if typed else "raw",
+    }
+
+
+def key_of(found: dict[str, Any]) -> jax.Array:
+    """The key that was made into these attributes."""
+    data = jnp.asarray(np.array(found["key"], np.uint32))
+    if found["key_impl"] == "raw":
+        return data
+    return jax.random.wrap_key_data(data, impl=found["key_impl"])
+
+
+def settings_of(found: dict[str, Any]) -> Settings:
+    """The settings of JAX in these attributes."""
+    return {name: found[f"jax_{name}"] for name in NAMES}
+
+
+def versions() -> str:
+    """Of what the numbers come from."""
+    ours = sys.modules[__name__.split(".")[0]].__version__
+    packages = ", ".join(f"{name} {metadata.version(name)}" for name in ("jax", "jaxlib", "numpy", "xarray", "zarr"))
+    return f"rnn_dynamics {ours}, {packages}, python {platform.python_version()}"
+
+
+def git_commit(measure: Measure) -> str:
+    """The commit of the repository that `measure` stands in, and whether it was modified; "" without one."""
+    source = getattr(sys.modules.get(measure.__module__), "__file__", None)
+    if not source:
+        return ""
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(Path(source).parent), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + (" (modified)" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """In what other than the grid a store's sweep differs from this one, in words."""
+    compared = ["format", "measure", "key", "key_impl", *(name for name in here if name.startswith("jax_"))]
+    found = [
+        f"{name}: {there.get(name)!r} there and {here[name]!r} here"
+        for name in compared
+        if there.get(name) != here[name]
+    ]
+    if here["outputs"] != there.get("outputs"):
+        found.append(f"measure: returned {there.get('outputs')} there and {here['outputs']} here")
+    elif not found and here["versions"] == there.get("versions") and here["program"] != there.get("program"):
+        found.append("measure: its program is another one than there; it, or a function that it calls, was changed")
+    if here["chunk_argument"] not in (None, there.get("chunk_argument")):
+        asked = there.get("chunk_argument") or f"None, which gave {int(np.prod(there['chunk_shape']))}"
+        found.append(f"chunk: {asked} there and {here['chunk_argument']} here")
+    return found

@@ -1,0 +1,38 @@
+"""A sweep's dataset as one netCDF file, for those who read no zarr."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .address import resolve
+from .store import open_dataset
+
+
+def export(store: Any, path: Any) -> None:
+    """As `rnn_dynamics.sweep.export`, which documents it."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path: got {path!r}, expected a file's name such as sweep.nc")
+    dataset = open_dataset(resolve(store))
+    for name in [str(name) for name, values in dataset.data_vars.items() if values.dtype.kind == "c"]:
+        values = dataset[name]
+        dataset = dataset.drop_vars(name).assign({f"{name}_real": values.real, f"{name}_imag": values.imag})
+    dataset.attrs = {name: plain(value) for name, value in dataset.attrs.items()}
+    target = Path(path)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        dataset.to_netcdf(part, engine="h5netcdf")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def plain(value: Any) -> Any:
+    """An attribute as netCDF has them: texts and numbers."""
+    if isinstance(value, bool | None):
+        return str(value)
+    if isinstance(value, list):
+        return np.array(value) if all(isinstance(item, int | float) for item in value) and value else json.dumps(value)
+    return value

@@ -1,0 +1,95 @@
+"""How large a window and a chunk are: fixed once for a sweep, and kept in its store."""
+
+import math
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from . import boxes
+from .boxes import Shape
+from .grid import POINT, Grid, Group, groups
+from .runner import Programs, Runner, Work
+
+# what the points of a window may need together on a CPU: about the second-level cache of a core
+CPU_WINDOW = 2**18
+# the most points in a window, where memory sets no limit
+MOST_ON_CPU, MOST_ON_ACCELERATOR = 64, 4096
+# bytes of an accelerator that does not tell its memory
+SMALL_ACCELERATOR = 2**32
+# a chunk: its time, and the bytes of its outputs
+SECONDS, CHUNK_BYTES = 2.0, 2**27
+# a sweep of so few windows a device has chunks of one window each, and nothing is timed
+FEW = 32
+
+
+class Plan(NamedTuple):
+    """The shapes of a window and of a chunk, in points."""
+
+    window: Shape
+    chunk: Shape
+
+
+def make_plan(work: Work, candidates: list[Group], chunk: int | None, programs: Programs) -> Plan:
+    """The plan for a sweep on the devices of `work`, judged by the first and the last of the groups that can run."""
+    shape = vmapped_shape(work.grid)
+    share = math.ceil(math.prod(shape) / len(work.devices))
+    width = min(share, chunk or share)
+    ends = list(dict.fromkeys((candidates[0], candidates[-1])))
+    if width > 1:
+        width = min(width, *(_width(work, group, programs) for group in ends))
+    work = work._replace(window=boxes.block(shape, width))
+    if chunk is None:
+        many = _windows_a_chunk(Runner(work, programs), ends)
+    else:
+        many = max(1, chunk // math.prod(work.window))
+    return Plan(work.window, chunk_shape(shape, work.window, many))
+
+
+def vmapped_shape(grid: Grid) -> Shape:
+    """The shape of the grid with 1 for the dimensions along which each place has a program of its own."""
+    static = {axis.dim for axis in grid.static} - {POINT}
+    return tuple(1 if dim in static else length for dim, length in zip(grid.dims, grid.shape, strict=True))
+
+
+def chunk_shape(shape: Shape, window: Shape, many: int) -> Shape:
+    """The shape of a chunk of at most `many` windows."""
+    box = boxes.block(boxes.counts(shape, window), many)
+    return tuple(width * times for width, times in zip(window, box, strict=True))
+
+
+def _width(work: Work, group: Group, programs: Programs) -> int:
+    """How many points of a group fit into a window, a power of two, by the memory that one of them needs."""
+    one = Runner(work._replace(window=(1,) * len(work.grid.dims)), programs)
+    device = work.devices[0]
+    if device.platform == "cpu":
+        memory, most = CPU_WINDOW, MOST_ON_CPU
+    else:
+        told = (device.memory_stats() or {}).get("bytes_limit", SMALL_ACCELERATOR)
+        memory, most = told // 4, MOST_ON_ACCELERATOR
+    fitting = max(1, min(memory // max(1, one.program(group).memory), most))
+    return 1 << fitting.bit_length() - 1
+
+
+def _windows_a_chunk(runner: Runner, ends: list[Group]) -> int:
+    """As many as take some seconds on all devices together."""
+    work = runner.work
+    devices = len(work.devices)
+    windows = math.prod(boxes.counts(vmapped_shape(work.grid), work.window)) * len(groups(work.grid))
+    if windows <= FEW * devices:
+        return devices
+    slowest = max(_seconds(runner, group) for group in ends)
+    most = CHUNK_BYTES // max(1, work.bytes_of_point * runner.width * devices)
+    return devices * max(1, min(int(SECONDS / slowest), most))
+
+
+def _seconds(runner: Runner, group: Group) -> float:
+    """The time of a window on each device. Where the points are in the grid does not matter, nor whether they raise."""
+    cells = np.indices(runner.work.window).reshape(len(runner.work.window), 1, -1)
+    runner.program(group)
+    begun = time.perf_counter()
+    try:
+        runner.run(group, np.repeat(cells, len(runner.work.devices), axis=1))
+    except Exception:
+        return SECONDS
+    return max(time.perf_counter() - begun, 1e-6)

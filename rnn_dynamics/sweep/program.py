@@ -1,0 +1,112 @@
+"""One group's program: the devices of a mesh take windows of points, one after the other, until their count is up.
+
+    for i in range(count):  out[i] = vmap(point)(numbers[i], traced[i])
+
+The count is an argument, so the same compiled program serves however many windows there are, and numbers do not depend
+on that. A window of one point is not vmapped: what branches then takes one branch.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, PartitionSpec
+
+from .outputs import Measure, outputs
+
+Arrays = dict[str, np.ndarray]
+
+
+class Program(NamedTuple):
+    """A compiled program for `devices` devices, each of which takes up to `capacity` windows of `width` points."""
+
+    compiled: Any
+    devices: int
+    capacity: int
+    width: int
+
+    @property
+    def memory(self) -> int:
+        """Bytes that a device needs beside the outputs."""
+        found = self.compiled.memory_analysis()
+        return int(found.temp_size_in_bytes) if found else 0
+
+
+def compile_program(
+    measure: Measure,
+    static: dict[str, Any],
+    traced: dict[str, jax.ShapeDtypeStruct],
+    key: jax.Array,
+    *,
+    width: int,
+    capacity: int,
+    devices: Sequence[jax.Device],
+) -> Program:
+    """Compile `measure` at these static values for windows of `width` points."""
+
+    def point(key: jax.Array, number: jax.Array, traced: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        return outputs(measure(jax.random.fold_in(key, number), **static, **traced))
+
+    def window(key: jax.Array, numbers: jax.Array, traced: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        if width > 1:
+            return jax.vmap(partial(point, key))(numbers, traced)
+        return jax.tree.map(lambda leaf: leaf[None], point(key, *jax.tree.map(lambda leaf: leaf[0], (numbers, traced))))
+
+    def windows(key: jax.Array, count: jax.Array, numbers: jax.Array, traced: dict[str, jax.Array]) -> Any:
+        like = jax.eval_shape(window, key, *jax.tree.map(lambda leaf: leaf[0], (numbers, traced)))
+        empty = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), like)
+
+        def put(i: jax.Array, filled: Any) -> Any:
+            here = window(key, *jax.tree.map(lambda leaf: leaf[i], (numbers, traced)))
+            return jax.tree.map(lambda all_, one: all_.at[i].set(one), filled, here)
+
+        return jax.lax.fori_loop(0, count[0], put, empty)
+
+    mesh = jax.make_mesh((len(devices),), ("devices",), axis_types=(AxisType.Auto,), devices=devices)
+    split = PartitionSpec("devices")
+    sharded = jax.shard_map(
+        windows, mesh=mesh, in_specs=(PartitionSpec(), split, split, split), out_specs=split, check_vma=False
+    )
+    rows = (len(devices) * capacity, width)
+    compiled = (
+        jax.jit(sharded)
+        .lower(
+            key,
+            jax.ShapeDtypeStruct((len(devices),), np.int32),
+            jax.ShapeDtypeStruct(rows, np.uint32),
+            {name: jax.ShapeDtypeStruct((*rows, *leaf.shape), leaf.dtype) for name, leaf in traced.items()},
+        )
+        .compile()
+    )
+    return Program(compiled, len(devices), capacity, width)
+
+
+def run(program: Program, key: jax.Array, numbers: np.ndarray, traced: Arrays) -> Arrays:
+    """The outputs of windows of points, (windows, width, ...), given their numbers and traced values, (windows, width).
+
+    The windows are dealt out to the devices in equal shares.
+    """
+    most = program.devices * program.capacity
+    parts = [
+        _run(program, key, numbers[start : start + most], {n: v[start : start + most] for n, v in traced.items()})
+        for start in range(0, len(numbers), most)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _run(program: Program, key: jax.Array, numbers: np.ndarray, traced: Arrays) -> Arrays:
+    share = -(-len(numbers) // program.devices)
+    window = np.arange(len(numbers))
+    rows = window // share * program.capacity + window % share
+    count = np.bincount(window // share, minlength=program.devices).astype(np.int32)
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        spread = np.zeros((program.devices * program.capacity, *values.shape[1:]), values.dtype)
+        spread[rows] = values
+        return spread
+
+    found = program.compiled(key, count, spread(numbers), {name: spread(values) for name, values in traced.items()})
+    return {name: np.asarray(values)[rows] for name, values in found.items()}

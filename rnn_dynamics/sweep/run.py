@@ -1,0 +1,76 @@
+"""The arguments of a sweep, checked, and handed on."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import xarray
+import zarr
+from zarr.abc.store import Store as ZarrStore
+
+from .. import argument
+from . import engines, identity, settings
+from .address import resolve
+from .coordinates import functions_of, load_grid
+from .grid import read_grid
+from .outputs import Measure
+from .session import Options, Sweep, compute
+from .store import is_there, open_store
+
+
+def sweep(measure: Any, grid: Any, *, key: Any, repeats: Any, store: Any, options: Options) -> xarray.Dataset:
+    """As `rnn_dynamics.sweep`, which documents it."""
+    if not callable(measure) or not hasattr(measure, "__qualname__"):
+        raise TypeError(f"measure: got {measure!r}, expected a function measure(key, **point)")
+    points = read_grid(grid, argument.size("repeats", repeats, 1))
+    options = _checked(options, store)
+    argument.key(key)
+    if options.executor is not None:
+        engines.sendable(measure, functions_of(points))
+    if store is not None:
+        return compute(Sweep(measure, points, key, resolve(store)), options)
+    if options.executor is None:
+        return compute(Sweep(measure, points, key, zarr.storage.MemoryStore()), options).load()
+    with tempfile.TemporaryDirectory() as folder:
+        return compute(Sweep(measure, points, key, Path(folder) / "sweep.zarr"), options).load()
+
+
+def resume(store: Any, measures: Mapping[str, Measure], options: Options) -> xarray.Dataset:
+    """Go on with a sweep of one of these measures, by name, from what its store says."""
+    address = resolve(store)
+    if not is_there(address):
+        raise FileNotFoundError(f"store: got {address}, where there is nothing; expected the store of a sweep")
+    opened = open_store(address, mode="r")
+    found = opened.attributes
+    measure = measures[argument.choice("measure of the store", found["measure"], tuple(measures))]
+    grid = load_grid(opened.group, {})
+    if any(axis.kind == "function" for axis in grid.axes):
+        raise ValueError(
+            f"store: {address} has functions in its grid; run the script that made it again, which has them"
+        )
+    with settings.applied(identity.settings_of(found)):
+        return compute(Sweep(measure, grid, identity.key_of(found), address), _checked(options, store))
+
+
+def _checked(options: Options, store: Any) -> Options:
+    argument.choice("on_error", options.on_error, ("record", "raise"))
+    if options.chunk is not None:
+        options = options._replace(chunk=argument.size("chunk", options.chunk, 1))
+    if isinstance(options.devices, int):
+        argument.size("devices", options.devices, 1)
+    if options.executor is not None:
+        if not hasattr(options.executor, "submit"):
+            raise TypeError(
+                f"executor: got {options.executor!r}, expected one with submit(), as concurrent.futures has"
+            )
+        if not isinstance(options.devices, int | None):
+            raise TypeError(
+                f"devices: got {options.devices!r} with an executor, expected how many each worker shall use"
+            )
+        if isinstance(store, ZarrStore):
+            raise TypeError(f"store: got {store!r} with an executor, expected a folder or URL that workers can open")
+    elif jax.process_count() > 1 and store is None:
+        raise ValueError("store: got None under jax.distributed, expected a folder or URL that all processes can open")
+    return options

@@ -1,0 +1,189 @@
+"""Chunks of points in, arrays of the dataset out. Programs are compiled when a group first occurs, and kept."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from . import boxes
+from .boxes import Region, Shape
+from .grid import POINT, Grid, Group, group_at, groups, point_at, traced_at
+from .outputs import Measure, arguments, names
+from .program import Arrays, Program, compile_program, run
+from .status import FINITE, NAN, RAISED, PointError, describe, empty
+
+# bytes of outputs that a program may hold for the windows it has done, and the most windows
+HELD, MOST_WINDOWS = 2**26, 64
+
+Programs = dict[tuple[Group, int], Program | Exception]
+
+
+class Work(NamedTuple):
+    """All that is needed to compute points: what, where, in which windows, and the arrays of a point's outputs."""
+
+    measure: Measure
+    grid: Grid
+    key: jax.Array
+    devices: tuple[jax.Device, ...]
+    window: Shape
+    fields: dict[str, tuple[np.dtype, tuple[int, ...]]]
+
+    @property
+    def bytes_of_point(self) -> int:
+        """The size of a point's outputs."""
+        return sum(dtype.itemsize * math.prod(shape) for dtype, shape in self.fields.values())
+
+
+class Part(NamedTuple):
+    """The windows of one group in a chunk: the places of their cells, (axes, windows, width), and which are meant.
+
+    The others are copies, which fill a window up where the grid, or in a list of points its group, ends.
+    """
+
+    chunk: int
+    cells: np.ndarray
+    meant: np.ndarray
+
+
+class Runner:
+    """Computes chunks; holds the compiled programs of the groups it has met."""
+
+    def __init__(self, work: Work, programs: Programs | None = None) -> None:
+        self.work = work
+        self.width = math.prod(work.window)
+        self.groups = groups(work.grid)
+        self.programs: Programs = {} if programs is None else programs
+
+    def chunks(self, chunks: Sequence[Region]) -> list[Arrays]:
+        """The arrays of each chunk, `status` and `error` among them; several, so that all devices have windows."""
+        found = [empty(self.work.fields, math.prod(boxes.sides(chunk))) for chunk in chunks]
+        by_group: dict[Group, list[Part]] = {}
+        for number, chunk in enumerate(chunks):
+            for group, part in self._parts(number, chunk):
+                by_group.setdefault(group, []).append(part)
+        for group, parts in by_group.items():
+            self._fill(found, chunks, group, parts)
+        return [
+            {name: values.reshape(*boxes.sides(chunk), *values.shape[1:]) for name, values in arrays.items()}
+            for chunk, arrays in zip(chunks, found, strict=True)
+        ]
+
+    def program(self, group: Group) -> Program:
+        """The compiled program of a group; what tracing or compiling it raised is raised again."""
+        found = self.programs.get((group, self.width))
+        if found is None:
+            try:
+                found = self._compile(group)
+            except Exception as error:
+                found = error
+            self.programs[group, self.width] = found
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def run(self, group: Group, cells: np.ndarray) -> Arrays:
+        """The outputs at cells, (axes, windows, width), as arrays (windows, width, ...)."""
+        work = self.work
+        numbers = np.ravel_multi_index(tuple(cells), work.grid.shape).astype(np.uint32)
+        kinds = arguments(work.grid)
+        traced = {name: values.astype(kinds[name].dtype) for name, values in traced_at(work.grid, cells).items()}
+        return run(self.program(group), work.key, numbers, traced)
+
+    def first_error(self, chunk: Region, arrays: Arrays) -> PointError | None:
+        """The first point that raised, as an exception that names it."""
+        raised = np.argwhere(arrays["status"] == RAISED)
+        if not len(raised):
+            return None
+        cell = raised[0] + [part.start for part in chunk]
+        point = point_at(self.work.grid, int(np.ravel_multi_index(tuple(cell), self.work.grid.shape)))
+        return PointError(f"measure raised at {describe(point)}: {arrays['error'][tuple(raised[0])]}")
+
+    def _compile(self, group: Group) -> Program:
+        work = self.work
+        return compile_program(
+            work.measure,
+            names(work.grid.static, group),
+            arguments(work.grid),
+            work.key,
+            width=self.width,
+            capacity=max(1, min(MOST_WINDOWS, HELD // max(1, self.width * work.bytes_of_point))),
+            devices=work.devices,
+        )
+
+    def _parts(self, number: int, chunk: Region) -> list[tuple[Group, Part]]:
+        """The windows of a chunk, by group."""
+        cells, inside = boxes.windows(chunk, self.work.window)
+        of_cell = self._groups_of(cells, inside)
+        found = []
+        for index in dict.fromkeys(of_cell[inside].tolist()):
+            meant = inside & (of_cell == index)
+            rows = meant.any(axis=1)
+            last = self.width - 1 - np.argmax(meant[rows, ::-1], axis=1)
+            lanes = np.where(meant[rows], np.arange(self.width), last[:, None])
+            part = Part(number, np.take_along_axis(cells[:, rows], lanes[None], axis=2), meant[rows])
+            found.append((self.groups[index], part))
+        return found
+
+    def _groups_of(self, cells: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """The number of each cell's group. Of a product a chunk has only one, being one place wide along its axes."""
+        grid = self.work.grid
+        if POINT not in {axis.dim for axis in grid.static}:
+            return np.full(inside.shape, self.groups.index(group_at(grid, cells[:, 0, 0])))
+        place = {group: number for number, group in enumerate(self.groups)}
+        found = np.zeros(inside.shape, int)
+        found[inside] = [place[group_at(grid, cell)] for cell in cells[:, inside].T]
+        return found
+
+    def _fill(self, found: list[Arrays], chunks: Sequence[Region], group: Group, parts: list[Part]) -> None:
+        """Compute the windows of one group and put what is meant of them into the arrays of their chunks."""
+        try:
+            results = self.run(group, np.concatenate([part.cells for part in parts], axis=1))
+        except Exception as error:
+            alone = sum(part.meant.sum() for part in parts) == 1
+            for part in parts:
+                if alone or isinstance(self.programs[group, self.width], Exception):
+                    _refuse(found[part.chunk], _members(chunks, part), error)
+                else:
+                    self._fill_singly(found[part.chunk], chunks, group, part)
+            return
+        begin = 0
+        for part in parts:
+            here = {name: values[begin : begin + len(part.meant)][part.meant] for name, values in results.items()}
+            _put(found[part.chunk], _members(chunks, part), here)
+            begin += len(part.meant)
+
+    def _fill_singly(self, found: Arrays, chunks: Sequence[Region], group: Group, part: Part) -> None:
+        """Each point alone, filling its window: the ones that raise are found and the others kept."""
+        for member, cell in zip(_members(chunks, part), part.cells[:, part.meant].T, strict=True):
+            try:
+                result = self.run(group, np.broadcast_to(cell[:, None, None], (len(cell), 1, self.width)))
+            except Exception as error:
+                _refuse(found, np.array([member]), error)
+            else:
+                _put(found, np.array([member]), {name: values[0, :1] for name, values in result.items()})
+
+
+def _members(chunks: Sequence[Region], part: Part) -> np.ndarray:
+    """The places in their chunk, in C order, of the cells that are meant."""
+    chunk = chunks[part.chunk]
+    inside = part.cells[:, part.meant] - np.array([side.start for side in chunk])[:, None]
+    return np.ravel_multi_index(tuple(inside), boxes.sides(chunk))
+
+
+def _put(found: Arrays, members: np.ndarray, results: Arrays) -> None:
+    nan = np.zeros(len(members), bool)
+    for name, values in results.items():
+        place: Any = (members, *(slice(length) for length in values.shape[1:]))  # what is shorter is padded
+        found[name][place] = values
+        if values.dtype.kind in "fc":
+            nan |= np.isnan(values).reshape(len(members), -1).any(axis=1)
+    found["status"][members] = np.where(nan, NAN, FINITE)
+
+
+def _refuse(found: Arrays, members: np.ndarray, error: Exception) -> None:
+    found["status"][members] = RAISED
+    text = f"{type(error).__name__}: {error}"
+    # of a long one that comes from compiled code the cause is at the end
+    found["error"][members] = text if len(text) < 2000 else f"{text[:400]} ... {text[-1600:]}"

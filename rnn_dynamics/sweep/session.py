@@ -1,0 +1,179 @@
+"""A sweep at work: its store is made or opened, what it lacks is computed, its dataset returned."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import xarray
+
+from . import engines, identity, settings, worker
+from .address import Address, check_writable
+from .coordinates import coordinates, functions_of, grid_differences, load_grid
+from .grid import Grid
+from .outputs import Layout, Measure, Traced, lay_out, trace
+from .progress import Progress
+from .record import Record, log, note_wall_time, read_records, verified
+from .runner import Programs
+from .status import describe
+from .store import Store, create, is_there, open_dataset, open_store
+from .variable import variables_of
+from .worker import Devices, Job, Request
+
+# how long a process waits for the first one to make the store
+PATIENCE = 3600.0
+
+
+class Options(NamedTuple):
+    """How a sweep is computed, as opposed to what."""
+
+    executor: Any = None
+    devices: Devices = None
+    chunk: int | None = None
+    progress: bool = True
+    on_error: str = "record"
+
+
+class Sweep(NamedTuple):
+    """What is computed, and where it is kept."""
+
+    measure: Measure
+    grid: Grid
+    key: jax.Array
+    address: Address
+
+
+def compute(sweep: Sweep, options: Options) -> xarray.Dataset:
+    """Make the store or open it, compute what it lacks, and return its dataset."""
+    begun = time.time()
+    traced = trace(sweep.measure, sweep.grid, sweep.key)
+    _raise_early(sweep.grid, traced, options)
+    layout = lay_out(traced.shapes, variables_of(sweep.measure), sweep.grid)
+    programs: Programs = {}
+    mine = False
+    if not _first_process(options):
+        _wait_for(sweep.address)
+    elif not is_there(sweep.address):
+        check_writable(sweep.address)
+        mine = _make_store(sweep, options, traced, layout, programs)
+    store = open_store(sweep.address)
+    _refuse_another(sweep, store, options, traced, layout)
+    finished, todo = _sorted_out(store, mine)
+    if todo:
+        check_writable(sweep.address)
+        _finish(sweep, store, options, finished, todo, programs, begun)
+    return open_dataset(sweep.address)
+
+
+def _raise_early(grid: Grid, traced: Traced, options: Options) -> None:
+    """If no group can run there is nothing to record; otherwise only if the caller wants it."""
+    if traced.errors and (not traced.shapes or options.on_error == "raise"):
+        group, error = next(iter(traced.errors.items()))
+        static = dict(zip((axis.name for axis in grid.static), group, strict=True))
+        error.add_note(f"raised by measure at {describe(static) or 'every point'}")
+        raise error
+
+
+def _first_process(options: Options) -> bool:
+    return options.executor is not None or jax.process_index() == 0
+
+
+def _wait_for(address: Address) -> None:
+    """Until process 0 has made the store; in a place that is no folder it may be there in part first."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with contextlib.suppress(ValueError):
+            if is_there(address):
+                return
+        time.sleep(0.2)
+    raise TimeoutError(f"store: {address} was not made by process 0 within {PATIENCE:.0f} s")
+
+
+def _make_store(sweep: Sweep, options: Options, traced: Traced, layout: Layout, programs: Programs) -> bool:
+    request = Request(
+        sweep.measure,
+        sweep.grid,
+        identity.key_attributes(sweep.key),
+        settings.current(),
+        {field.name: (field.dtype, field.shape) for field in layout.fields},
+        list(traced.shapes),
+        options.devices,
+        options.chunk,
+    )
+    if options.executor is None:
+        plan, device = worker.plan(request, programs)
+    else:
+        plan, device = options.executor.submit(worker.plan, request).result()
+    found = identity.of_sweep(sweep.measure, sweep.grid, sweep.key, traced, layout, options.chunk)
+    found |= identity.of_plan(plan, device)
+    coords = coordinates(sweep.grid, layout, variables_of(sweep.measure))
+    return create(sweep.address, sweep.grid, plan, layout.fields, coords, found)
+
+
+def _refuse_another(sweep: Sweep, store: Store, options: Options, traced: Traced, layout: Layout) -> None:
+    """Refuse a store of another sweep, and say so where the numbers will agree to rounding only."""
+    there = store.attributes
+    here = identity.of_sweep(sweep.measure, sweep.grid, sweep.key, traced, layout, options.chunk)
+    found = grid_differences(sweep.grid, load_grid(store.group, functions_of(sweep.grid)))
+    found += identity.differences(there, here)
+    if found:
+        raise ValueError(
+            f"store: {sweep.address} holds another sweep: {'; '.join(found)}; expected the same sweep, or a new place"
+        )
+    if there["versions"] != here["versions"]:
+        log.warning("%s: begun with %s, goes on with %s", sweep.address, there["versions"], here["versions"])
+
+
+def _sorted_out(store: Store, mine: bool) -> tuple[list[Record], list[int]]:
+    """The records of the chunks whose data are as they were written, and the numbers of the others.
+
+    In order in a store of one's own; in one that somebody else has made, and may be at work on, in random order.
+    """
+    finished, todo = [], []
+    for number, record in enumerate(read_records(store)):
+        if record and verified(store, number, record):
+            finished.append(record)
+        else:
+            todo.append(number)
+    return finished, todo if mine else engines.scattered(todo)
+
+
+def _finish(
+    sweep: Sweep,
+    store: Store,
+    options: Options,
+    finished: list[Record],
+    todo: list[int],
+    programs: Programs,
+    begun: float,
+) -> None:
+    job = Job(
+        sweep.address,
+        store.attributes["store_id"],
+        sweep.measure,
+        tuple(functions_of(sweep.grid).items()),
+        options.devices,
+        tuple(settings.current().items()),
+        options.on_error == "raise",
+        begun,
+    )
+    records = _engine(options, job, todo, programs)
+    try:
+        with contextlib.closing(Progress(sweep.grid.size, finished, shown=options.progress)) as progress:
+            for record in records:
+                finished.append(record)
+                progress.done(record)
+    except BaseException:
+        log.warning("%s: stopped; finished chunks are kept, and the same sweep goes on with the rest", sweep.address)
+        raise
+    if _first_process(options):
+        note_wall_time(sweep.address, finished)
+
+
+def _engine(options: Options, job: Job, todo: list[int], programs: Programs) -> Iterator[Record]:
+    if options.executor is not None:
+        return engines.elsewhere(options.executor, job, todo)
+    if jax.process_count() > 1:
+        return engines.together(job, todo, programs)
+    return engines.here(job, todo, programs)

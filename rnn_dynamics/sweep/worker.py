@@ -1,0 +1,146 @@
+"""What whoever computes chunks does: this process, a worker of a pool, or one process of many."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from . import boxes, interrupt, settings
+from .address import Address
+from .coordinates import load_grid
+from .grid import Grid, Group
+from .identity import key_of
+from .outputs import Measure
+from .plan import Plan, make_plan
+from .program import Arrays
+from .record import Record, read_record, write
+from .runner import Programs, Runner, Work
+from .settings import Settings
+from .status import NAN, RAISED
+from .store import Store, open_store
+
+Devices = int | Sequence[jax.Device] | None
+Fields = dict[str, tuple[np.dtype, tuple[int, ...]]]
+
+
+class Job(NamedTuple):
+    """What a worker is told: where the store is, and the functions, which are never taken from there."""
+
+    address: Address
+    store_id: str
+    measure: Measure
+    functions: tuple[tuple[str, Callable[..., Any]], ...]
+    devices: Devices
+    settings: tuple[tuple[str, str | bool | None], ...]
+    raising: bool
+    session: float
+
+
+class Request(NamedTuple):
+    """A sweep before it has a store: what a plan is made for."""
+
+    measure: Measure
+    grid: Grid
+    key: dict[str, Any]
+    settings: Settings
+    fields: Fields
+    groups: list[Group]
+    devices: Devices
+    chunk: int | None
+
+
+def local_devices(devices: Devices) -> tuple[jax.Device, ...]:
+    """The devices of this process that are meant: all, so many, or these."""
+    here = tuple(jax.local_devices())
+    if devices is None:
+        return here
+    if isinstance(devices, int):
+        if not 1 <= devices <= len(here):
+            raise ValueError(
+                f"devices: got {devices}, expected from 1 to {len(here)} of this process; for one device a core "
+                "of a CPU call rnn_dynamics.sweep.one_device_per_core() before JAX starts"
+            )
+        return here[:devices]
+    if not devices or not set(devices) <= set(here):
+        raise ValueError(f"devices: got {devices!r}, expected some of this process's own, {here}")
+    return tuple(devices)
+
+
+def plan(request: Request, programs: Programs | None = None) -> tuple[Plan, str]:
+    """The plan of a sweep, made where its chunks will be computed, and what devices these are."""
+    with settings.applied(request.settings):
+        devices = local_devices(request.devices)
+        window = (1,) * len(request.grid.dims)
+        work = Work(request.measure, request.grid, key_of(request.key), devices, window, request.fields)
+        made = make_plan(work, request.groups, request.chunk, {} if programs is None else programs)
+        return made, f"{len(devices)} × {devices[0].platform} {devices[0].device_kind}"
+
+
+def open_work(job: Job, programs: Programs | None = None) -> tuple[Store, Runner]:
+    """The store of a job, and what computes its chunks."""
+    store = open_store(job.address)
+    found = store.attributes
+    if found["store_id"] != job.store_id:
+        raise ValueError(f"store: {job.address} was replaced by another while a sweep was at work on it")
+    fields = {
+        name: (array.dtype, array.shape[len(store.shape) :])
+        for name, array in store.arrays.items()
+        if name not in ("status", "error")
+    }
+    grid = load_grid(store.group, dict(job.functions))
+    window = tuple(found["window_shape"])
+    return store, Runner(Work(job.measure, grid, key_of(found), local_devices(job.devices), window, fields), programs)
+
+
+_opened = lru_cache(maxsize=4)(open_work)  # a worker is sent the same job again and again
+
+
+def task(job: Job, numbers: Sequence[int]) -> list[Record]:
+    """Compute chunks in a worker; it writes them itself and returns their records."""
+    with settings.applied(dict(job.settings)):
+        store, runner = _opened(job)
+        return list(compute(store, runner, numbers, job))
+
+
+def compute(store: Store, runner: Runner, numbers: Sequence[int], job: Job) -> Iterator[Record]:
+    """Compute and write the chunks that still lack a record, and yield the records of all of them."""
+    windows = math.prod(boxes.counts(store.chunk, runner.work.window))
+    together = max(1, len(runner.work.devices) // windows)
+    for start in range(0, len(numbers), together):
+        records = {number: read_record(store, number) for number in numbers[start : start + together]}
+        yield from (record for record in records.values() if record)
+        todo = [number for number, record in records.items() if not record]
+        if not todo:
+            continue
+        with interrupt.held() as pressed:
+            written = _compute(store, runner, todo, job, pressed)
+        yield from written
+
+
+def _compute(store: Store, runner: Runner, todo: list[int], job: Job, pressed: list[int]) -> list[Record]:
+    regions = [store.region(number) for number in todo]
+    written = []
+    for number, region, data in zip(todo, regions, runner.chunks(regions), strict=True):
+        if len(pressed) > 1:  # what looks like an error of `measure` may be that
+            raise KeyboardInterrupt
+        error = runner.first_error(region, data) if job.raising else None
+        if error:
+            raise error
+        written.append(write(store, number, data, record_of(data, job.session)))
+    return written
+
+
+def record_of(data: Arrays, session: float) -> Record:
+    """What is recorded of a chunk beside its digest: how its points ended, and when."""
+    status = data["status"]
+    return {
+        "points": status.size,
+        "failed": int((status == RAISED).sum()),
+        "nan": int((status == NAN).sum()),
+        "session": session,
+        "finished": time.time(),
+    }

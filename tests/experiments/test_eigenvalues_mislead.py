@@ -1,0 +1,47 @@
+"""The figure of the two matrices, at a tiny size."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from experiments import eigenvalues_mislead
+
+mpl.use("Agg")
+
+
+@pytest.mark.slow
+def test_the_same_eigenvalues_and_another_fate():
+    config = eigenvalues_mislead.Config(hidden=6, skew=4.0, powers=20, T=25, points=9)
+    normal, skew = matrices = eigenvalues_mislead.run(config)
+    for matrix in matrices:
+        found = np.linalg.eigvals(matrix.W)
+        distances = np.abs(found[:, None] - matrix.eigenvalues)
+        assert max(distances.min(axis=0).max(), distances.min(axis=1).max()) < 1e-9
+        assert np.abs(matrix.eigenvalues).max() == pytest.approx(0.9)
+        np.testing.assert_allclose(matrix.log_linear, matrix.log_powers, atol=1e-9)
+        np.testing.assert_allclose(matrix.log_tanh[0], matrix.log_powers, atol=0.02)
+        # Kreiss: a lower bound of the peak, and a sixteenth of it at least
+        assert matrix.kreiss <= np.exp(matrix.log_powers.max()) <= np.e * 6 * matrix.kreiss
+    np.testing.assert_allclose(normal.W @ normal.W.T, normal.W.T @ normal.W, atol=1e-12)
+    np.testing.assert_allclose(normal.log_powers, np.arange(21) * np.log(0.9), atol=1e-9)
+    assert skew.log_powers.max() > 0.5
+    assert skew.departure > 1 > 1e-6 > normal.departure
+    z = eigenvalues_mislead.grid(config)
+    distance = np.abs(z[..., None] - normal.eigenvalues).min(axis=-1)
+    np.testing.assert_allclose(normal.smallest, distance, rtol=1e-9)
+    assert (skew.smallest <= distance + 1e-9).all()
+
+    table = eigenvalues_mislead.table(matrices, config)
+    assert table["peak of ‖Wⁿ‖"] == [1.0, pytest.approx(np.exp(skew.log_powers.max()))]
+    figure = eigenvalues_mislead.draw(matrices, config)
+    assert len(figure.axes) == 4
+    powers = figure.axes[2]
+    assert len(powers.get_lines()) == 4  # two matrices, dots of the linear net, Kreiss
+    np.testing.assert_allclose(powers.get_lines()[-1].get_ydata(), np.log10(skew.kreiss))
+    plt.close(figure)
+
+
+def test_an_odd_number_of_units_has_no_pairs():
+    with pytest.raises(ValueError, match="hidden: got 5, expected an even number"):
+        eigenvalues_mislead.run(eigenvalues_mislead.Config(hidden=5))

@@ -1,0 +1,53 @@
+"""Curves of norms, however large, with labels that do not cover each other."""
+
+import numpy as np
+import pytest
+
+from rnn_dynamics import plot
+
+
+def test_heights_are_decimal_logarithms_and_ticks_powers_of_ten(axes):
+    steps = np.arange(4)
+    assert plot.power_norms(axes, {"grows": steps * 1000.0, "shrinks": -steps * np.log(10)}) is axes
+    grows, shrinks = axes.get_lines()
+    np.testing.assert_allclose(grows.get_ydata()[-1], 3000 / np.log(10))
+    np.testing.assert_allclose(shrinks.get_ydata(), -steps)
+    np.testing.assert_allclose(shrinks.get_xdata(), steps)
+    assert grows.get_linestyle() != shrinks.get_linestyle()
+    assert [line.get_label() for line in axes.get_lines()] == ["grows", "shrinks"]
+    assert axes.yaxis.get_major_formatter()(-3.0, None) == "$10^{-3}$"
+
+
+def test_a_power_that_is_zero_ends_its_curve(axes):
+    plot.power_norms(axes, {"nilpotent": np.array([0.0, 1.0, -np.inf])})
+    np.testing.assert_array_equal(np.isfinite(axes.get_lines()[0].get_ydata()), [True, True, False])
+    plot.label_ends(axes)
+    (label,) = axes.texts
+    across = axes.transData + axes.transAxes.inverted()
+    np.testing.assert_allclose(label.xy, across.transform((1, 1 / np.log(10))))
+
+
+def test_arrays_that_do_not_fit_are_refused(axes):
+    with pytest.raises(ValueError, match=r"log_norms\['W'\]: got shape \(1, 3\), expected \(n,\)"):
+        plot.power_norms(axes, {"W": np.zeros((1, 3))})
+    with pytest.raises(ValueError, match="log_norms: got no curve"):
+        plot.power_norms(axes, {})
+
+
+def test_labels_stand_at_the_ends_of_their_curves_in_their_colours_and_apart(axes):
+    for height, label in ((1.0, "one"), (1.01, "another"), (3.0, "third"), (2.0, "_hidden")):
+        axes.plot([0, 1], [0, height], label=label)
+    plot.label_ends(axes, line=0.1)
+    across = axes.transData + axes.transAxes.inverted()
+    assert [text.get_text() for text in axes.texts] == ["one", "another", "third"]
+    for text, line in zip(axes.texts, axes.get_lines(), strict=False):
+        assert text.get_color() == line.get_color()
+    one, another, third = (text.xy[1] for text in axes.texts)
+    assert one == pytest.approx(across.transform((1, 1))[1])
+    assert another == pytest.approx(one + 0.1)
+    assert third == pytest.approx(across.transform((1, 3))[1])
+
+
+def test_labels_are_kept_apart():
+    moved = plot.apart(np.array([5.0, 1.0, 1.2]), 0.5)
+    np.testing.assert_allclose(moved, [5.0, 1.0, 1.5])

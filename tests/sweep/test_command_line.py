@@ -1,0 +1,178 @@
+"""`python -m rnn_dynamics`: what it sweeps, what it shows, and its exit codes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray
+from sweep_measures import quick_lyapunov
+
+import rnn_dynamics as rd
+from rnn_dynamics import command_line
+from rnn_dynamics.measurements import gradient_flow, lyapunov, singular_values
+from rnn_dynamics.plot.overview import overview
+from rnn_dynamics.sweep import one_device_per_core, open_dataset, worker
+
+mpl.use("Agg")
+
+SMALL = ["--widths", "2", "3", "--gains", "0.5", "1.5", "--seeds", "2", "--length", "8", "--quiet"]
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    """JAX has started here, so that there is no choice of devices any more; and a measurement that compiles quickly."""
+    monkeypatch.setattr(command_line, "one_device_per_core", lambda workers=1: 1)
+    monkeypatch.setitem(command_line.MEASUREMENTS, "lyapunov", quick_lyapunov)
+
+
+def main(*words):
+    return command_line.main([*map(str, words)])
+
+
+def test_sweep_show_resume_and_export(tmp_path, capsys):
+    pytest.importorskip("h5py")
+    store = tmp_path / "s.zarr"
+    assert main("sweep", *SMALL, "--store", store) == 0
+    assert "8 points, 0 raised, 0 with NaN" in capsys.readouterr().out
+    found = open_dataset(store)
+    assert found.exponents.dims == ("cell", "hidden", "length", "drive", "gain", "repeat", "index")
+    np.testing.assert_array_equal(found.index_length.squeeze(), [2, 3])
+    assert found.exponents.attrs["units"] == "nats per step"
+    assert (found.largest == found.exponents[..., 0]).all()
+    for words in (("show", store), ("sweep", "show", store, "--figure", tmp_path / "s.png")):
+        assert main(*words) == 0
+        assert "xarray.Dataset" in capsys.readouterr().out
+    assert (tmp_path / "s.png").stat().st_size > 10_000
+    assert main("resume", store, "--quiet") == 0
+    assert main("export", store, tmp_path / "s.nc") == 0
+    with xarray.open_dataset(tmp_path / "s.nc", engine="h5netcdf") as back:
+        np.testing.assert_array_equal(back.largest, found.largest)
+
+
+def test_a_stopped_sweep_goes_on_without_another_argument(tmp_path, monkeypatch):
+    real, calls = worker.write, []
+
+    def stopping(*words):
+        calls.append(words)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*words)
+
+    monkeypatch.setattr(worker, "write", stopping)
+    assert main("sweep", *SMALL, "--chunk", "1", "--store", tmp_path / "s", "--drive", "0.5", "--key", "3") == 130
+    assert int((open_dataset(tmp_path / "s").status == 1).sum()) == 2
+    monkeypatch.setattr(worker, "write", real)
+    assert main("resume", tmp_path / "s", "--quiet") == 0
+    assert main("sweep", *SMALL, "--chunk", "1", "--store", tmp_path / "t", "--drive", "0.5", "--key", "3") == 0
+    one, other = (open_dataset(tmp_path / name).load().drop_attrs() for name in "st")
+    xarray.testing.assert_identical(one, other)
+
+
+def test_the_exit_code_tells_of_points_that_raised(tmp_path, monkeypatch, capsys):
+    def raising(key, *, cell, hidden, length, gain, drive):
+        if hidden == 3:
+            raise ValueError("three will not do")
+        return {"value": gain}
+
+    monkeypatch.setitem(command_line.MEASUREMENTS, "lyapunov", raising)
+    assert main("sweep", *SMALL, "--store", tmp_path / "s") == 1
+    assert "8 points, 4 raised, 0 with NaN" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--cells", "elmann"], "cells: got 'elmann', expected some of linear, elman"),
+        (["--executor", "threads"], "executor: got 'threads', expected local, processes:N, dask:ADDRESS"),
+        (["--seeds", "0"], "repeats: got 0, expected a whole number of at least 1"),
+        (["--store", "/proc/s"], "store: cannot write to /proc/s"),
+    ],
+)
+def test_nonsense_is_refused(tmp_path, capsys, words, message):
+    assert main("sweep", *SMALL, "--store", tmp_path / "s", *words) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_what_is_no_store_cannot_be_resumed(tmp_path, capsys):
+    assert main("resume", tmp_path / "s") == 2
+    assert "where there is nothing; expected the store of a sweep" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [gradient_flow, lyapunov, singular_values],
+)
+@pytest.mark.slow
+def test_each_measurement_is_described(measure, key):
+    found = rd.sweep(
+        measure,
+        {"cell": ["lstm"], "hidden": [2], "length": [6], "gain": [1.0], "drive": [1.0]},
+        key=key,
+        progress=False,
+    )
+    for values in found.data_vars.values():
+        assert values.name in ("status", "error") or values.attrs["units"]
+    assert (found.status == 1).all()
+    figure = overview(found)
+    assert figure.axes
+    plt.close(figure)
+
+
+def test_devices_cannot_be_made_once_jax_has_started(monkeypatch):
+    jax.devices()
+    monkeypatch.delenv("JAX_NUM_CPU_DEVICES", raising=False)
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    with pytest.raises(RuntimeError, match="JAX has computed something already; call it before that"):
+        one_device_per_core()
+
+
+@pytest.mark.slow
+def test_the_command_as_a_user_gives_it(tmp_path):
+    environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
+    environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "rnn_dynamics",
+        "sweep",
+        *SMALL[3:-1],
+        "--widths",
+        "2",
+        "--chunk",
+        "1",
+    ]
+    for number, executor in enumerate(("local", "processes:2")):
+        words = [*command, "--store", str(tmp_path / str(number)), "--executor", executor]
+        ended = subprocess.run(words, capture_output=True, text=True, env=environment)
+        assert ended.returncode == 0, ended.stderr
+        assert "4/4" in ended.stderr
+    one, other = (open_dataset(tmp_path / name).load() for name in "01")
+    xarray.testing.assert_identical(one.drop_attrs(), other.drop_attrs())
+    assert one.attrs["device"].startswith(f"{len(os.sched_getaffinity(0))} × cpu")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["local", "processes:2"])
+def test_ctrl_c_of_the_command(tmp_path, executor):
+    words = [sys.executable, "-m", "rnn_dynamics", "sweep", "--store", str(tmp_path / "s"), "--executor", executor]
+    words += ["--gains", *map(str, np.linspace(0.5, 2, 300)), "--length", "3000", "--widths", "16", "--chunk", "2"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while process.poll() is None and not list(tmp_path.glob("s/progress/record/c/*")):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    begun = time.monotonic()
+    text = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, text
+    assert time.monotonic() - begun < 15
+    assert (open_dataset(tmp_path / "s").status == 0).any()
+    assert "finished chunks are kept" in text

@@ -1,0 +1,213 @@
+"""Every point gets the numbers of a call of `measure`, whatever is computed along with it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray
+from sweep_measures import applied, matrix, ragged, thrice, twice
+
+import rnn_dynamics as rd
+from rnn_dynamics.measure.together import smallest
+from rnn_dynamics.sweep import Variable, described, plan
+from rnn_dynamics.sweep import run as module
+
+GAINS = [0.5, 1.0, 1.5, 2.0, 3.0]
+
+
+def run(measure, grid, key, **options):
+    return rd.sweep(measure, grid, key=key, progress=False, **options)
+
+
+def test_each_point_is_a_call_of_measure_with_the_key_of_its_place(key):
+    gains = [0.1, 0.7, 1.3, 1.9, 3.1]  # none of them a short binary fraction
+    ds = run(matrix, {"n": [2, 4], "gain": gains}, key, repeats=2, chunk=4)
+    assert ds.sizes == {"n": 2, "gain": 5, "repeat": 2, "time": 5}
+    for number, (i, j, k) in enumerate(np.ndindex(2, 5, 2)):
+        alone = matrix(jax.random.fold_in(key, number), gain=jnp.asarray(gains[j]), n=(2, 4)[i])
+        here = ds.isel(n=i, gain=j, repeat=k)
+        np.testing.assert_allclose(here.norm, alone["norm"], rtol=1e-12)
+        np.testing.assert_allclose(here.path, alone["path"], rtol=1e-12)
+    assert (ds.status == 1).all()
+    assert (ds.error == "").all()
+    assert ds.norm.attrs == {"units": "1", "long_name": "Frobenius norm of a random matrix"}
+    assert ds.gain.attrs["units"] == "1"
+    assert ds.path.dims == ("n", "gain", "repeat", "time")
+
+
+def test_chunks_do_not_change_a_bit(key, monkeypatch):
+    monkeypatch.setattr(plan, "MOST_ON_CPU", 8)
+    first, *others = (run(matrix, {"gain": GAINS}, key, repeats=8, chunk=chunk) for chunk in (8, 16))
+    assert first.attrs["window_shape"] == [1, 8]
+    for other in others:
+        assert other.attrs["window_shape"] == [1, 8]
+        xarray.testing.assert_identical(first.drop_attrs(), other.drop_attrs())
+    small = run(matrix, {"gain": GAINS}, key, repeats=8, chunk=3)  # other windows: to rounding
+    xarray.testing.assert_allclose(first.drop_vars("error"), small.drop_vars("error"), rtol=1e-10)
+
+
+def test_what_a_batch_branches_on_together_depends_on_the_window_only(key, monkeypatch):
+    """A measurement that looks at its neighbours, as ours do to branch once for a batch."""
+    monkeypatch.setattr(plan, "MOST_ON_CPU", 4)
+
+    def measure(key, gain):
+        return {"least": smallest(gain)}
+
+    first, second = (run(measure, {"gain": GAINS}, key, repeats=2, chunk=chunk) for chunk in (4, 10))
+    assert first.attrs["window_shape"] == second.attrs["window_shape"] == [2, 2]
+    np.testing.assert_array_equal(first.least, second.least)
+    np.testing.assert_array_equal(first.least[:, 0], [0.5, 0.5, 1.5, 1.5, 3.0])
+
+
+def test_outputs_of_several_lengths_are_padded_and_their_length_told(key):
+    ds = run(ragged, {"n": [2, 4], "gain": [1.0, 2.0]}, key)
+    assert ds["values"].shape == (2, 2, 1, 4)
+    np.testing.assert_array_equal(ds["values"].sel(n=2, gain=2.0)[0], [2, 4, np.nan, np.nan])
+    np.testing.assert_array_equal(ds.positive.sel(n=2)[0, 0], [True, True, False, False])
+    np.testing.assert_array_equal(ds["rank"].sel(n=2)[0, 0], [0, 1, 0, 0])
+    np.testing.assert_array_equal(ds.values_dim0_length, [2, 4])
+    assert (ds.status == 1).all()  # padding is no NaN
+
+
+def test_a_list_of_points_with_mixed_shapes(key):
+    points = [{"n": 2 + (i % 3 == 1), "gain": float(i)} for i in range(7)]
+    ds = run(ragged, points, key, repeats=2, chunk=4)
+    for i, point in enumerate(points):
+        for repeat in range(2):
+            alone = ragged(jax.random.fold_in(key, 2 * i + repeat), **point)
+            here = ds.isel(point=i, repeat=repeat)
+            np.testing.assert_allclose(here["values"][: point["n"]], alone["values"])
+            np.testing.assert_allclose(here.draw, alone["draw"])
+    np.testing.assert_array_equal(ds.n, [point["n"] for point in points])
+    np.testing.assert_array_equal(ds.values_dim0_length, ds.n)
+
+
+def test_arrays_functions_and_no_axis_at_all(key):
+    W = np.arange(12.0).reshape(3, 2, 2)
+    ds = run(lambda key, W: {"trace": jnp.trace(W)}, {"W": W}, key)
+    np.testing.assert_array_equal(ds.trace[:, 0], W.trace(axis1=1, axis2=2))
+    np.testing.assert_array_equal(ds.W_value, W)
+    ds = run(applied, {"function": [twice, thrice], "gain": [1.0, 2.0]}, key)
+    np.testing.assert_array_equal(ds.value[:, :, 0], [[2, 4], [3, 6]])
+    assert list(ds.function.values) == ["sweep_measures:twice", "sweep_measures:thrice"]
+    ds = run(lambda key: {"draw": jax.random.normal(key)}, {}, key, repeats=4)
+    assert len(np.unique(ds.draw)) == 4
+
+
+def test_precision_and_keys_are_the_callers(dtype):
+    for key in (jax.random.PRNGKey(3), jax.random.key(3, impl="rbg")):
+        ds = run(lambda key, gain: {"x": gain * jax.random.normal(key)}, {"gain": [1.5]}, key)
+        assert ds.x.dtype == dtype
+        np.testing.assert_allclose(ds.x[0, 0], 1.5 * jax.random.normal(jax.random.fold_in(key, 0)), rtol=1e-6)
+
+
+def test_a_gradient_inside_is_that_of_the_point_alone(key):
+    """The constant 1 is the same on all devices; its gradient must not be summed over them."""
+
+    def measure(key, gain):
+        return {"slope": jax.grad(lambda x: gain * x**2)(1.0)}
+
+    np.testing.assert_allclose(run(measure, {"gain": GAINS}, key).slope[:, 0], 2 * np.array(GAINS))
+
+
+def test_one_program_serves_a_group_and_resuming_compiles_nothing(key, tmp_path, compilations):
+    run(matrix, {"gain": GAINS}, key, repeats=2, chunk=2, store=tmp_path / "s")
+    before = compilations.count
+    run(matrix, {"gain": GAINS}, key, repeats=2, chunk=2, store=tmp_path / "s")
+    assert compilations.count == before
+
+
+DEVICES = """
+import sys
+sys.path += sys.argv[1:2]
+from rnn_dynamics.sweep import one_device_per_core
+import os
+os.sched_getaffinity = lambda _: range(int(sys.argv[2]))
+assert one_device_per_core() == int(sys.argv[2])
+import jax, numpy as np, rnn_dynamics as rd
+from sweep_measures import matrix
+def spectrum(key, gain):
+    params = rd.cells.elman.init(key, inputs=0, hidden=4, gain=gain)
+    slope = jax.grad(lambda x: gain * x**2)(1.0)
+    found = rd.lyapunov_spectrum(rd.cells.elman.step, params, jax.numpy.full(4, 0.1), None, length=40)
+    return {"exponents": found.exponents, "slope": slope}
+kinds = set()
+for measure in (matrix, spectrum):
+    ds = rd.sweep(measure, {"gain": np.linspace(0.5, 2, 5)}, key=jax.random.key(0), repeats=6, chunk=4, progress=False)
+    kinds.add(tuple(ds.attrs["window_shape"]))
+    for name in sorted(ds):
+        if name != "error":
+            print(name, ds[name].values.tobytes().hex())
+print(kinds, jax.device_count())
+"""
+
+
+@pytest.mark.slow
+def test_the_number_of_devices_does_not_change_a_bit():
+    here = str(Path(__file__).parent)
+    environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
+    found = [
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", DEVICES, here, str(devices)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        ).stdout.splitlines()
+        for devices in (1, 2)
+    ]
+    assert [lines[-1][-1] for lines in found] == ["1", "2"]
+    assert found[0][:-1] == found[1][:-1]
+
+
+@pytest.mark.parametrize(
+    ("measure", "kind", "message"),
+    [
+        (lambda key, gain: gain, TypeError, "expected a dict or NamedTuple of arrays"),
+        (lambda key, gain: {"a": "text"}, TypeError, "returned a of type str, expected an array"),
+        (lambda key, gain: {"status": gain}, ValueError, "returned 'status', expected names other than"),
+        (lambda key, gain: {"gain": gain}, ValueError, "returned gain, which is an axis"),
+        (lambda key, gain: {"a": key}, TypeError, "returned a of dtype key"),
+        (lambda key, gain: {"a": gain.astype(jnp.bfloat16)}, TypeError, "expected one that can be stored"),
+        (described(b=Variable("1"))(lambda key, gain: {"a": gain}), ValueError, "described: got b, which"),
+        (described(a=Variable("1", "", ("x",)))(lambda key, gain: {"a": gain}), ValueError, "expected 0 names"),
+        (lambda key, gain: undefined, NameError, "undefined"),  # noqa: F821
+    ],
+)
+def test_what_no_measure_is(measure, kind, message, key):
+    with pytest.raises(kind, match=message):
+        run(measure, {"gain": GAINS}, key)
+
+
+def test_outputs_that_groups_disagree_on_are_refused(key):
+    with pytest.raises(ValueError, match="returned a as float64"):
+        run(lambda key, n: {"a": jnp.ones((3,) * n)}, {"n": [1, 2]}, key)
+    with pytest.raises(ValueError, match=r"returned \['b'\] at"):
+        run(lambda key, n: {"ab"[n]: jnp.ones(3)}, {"n": [0, 1]}, key)
+    with pytest.raises(ValueError, match="units 'seconds', which xarray turns into spans of time"):
+        described(a=Variable("seconds"))
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"repeats": 0}, ValueError, "repeats: got 0"),
+        ({"chunk": 0}, ValueError, "chunk: got 0"),
+        ({"on_error": "ignore"}, ValueError, "on_error: got 'ignore', expected one of 'record', 'raise'"),
+        ({"devices": 7}, ValueError, "devices: got 7, expected from 1 to 1 of this process; .*one_device_per_core"),
+        ({"store": 3}, TypeError, "store: got 3, expected a folder"),
+        ({"executor": 3}, TypeError, "executor: got 3, expected one with submit"),
+        ({"key": 3}, TypeError, "key: got 3"),
+        ({"measure": 3}, TypeError, "measure: got 3, expected a function"),
+    ],
+)
+def test_bad_arguments_are_named(options, kind, message, key):
+    options = {"measure": matrix, "key": key, "repeats": 1, "store": None} | options
+    work = {name: options.pop(name) for name in ("measure", "key", "repeats", "store")}
+    with pytest.raises(kind, match=message):
+        module.sweep(grid={"gain": GAINS}, **work, options=module.Options(**options))

@@ -1,0 +1,94 @@
+"""How large windows and chunks are, and that programs serve any number of windows."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sweep_measures import matrix
+
+import rnn_dynamics as rd
+from rnn_dynamics.sweep import plan, program, runner
+from rnn_dynamics.sweep.grid import read_grid
+from rnn_dynamics.sweep.runner import Work
+
+
+def work(grid, key, measure=matrix, fields=None):
+    found = read_grid(grid, 1)
+    return Work(measure, found, key, (jax.devices()[0],), (1,) * len(found.dims), fields or {})
+
+
+def planned(grid, key, chunk=None, **options):
+    problem = work(grid, key, **options)
+    groups = plan.groups(problem.grid)
+    return plan.make_plan(problem, groups, chunk, {})
+
+
+def test_a_window_holds_what_the_memory_of_a_point_allows(key, monkeypatch):
+    grid = {"gain": np.linspace(0, 1, 1000)}
+    monkeypatch.setattr(plan, "_windows_a_chunk", lambda *_: 1)
+    assert planned(grid, key).window[0] <= plan.MOST_ON_CPU
+    monkeypatch.setattr(plan, "CPU_WINDOW", 1)
+    assert planned(grid, key).window == (1, 1)
+
+
+def test_a_window_is_never_larger_than_a_chunk_or_the_grid(key):
+    grid = {"gain": np.linspace(0, 1, 10), "n": [2, 3]}
+    assert planned(grid, key, chunk=1) == plan.Plan((1, 1, 1), (1, 1, 1))
+    made = planned(grid, key, chunk=5)
+    assert made.window[0] <= 5
+    assert made.window[1:] == (1, 1)
+    assert planned({"gain": [1.0]}, key) == plan.Plan((1, 1), (1, 1))
+
+
+@pytest.mark.parametrize(("seconds", "windows"), [(10.0, 1), (0.5, 4), (1e-9, 500)])
+def test_a_chunk_takes_some_seconds(key, monkeypatch, seconds, windows):
+    monkeypatch.setattr(plan, "_seconds", lambda *_: seconds)
+    monkeypatch.setattr(plan, "CPU_WINDOW", 1)
+    made = planned({"gain": np.linspace(0, 1, 500)}, key)
+    assert made.chunk[0] // made.window[0] == windows
+
+
+def test_the_outputs_of_a_chunk_are_limited(key, monkeypatch):
+    monkeypatch.setattr(plan, "_seconds", lambda *_: 1e-9)
+    monkeypatch.setattr(plan, "CPU_WINDOW", 1)
+    large = {"a": (np.dtype("float64"), (plan.CHUNK_BYTES // 80,))}
+    assert planned({"gain": np.linspace(0, 1, 500)}, key, fields=large).chunk == (10, 1)
+
+
+def test_few_windows_are_not_timed(key, monkeypatch):
+    monkeypatch.setattr(plan, "_seconds", lambda *_: pytest.fail("timed"))
+    monkeypatch.setattr(plan, "CPU_WINDOW", 1)
+    assert planned({"gain": np.linspace(0, 1, plan.FEW)}, key).chunk == (1, 1)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_program_takes_any_number_of_windows(key, width):
+    def measure(key, gain):
+        return {"twice": 2 * gain, "draw": jax.random.normal(key)}
+
+    made = program.compile_program(
+        measure,
+        {},
+        {"gain": jax.ShapeDtypeStruct((), jnp.float64)},
+        key,
+        width=width,
+        capacity=2,
+        devices=jax.devices()[:1],
+    )
+    for windows in (1, 2, 5):
+        gain = np.arange(windows * width, dtype=float).reshape(windows, width)
+        found = program.run(made, key, gain.astype(np.uint32), {"gain": gain})
+        np.testing.assert_array_equal(found["twice"], 2 * gain)
+        keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(np.arange(windows * width, dtype=np.uint32))
+        np.testing.assert_allclose(found["draw"].ravel(), jax.vmap(jax.random.normal)(keys), rtol=1e-12)
+
+
+def test_more_windows_than_a_program_holds(key, monkeypatch):
+    monkeypatch.setattr(runner, "MOST_WINDOWS", 2)
+    grid = {"gain": np.linspace(0.5, 2, 11)}
+    found = rd.sweep(matrix, grid, key=key, chunk=11, progress=False)
+    monkeypatch.setattr(plan, "CPU_WINDOW", 1)
+    one_by_one = rd.sweep(matrix, grid, key=key, chunk=11, progress=False)
+    assert one_by_one.attrs["window_shape"] == [1, 1]
+    np.testing.assert_allclose(found.norm, one_by_one.norm, rtol=1e-12)
+    np.testing.assert_allclose(found.path, one_by_one.path, rtol=1e-12)
