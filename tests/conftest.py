@@ -21,6 +21,13 @@ def dtype(request: pytest.FixtureRequest) -> Iterator[jnp.dtype]:
         yield jnp.dtype(request.param)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forget_programs() -> Iterator[None]:
+    """Each compiled program holds some thirty memory maps, and Linux ends a process that asks for more than 65530."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(20)
