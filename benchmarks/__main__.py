@@ -1,45 +1,50 @@
-"""Run every benchmark that its packages are there for, and write the tables to docs/benchmarks.md.
+"""Run the benchmarks named, or every one that its packages are there for, and write their tables to docs/benchmarks.md.
 
-    python -m benchmarks [HEADING]
+    python -m benchmarks [gradient_flow] [sweep] [pytorch] [lyapunov]
 
-Only the section under HEADING (this machine's devices, if none is given) is replaced; tables of other machines stay.
+Only the tables of this machine's devices that were run are replaced; the others stay.
 """
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+NAMES = ("gradient_flow", "sweep", "pytorch", "lyapunov")
+NEED_TORCH = ("pytorch", "lyapunov")
 TITLE = "# Benchmarks\n\nWritten by `make bench`: ratios from one run each; what they mean stands in the files named.\n"
+PART = re.compile(r"`benchmarks/(\w+)\.py`\n\n```\n.*?```\n", re.DOTALL)
 
 
-def tables() -> str:
-    """The output of all benchmarks as Markdown."""
-    names = ["gradient_flow", "sweep"]
-    if importlib.util.find_spec("torch"):
-        names += ["pytorch", "lyapunov"]
-    parts = []
-    for name in names:
-        # each in a process of its own: the number of CPU devices is settled when JAX starts
-        command = [sys.executable, "-m", f"benchmarks.{name}"]
-        output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-        parts.append(f"`benchmarks/{name}.py`\n\n```\n{output}```\n")
-        print(parts[-1], flush=True)
-    return "\n".join(parts)
+def run(name: str) -> str:
+    """The output of a benchmark as Markdown; in a process of its own, since JAX settles its devices when it starts."""
+    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    print(output, flush=True)
+    return f"`benchmarks/{name}.py`\n\n```\n{output}```\n"
+
+
+def heading_of_this_machine() -> str:
+    """Its devices; asked in another process, since an accelerator that this one holds has no room for the others."""
+    code = "from benchmarks.timing import machine; print(machine().split(',')[0])"
+    return subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
 def main() -> None:
-    """Replace this machine's section."""
-    heading = " ".join(sys.argv[1:])
-    from .timing import machine
-
-    heading = heading or machine().split(",")[0]
-    old = PAGE.read_text() if PAGE.exists() else TITLE
-    title, *sections = old.split("\n## ")
-    others = [section for section in sections if section.split("\n")[0] != heading]
-    new = f"{heading}\n\n{tables()}"
-    PAGE.write_text("\n## ".join([title.rstrip() + "\n", *(s.rstrip() + "\n" for s in [*others, new])]))
+    """Replace the tables that were run in this machine's section."""
+    names = sys.argv[1:] or [name for name in NAMES if name not in NEED_TORCH or importlib.util.find_spec("torch")]
+    if not set(names) <= set(NAMES):
+        raise SystemExit(f"benchmarks: got {names}, expected some of {', '.join(NAMES)}")
+    heading = heading_of_this_machine()
+    title, *sections = (PAGE.read_text() if PAGE.exists() else TITLE).split("\n## ")
+    texts = {section.split("\n")[0]: section for section in sections}
+    parts = {found[1]: found[0] for found in PART.finditer(texts.get(heading, ""))}
+    for name in names:
+        parts[name] = run(name)
+        texts[heading] = f"{heading}\n\n" + "\n".join(parts[each] for each in NAMES if each in parts)
+        PAGE.write_text("\n## ".join([title.rstrip() + "\n", *(text.rstrip() + "\n" for text in texts.values())]))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 Every loop runs the net, multiplies the frame by the Jacobian and takes a QR decomposition; ours factors by LU. The
 columns are the others' time over ours: for one net, for 16 and for 64 of them shared by one CPU device a core, against
 PyTorch's batched loop and against two pinned processes of the better peer that share the batch. `auto` is our time at
-every step over ours with the interval that a pilot chooses.
+every step over ours with the interval that a pilot chooses, for all n exponents and for the first n/8.
 """
 
 import os
@@ -29,22 +29,29 @@ import rnn_dynamics as rd
 from . import peers
 from .timing import machine, seconds
 
-GAIN, T = 2.0, 100
+GAIN = 2.0
 BATCHES = (16, 64)
+VMAPPED = 4  # more do not fit a core's cache
 LSTM_UNITS, LSTM_T, LSTM_NETS = 64, 200, 8
 KINDS = ("torch", "scipy")
 
 
-def exponents(cell: rd.cells.Cell, every: int | str, length: int, params: Any, h0: Any, xs: Any = None) -> jax.Array:
+def exponents(
+    cell: rd.cells.Cell, every: int | str, length: int, params: Any, h0: Any, xs: Any = None, k: int | None = None
+) -> jax.Array:
     """The exponents alone: what is not asked for is not computed."""
-    return rd.lyapunov_spectrum(cell.step, params, h0, xs, length=length, every=every).exponents
+    return rd.lyapunov_spectrum(cell.step, params, h0, xs, length=length, every=every, k=k).exponents
 
 
 def on_all_devices(measure: Callable) -> Callable:
-    """`measure` over a batch that the devices share."""
+    """`measure` over a batch that the devices share, a few nets vmapped at a time as `rd.sweep` does it."""
     mesh = jax.make_mesh((jax.device_count(),), ("nets",), axis_types=(AxisType.Auto,))
     over = PartitionSpec("nets")
-    return jax.jit(jax.shard_map(jax.vmap(measure), mesh=mesh, in_specs=over, out_specs=over))
+
+    def share(*nets: Any) -> jax.Array:
+        return jax.lax.map(lambda net: measure(*net), nets, batch_size=VMAPPED)
+
+    return jax.jit(jax.shard_map(share, mesh=mesh, in_specs=over, out_specs=over, check_vma=False))
 
 
 def tanh_nets(n: int, nets: int) -> tuple[Any, jax.Array]:
@@ -54,8 +61,14 @@ def tanh_nets(n: int, nets: int) -> tuple[Any, jax.Array]:
     return params, jax.random.normal(jax.random.key(1), (nets, n))
 
 
+def steps(n: int) -> int:
+    """Few where a step takes milliseconds."""
+    return 100 if n < 256 else 30
+
+
 def row(n: int) -> str:
     """One size."""
+    T = steps(n)
     every_step, auto = (partial(exponents, rd.cells.elman, every, T) for every in (1, "auto"))
     calls: dict[str, Callable[[], Any]] = {}
     with contextlib.ExitStack() as stack, torch.no_grad():
@@ -70,14 +83,18 @@ def row(n: int) -> str:
                 continue
             one = jax.tree.map(lambda leaf: leaf[0], (params, h))
             calls |= {"ours, 1": partial(jax.jit(every_step), *one), "auto": partial(jax.jit(auto), *one)}
+            calls["few"], calls["few, auto"] = (
+                partial(jax.jit(partial(f, k=n // 8)), *one) for f in (every_step, auto)
+            )
             calls["scipy, 1"] = partial(peers.by_scipy, np.array(one[0].W), np.array(one[1]), T)
             check_accuracy(calls["ours, 1"](), calls["torch, 1"]()[0].numpy())
-        time = seconds(calls, repetitions=3)
+        time = seconds(calls, repetitions=7 if n < 256 else 3)
     ratios = [time[f"{kind}, 1"] / time["ours, 1"] for kind in KINDS]
     for nets in BATCHES:
         two = min(time[f"two {kind}, {nets}"] for kind in KINDS)
         ratios += [time[f"torch, {nets}"] / time[f"ours, {nets}"], two / time[f"ours, {nets}"]]
-    return f"{n:5d}" + "".join(f"{ratio:14.2f}" for ratio in [*ratios, time["ours, 1"] / time["auto"]])
+    ratios += [time["ours, 1"] / time["auto"], time["few"] / time["few, auto"]]
+    return f"{n:5d}" + "".join(f"{ratio:14.2f}" for ratio in ratios)
 
 
 def lstm() -> str:
@@ -117,21 +134,24 @@ def memory(n: int) -> float:
         call = jax.jit(partial(exponents, rd.cells.elman, "auto", length))
         return call.lower(params, h).compile().memory_analysis().temp_size_in_bytes  # type: ignore[union-attr]
 
-    return temporary(10 * T) / temporary(T)
+    return temporary(1000) / temporary(100)
 
 
 def main() -> None:
     """Print the tables."""
     torch.set_flush_denormal(True)
     print(f"{machine()}; PyTorch {torch.__version__}, {torch.get_num_threads()} threads; SciPy's LAPACK on one")
-    print(f"float32, tanh nets at g = {GAIN}, all n exponents, T = {T}, by the number of nets")
+    print(
+        f"float32, tanh nets at g = {GAIN}, all n exponents, T = {steps(1)} ({steps(256)} from n = 256 on), "
+        "by the number of nets"
+    )
     print("the others' time over ours at every step; last, ours at every step over ours at the chosen interval")
     names = ["1: PyTorch", "1: SciPy", *(f"{nets}: {who}" for nets in BATCHES for who in ("PyTorch", "two peers"))]
-    print(f"{'n':>5}" + "".join(f"{name:>14}" for name in [*names, "auto"]))
+    print(f"{'n':>5}" + "".join(f"{name:>14}" for name in [*names, "auto", "auto, n/8"]))
     for n in map(int, sys.argv[1:] or ("32", "64", "128", "256", "512")):
         print(row(n), flush=True)
     print(f"{LSTM_NETS} LSTMs of {LSTM_UNITS} units, T = {LSTM_T}: PyTorch's loop with analytic Jacobians, {lstm()}")
-    print(f"temporary memory at T = {10 * T} over that at {T}, n = 64: {memory(64):.2f}")
+    print(f"temporary memory at T = 1000 over that at 100, n = 64: {memory(64):.2f}")
 
 
 if __name__ == "__main__":

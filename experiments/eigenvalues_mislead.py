@@ -9,7 +9,6 @@ defaults noise of 0.01 leads to a chaotic attractor, where the gradient does not
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -23,7 +22,8 @@ from matplotlib.figure import Figure
 import rnn_dynamics as rd
 from rnn_dynamics import plot
 
-FIGURE = Path("figures") / "eigenvalues_mislead.png"
+from .figure import write
+
 NAMES = ("normal", "non-normal")
 
 
@@ -187,10 +187,7 @@ def main() -> None:
     print(f"{'':32} {'normal':>12} {'non-normal':>12}")
     for name, values in table(matrices, config).items():
         print(f"{name:32}", *(f"{value:12.4g}" for value in values))
-    FIGURE.parent.mkdir(exist_ok=True)
-    with plt.style.context(plot.STYLE):
-        draw(matrices, config).savefig(FIGURE, metadata={"Software": None})
-    print(f"figure: {FIGURE}")
+    write("eigenvalues_mislead", draw, matrices, config)
 
 
 if __name__ == "__main__":

@@ -1,94 +1,132 @@
-"""What is left of a gradient after ℓ steps, at a gain where it vanishes, stays or explodes?
+"""What is left of a gradient after ℓ steps, at a gain where it vanishes, stays or explodes: five answers on one axis.
 
-Beside the measured ‖∂h_T/∂h_{T-ℓ}‖ of a tanh net stand two answers that are often given instead: the bound Π ‖J_t‖,
-and ρ(W)^ℓ, which would be right for a linear net.
+‖∂L/∂h_{T-ℓ}‖            the gradient of a loss at step T, relative to ‖∂L/∂h_T‖: one direction pulled back
+‖∂h_T/∂h_{T-ℓ}‖          the most that any direction gets: the 2-norm of the product of Jacobians
+Π ‖J_t‖                  its bound, step by step
+e^{λ₁ ℓ}                 the Lyapunov prediction, from a long run of the same net
+ρ(W)^ℓ                   the answer of a linear net
 """
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import tyro
+import xarray
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
 from rnn_dynamics import plot
+from rnn_dynamics.sweep import Variable, described
 
-FIGURE = Path("figures") / "gradient_flow.png"
+from .figure import write
 
 
 @dataclass(frozen=True)
 class Config:
-    """A tanh net driven by weak noise."""
+    """A tanh net driven by weak noise; exponents are measured over `length` steps, gradients over the last `lags`."""
 
     gains: tuple[float, ...] = (0.5, 1.1, 2.0)
     hidden: int = 128
-    T: int = 100
-    input_scale: float = 0.1
+    length: int = 2000
+    lags: int = 100
+    drive: float = 0.1
     seed: int = 0
 
 
-class Curves(NamedTuple):
-    """Natural logarithms over the lag, (gains, T + 1), and the spectral radius of each W."""
-
-    log_norm: np.ndarray
-    log_bound: np.ndarray
-    radius: np.ndarray
-
-
-def run(config: Config = Config()) -> Curves:
-    """The curves at every gain, of the same random matrix scaled."""
+@described(
+    log_gradient=Variable("nats", "ln of the gradient of a loss, relative to its last one", ("before",)),
+    log_norm=Variable("nats", "ln of the 2-norm of the product of Jacobians", ("lag",)),
+    log_bound=Variable("nats", "ln of the product of the norms of the Jacobians", ("lag",)),
+    exponent=Variable("nats per step", "largest Lyapunov exponent"),
+    stderr=Variable("nats per step", "its standard error"),
+    radius=Variable("1", "spectral radius of W"),
+)
+def measure(
+    key: jax.Array, *, hidden: int, length: int, lags: int, seed: int, drive: jax.Array, gain: jax.Array
+) -> dict[str, jax.Array]:
+    """The five answers; the same random matrix, scaled, and the same noise at every gain."""
     cell = rd.cells.elman
+    for_params, for_xs, for_tangent = jax.random.split(jax.random.key(seed), 3)
+    params = cell.init(for_params, inputs=1, hidden=hidden, gain=gain)
+    xs = drive * jax.random.normal(for_xs, (length, 1))
+    h0 = cell.initial_state(params)
+    first = rd.largest_exponent(cell.step, params, h0, xs, burn_in=length // 4, key=for_tangent)
+    before = rd.unroll(cell.step, params, h0, xs[:-lags])[-1]
+    end = (cell.step, params, before, xs[-lags:])
+    flow = rd.gradient_flow(*end)
+    # L = ½ (mean h_T - 1)²: at every step the gradient has the same shape, its direction at the last one all ones
+    gradients = rd.state_gradients(*end, lambda states: (states[-1].mean() - 1) ** 2 / 2)
+    log_gradient = jnp.log(jnp.linalg.norm(gradients, axis=1))[::-1]
+    return {
+        "log_gradient": log_gradient - log_gradient[0],
+        "log_norm": flow.log_norm,
+        "log_bound": flow.log_bound,
+        "exponent": first.exponent,
+        "stderr": first.stderr,
+        "radius": rd.eigen.spectral_radius(params.W),
+    }
 
-    def at(gain: jax.Array) -> tuple[rd.GradientFlow, jax.Array]:
-        key_params, key_xs = jax.random.split(jax.random.key(config.seed))
-        xs = config.input_scale * jax.random.normal(key_xs, (config.T, 1))
-        params = cell.init(key_params, inputs=1, hidden=config.hidden, gain=gain)
-        flow = rd.gradient_flow(cell.step, params, cell.initial_state(params), xs)
-        return flow, jnp.abs(jnp.linalg.eigvals(params.W)).max()
 
+def run(config: Config = Config()) -> xarray.Dataset:
+    """The curves at every gain."""
+    fixed: dict[str, Any] = {name: [getattr(config, name)] for name in ("hidden", "length", "lags", "seed")}
+    grid = {**fixed, "drive": [config.drive], "gain": list(config.gains)}
     with jax.enable_x64(False):
-        flow, radius = jax.vmap(at)(jnp.array(config.gains))
-    return Curves(*map(np.asarray, (flow.log_norm, flow.log_bound, radius)))
+        dataset = rd.sweep(measure, grid, key=jax.random.key(config.seed), progress=False)
+    return dataset.squeeze([dim for dim in dataset.status.dims if dim != "gain"])
 
 
-def draw(curves: Curves, config: Config = Config()) -> Figure:
-    """One panel a gain: measured, bound, ρ(W)^ℓ."""
-    figure, axes = plt.subplots(1, len(config.gains), figsize=(11, 3.8), squeeze=False)
-    lags = np.arange(config.T + 1)
-    for axis, gain, norm, bound, radius in zip(axes[0], config.gains, *curves, strict=True):
-        panel: tuple[tuple[np.ndarray, str, dict[str, Any]], ...] = (
-            (norm, "measured", {"lw": 2.2}),
-            (lags * np.log(radius), r"$\rho(W)^\ell$", {"ls": "--"}),
-            (bound, r"bound $\prod\Vert J_t\Vert$", {"ls": ":"}),
-        )
-        for logs, label, style in panel:
-            axis.plot(lags, logs / np.log(10), label=label, **style)
-        plot.label_ends(axis)
-        end = norm[-1] / np.log(10)
-        fate = "vanishes" if end < -2 else "explodes" if end > 2 else "stays"
-        axis.set(xlabel="lag $\\ell$ (steps)", title=f"g = {gain:g}, $\\rho(W)$ = {radius:.2f}: {fate}")
-    axes[0, 0].set_ylabel(r"$\log_{10}\,\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert_2$")
+def draw(dataset: xarray.Dataset) -> Figure:
+    """A panel for each gain."""
+    gains = dataset.sizes["gain"]
+    figure, axes = plt.subplots(1, gains, figsize=(3.9 * gains, 4.0), squeeze=False)
+    for axis, gain in zip(axes[0], dataset.gain.values, strict=True):
+        answers(axis, dataset.sel(gain=gain))
+    axes[0, 0].set_ylabel(r"norm relative to lag 0")
     return figure
+
+
+def answers(axes: Axes, at: xarray.Dataset) -> None:
+    lags = np.arange(at.sizes["lag"])
+    curves: tuple[tuple[Any, str, dict[str, Any]], ...] = (
+        (at.log_norm.values, r"$\Vert\partial h_T/\partial h_{T-\ell}\Vert$", {"lw": 2.2}),
+        (at.log_gradient.values, r"$\Vert\partial L/\partial h_{T-\ell}\Vert$", {"lw": 1.2}),
+        (lags * at.exponent.item(), r"$e^{\lambda_1\ell}$", {"ls": "-."}),
+        (lags * np.log(at.radius.item()), r"$\rho(W)^\ell$", {"ls": "--"}),
+        (at.log_bound.values, r"$\prod\Vert J_t\Vert$", {"ls": ":"}),
+    )
+    for logs, label, style in curves:
+        plot.gradient_flow(axes, logs, label=label, **style)
+    plot.label_ends(axes)
+    exponent, stderr, radius = at.exponent.item(), at.stderr.item(), at.radius.item()
+    fate = "vanishes" if exponent < -2 * stderr else "explodes" if exponent > 2 * stderr else "on the edge"
+    known = f"$\\lambda_1$ = {exponent:.3f} ± {stderr:.3f}, $\\rho(W)$ = {radius:.2f}"
+    axes.set_title(f"g = {at.gain.item():g}: {fate}\n{known}")
 
 
 def main() -> None:
     """Print where the curves end and write figures/gradient_flow.png."""
     config = tyro.cli(Config)
-    curves = run(config)
-    print(f"log₁₀ after {config.T} steps")
-    print(f"{'gain':>6} {'ρ(W)':>6} {'measured':>9} {'ρ(W)^ℓ':>9} {'bound':>9}")
-    for gain, norm, bound, radius in zip(config.gains, *curves, strict=True):
-        ends = (norm[-1], config.T * np.log(radius), bound[-1])
-        print(f"{gain:6g} {radius:6.2f}", *(f"{end / np.log(10):9.1f}" for end in ends))
-    FIGURE.parent.mkdir(exist_ok=True)
-    with plt.style.context(plot.STYLE):
-        draw(curves, config).savefig(FIGURE, metadata={"Software": None})
-    print(f"figure: {FIGURE}")
+    dataset = run(config)
+    end = {"lag": config.lags}
+    print(f"log₁₀ after {config.lags} steps; the gradient of the loss after {config.lags - 1}")
+    print(f"{'gain':>6} {'ρ(W)':>6} {'gradient':>9} {'product':>9} {'bound':>9} {'e^λ₁ℓ':>9} {'ρ(W)^ℓ':>9}")
+    for gain in dataset.gain.values:
+        at = dataset.sel(gain=gain)
+        ends = (
+            at.log_gradient.values[-1],
+            at.log_norm.isel(end).item(),
+            at.log_bound.isel(end).item(),
+            config.lags * at.exponent.item(),
+            config.lags * np.log(at.radius.item()),
+        )
+        print(f"{gain:6g} {at.radius.item():6.2f}", *(f"{value / np.log(10):9.1f}" for value in ends))
+    write("gradient_flow", draw, dataset)
 
 
 if __name__ == "__main__":

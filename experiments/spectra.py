@@ -8,7 +8,6 @@ next: where W is random, as here, the mean of ln|eig J_t| follows the exponents,
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -22,7 +21,7 @@ from matplotlib.figure import Figure
 import rnn_dynamics as rd
 from rnn_dynamics import plot
 
-FIGURE = Path("figures") / "spectra.png"
+from .figure import write
 
 
 @dataclass(frozen=True)
@@ -124,10 +123,7 @@ def main() -> None:
                 f"{gain:5g} {name:>7} {first:>17} {np.log(np.abs(found.of_W[0])):9.4f} {last:9.2f} "
                 f"{np.sum(~spectrum.reliable):9d} {spectrum.sum_rule_residual:18.3g}"
             )
-    FIGURE.parent.mkdir(exist_ok=True)
-    with plt.style.context(plot.STYLE):
-        draw(spectra, config).savefig(FIGURE, metadata={"Software": None})
-    print(f"figure: {FIGURE}")
+    write("spectra", draw, spectra, config)
 
 
 if __name__ == "__main__":

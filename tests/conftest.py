@@ -3,6 +3,7 @@
 Tests run in float64; one that holds in both precisions asks for the fixture `dtype`.
 """
 
+import signal
 from collections.abc import Iterator
 
 import jax
@@ -12,6 +13,10 @@ import pytest
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# a run in the background ignores Ctrl-C, and so would the processes in which tests press it
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["float32", "float64"])

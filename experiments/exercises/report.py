@@ -6,12 +6,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 
-from rnn_dynamics.plot import STYLE
-
-FIGURES = Path("figures") / "exercises"
+from ..figure import write
 
 
 class Row(NamedTuple):
@@ -59,10 +56,5 @@ def _shown(value: Any) -> str:
 def present(exercise: ModuleType, config: Any) -> None:
     """Print the exercise's table and draw figures/exercises/<its name>.png below the working directory."""
     print(exercise.run(config))
-    path = FIGURES / f"{Path(str(exercise.__file__)).stem}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with plt.style.context(STYLE):
-        figure = exercise.draw(config)
-        figure.savefig(path, metadata={"Software": None})
-        plt.close(figure)
-    print(f"figure: {path}\n")
+    write(f"exercises/{Path(str(exercise.__file__)).stem}", exercise.draw, config)
+    print()

@@ -8,11 +8,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ..measure import LyapunovSpectrum
+from .doubts import DOUBTED, on_edge
 from .labels import level
 from .shapes import axes_of, same_shape
-
-# what may not be believed, in any picture
-DOUBTED = "0.6"
 
 
 def lyapunov_spectrum(
@@ -67,13 +65,11 @@ def lyapunov_spectrum(
 def _without_a_height(axes: Axes, index: NDArray, marker: str, name: str) -> None:
     """Marks on the lower edge, with the name of what stands there."""
     if len(index):
-        edge = axes.get_xaxis_transform()
-        style: dict[str, Any] = {"ms": 5, "color": DOUBTED, "transform": edge, "clip_on": False, "label": "_exponents"}
-        axes.plot(index, np.zeros(len(index)), marker, **style)
+        on_edge(axes, index, marker)
         axes.annotate(
             name,
             (index[0], 0),
-            xycoords=edge,
+            xycoords=axes.get_xaxis_transform(),
             xytext=(-5, 3),
             textcoords="offset points",
             ha="right",

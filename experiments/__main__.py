@@ -1,0 +1,64 @@
+"""Draw the figures named, or all of them, and list them in figures/README.md.
+
+    python -m experiments [regimes] [gating] ...
+
+Each experiment is a process of its own, since JAX settles its devices when it starts.
+"""
+
+import importlib
+import subprocess
+import sys
+import time
+
+from .figure import FIGURES
+
+EXPERIMENTS = (
+    "exercises",
+    "gradient_flow",
+    "regimes",
+    "spectra",
+    "eigenvalues_mislead",
+    "saturation",
+    "gating",
+    "initialisation",
+    "depth_and_width",
+    "architectures",
+)
+PAGE = FIGURES / "README.md"
+HEADING = """# Figures
+
+Written by `make figures`, in the order in which they are drawn. Wall times are those of the last run on two cores, with
+compilation. No dataset is kept here: the command makes it again in that time, and `python -m experiments.regimes
+--store PATH` keeps it.
+
+| figure | question | command | seed | wall time |
+|---|---|---|---|---|
+"""
+
+
+def row(name: str, seconds: float) -> str:
+    """A line of the table."""
+    module = importlib.import_module(f"experiments.{name}")
+    question = (module.__doc__ or "").split("\n\n")[0].replace("\n", " ").rstrip(":")
+    target = f"{name}/" if name == "exercises" else f"{name}.png"
+    seed = getattr(module.Config(), "seed", "") if hasattr(module, "Config") else ""
+    return f"| [{name}]({target}) | {question} | `python -m experiments.{name}` | {seed} | {seconds:.0f} s |"
+
+
+def main() -> None:
+    """Run, and replace the lines of what was run."""
+    names = sys.argv[1:] or EXPERIMENTS
+    if not set(names) <= set(EXPERIMENTS):
+        raise SystemExit(f"experiments: got {' '.join(names)}, expected some of {', '.join(EXPERIMENTS)}")
+    lines = PAGE.read_text(encoding="utf-8").splitlines() if PAGE.exists() else []
+    rows = {line[3 : line.index("]")]: line for line in lines if line.startswith("| [")}
+    for name in names:
+        print(f"\n{name}\n", flush=True)
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-m", f"experiments.{name}"], check=True)
+        rows[name] = row(name, time.perf_counter() - begun)
+    PAGE.write_text(HEADING + "\n".join(rows[name] for name in EXPERIMENTS if name in rows) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

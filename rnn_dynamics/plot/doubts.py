@@ -1,0 +1,66 @@
+"""What cannot be drawn at a height, or may not be believed, is said on the picture."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+# what may not be believed, in any picture
+DOUBTED = "0.6"
+# the artist that holds the notes of its axes
+NOTES = "notes"
+
+
+def note(axes: Axes, text: str) -> None:
+    """A line in small grey letters below the name of the x axis, where no curve runs; the same one only once."""
+    held = [artist for artist in axes.texts if artist.get_gid() == NOTES]
+    if not held:
+        held = [
+            axes.annotate(
+                text,
+                (0, 0),
+                xycoords="axes fraction",
+                xytext=(0, -36),
+                textcoords="offset points",
+                va="top",
+                color="0.35",
+                fontsize=8,
+                gid=NOTES,
+            )
+        ]
+    lines = held[0].get_text().split("\n")
+    if text not in lines:
+        held[0].set_text("\n".join([*lines, text]))
+
+
+def on_edge(axes: Axes, places: NDArray, marker: str, *, top: bool = False, **style: Any) -> None:
+    """Marks on the lower edge, or on the upper one, for what has no height."""
+    if len(places):
+        edge = axes.get_xaxis_transform()
+        style = {"ms": 5, "color": DOUBTED, "clip_on": False, "label": "_on_edge", **style}
+        axes.plot(places, np.full(len(places), float(top)), marker, transform=edge, **style)
+
+
+def say_hidden(
+    axes: Axes,
+    x: NDArray,
+    values: NDArray,
+    symbol: str,
+    *,
+    label: str | None = None,
+    unit: str = "nets",
+    lowest: str = "exactly 0",
+) -> None:
+    """Note which of `values` (nets, x) have no height, how many nets have some, and where the first one is.
+
+    `lowest` is what -inf means: of a logarithm, that the number itself is 0.
+    """
+    whose = f"{' '.join(label.split())}: " if label else ""
+    several = len(values) > 1
+    kinds = {lowest: values == -np.inf, "infinite": values == np.inf, "NaN": np.isnan(values)}
+    for kind, those in kinds.items():
+        if those.any():
+            share = f" in {those.any(axis=1).sum()} of {len(values)} {unit}" if several else ""
+            left_out = ", left out" if several and kind == "NaN" else ""
+            note(axes, f"{whose}{kind}{share}{left_out}, first at {symbol} = {x[those.any(axis=0)][0]:g}")
