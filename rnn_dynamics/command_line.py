@@ -5,8 +5,8 @@
     python -m rnn_dynamics show runs/edge.zarr
     python -m rnn_dynamics export runs/edge.zarr edge.nc
 
-Exit codes: 0, all points finished; 1, some raised, which `error` in the dataset says; 2, the command makes no sense;
-130, stopped by Ctrl-C.
+Exit codes: 0, no point raised; 3, some did, and `error` in the dataset says what; 2, the command makes no sense or
+cannot be done here; 130, stopped by Ctrl-C; 1, an error of the program itself.
 """
 
 import concurrent.futures
@@ -26,6 +26,8 @@ from .argument import size
 from .cells import CELLS
 from .measurements import MEASUREMENTS
 from .sweep import export, one_device_per_core, open_dataset, sweep
+from .sweep.address import resolve
+from .sweep.status import NAN, PENDING, RAISED
 
 Place = Annotated[str, tyro.conf.Positional]
 
@@ -105,7 +107,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return run(command)
     except KeyboardInterrupt:
         return 130
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, MemoryError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
 
@@ -156,9 +158,10 @@ def go_on(command: Resume, executor: Any) -> Any:
 
 def report(found: Any, store: str) -> int:
     """Say how the points ended; the exit code."""
-    raised, nan = (int((found.status == code).sum()) for code in (3, 2))
-    sys.stdout.write(f"{store}: {found.status.size} points, {raised} raised, {nan} with NaN\n")
-    return 1 if raised else 0
+    raised, nan, left = (int((found.status == code).sum()) for code in (RAISED, NAN, PENDING))
+    more = f", {left} not computed yet" if left else ""
+    sys.stdout.write(f"{store}: {found.status.size} points, {raised} raised, {nan} with NaN{more}\n")
+    return 3 if raised else 0
 
 
 def show(command: Show) -> int:
@@ -169,15 +172,26 @@ def show(command: Show) -> int:
     import matplotlib.pyplot as plt
 
     from .plot import STYLE
-    from .plot.overview import overview
+    from .plot.overview import drawable, overview
 
     dataset = open_dataset(command.store)
     sys.stdout.write(f"{dataset}\n")
-    figure = command.figure or Path(command.store.split("://")[-1].rstrip("/")).with_suffix(".png")
+    code = report(dataset, command.store)
+    if not drawable(dataset):
+        sys.stdout.write("no figure: none of the outputs is a real number or a row of them\n")
+        return code
+    figure = command.figure or beside(command.store)
     with plt.style.context(STYLE):
         overview(dataset).savefig(figure, metadata={"Software": None})
     sys.stdout.write(f"figure: {figure}\n")
-    return report(dataset, command.store)
+    return code
+
+
+def beside(store: str) -> Path:
+    """The file of a picture beside a folder, or here if the store is elsewhere."""
+    place = resolve(store)
+    folder = place if isinstance(place, Path) else Path(str(place).rstrip("/").split("/")[-1])
+    return folder.with_name(folder.name.removesuffix(".zarr") + ".png")
 
 
 @contextlib.contextmanager

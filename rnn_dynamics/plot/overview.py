@@ -1,6 +1,7 @@
 """A first look at the dataset of a sweep, whatever was measured: one panel for each real output."""
 
 import itertools
+import warnings
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -10,8 +11,17 @@ from matplotlib.figure import Figure
 
 from .labels import label_ends
 
+# the values of `status` where a number is meant
+COMPUTED = (1, 2)
 # the most panels, and the most curves in one; the first ones are drawn
 PANELS, CURVES = 6, 8
+
+
+def drawable(dataset: Any) -> list[Any]:
+    """The outputs that `overview` draws: real or whole numbers, one a point or a row of them."""
+    grid = dataset.status.dims
+    outputs = [values for name, values in dataset.data_vars.items() if name != "status" and values.dtype.kind in "fiu"]
+    return [values for values in outputs if values.dims[: len(grid)] == grid and values.ndim <= len(grid) + 1]
 
 
 def overview(dataset: Any) -> Figure:
@@ -26,7 +36,7 @@ def overview(dataset: Any) -> Figure:
     along = max(floats or [dim for dim in grid if dim != "repeat"] or ["repeat"], key=lambda dim: dataset.sizes[dim])
     others = [dim for dim in grid if dim not in (along, "repeat")]
     places = [dict(zip(others, at, strict=True)) for at in np.ndindex(*(dataset.sizes[dim] for dim in others))]
-    real = [values for values in dataset.data_vars.values() if values.dtype.kind == "f" and "repeat" in values.dims]
+    real = drawable(dataset)
     panels = [(values, "", places[:CURVES]) for values in real if values.ndim == len(grid)]
     for at in places:
         panels += [(values, _label(dataset, at), [at]) for values in real if values.ndim == len(grid) + 1]
@@ -47,11 +57,20 @@ def overview(dataset: Any) -> Figure:
 def _panel(axes: Axes, dataset: Any, along: str, values: Any, title: str, places: list[dict[str, int]]) -> None:
     own = [dim for dim in values.dims if dim not in dataset.status.dims]
     for at in places:
-        _curves(axes, values.isel(at), along, own, "" if title else _label(dataset, at))
+        _curves(axes, _meant(dataset.isel(at), values.name), along, own, "" if title else _label(dataset, at))
     axes.set_xlabel(_title(dataset, own[0] if own else along))
     axes.set_ylabel(f"{values.name} ({values.attrs['units']})" if values.attrs.get("units") else str(values.name))
     axes.set_title("\n".join(filter(None, (str(values.attrs.get("long_name", values.name)), title))))
     label_ends(axes)
+
+
+def _meant(dataset: Any, name: str) -> Any:
+    """An output as floats, NaN where nothing was computed and where padding begins."""
+    values = dataset[name].where(dataset.status.isin(COMPUTED))
+    for dim in values.dims:
+        if f"{dim}_length" in dataset.coords:
+            values = values.where(values[dim] < dataset[f"{dim}_length"])
+    return values
 
 
 def _label(dataset: Any, at: dict[str, int]) -> str:
@@ -60,7 +79,8 @@ def _label(dataset: Any, at: dict[str, int]) -> str:
 
 
 def _curves(axes: Axes, values: Any, along: str, own: list[str], label: str) -> None:
-    with np.errstate(all="ignore"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # where all repeats are NaN there is no curve
         if not own:
             low, middle, high = (
                 values.quantile(q, "repeat", skipna=True).values if along != "repeat" else values.values

@@ -49,6 +49,8 @@ def sweep(
               arrays are traced, in JAX's default precision; texts, bools, whole numbers and functions are static, one
               compilation for each combination that occurs, and shapes may depend on them: outputs are padded at their
               end with NaN (0 and False where there is none), and `<dimension>_length` says how much is meant
+    key       of threefry, JAX's default. With others each point is computed by itself, since what they draw under vmap
+              depends on the neighbours
     repeats   how often each point is computed, with other keys: the last dimension, `repeat`. A point's key is
               `jax.random.fold_in(key, i)` with i its place in the whole grid
     store     a folder, a URL that fsspec knows, or a zarr store: the sweep is kept there, the dataset is read from it
@@ -59,15 +61,17 @@ def sweep(
               `one_device_per_core()` was called before JAX started
     chunk     about how many points are computed, written and recorded at once; None: as many as take some seconds
     progress  whether a bar is shown
-    on_error  "record": a point that raises has status 3 and its message in `error`, the rest goes on. "raise": stop
+    on_error  "record": a point that raises has status 3 and its message in `error`, the rest goes on. "raise": stop,
+              also at one that the store has recorded. Want of memory always stops
 
     `status` is 1 for a point whose outputs are free of NaN, 2 where one has a NaN, 3 where `measure` raised, and 0
     where nothing has been computed yet.
 
     The same numbers come out bit for bit on the same kind of device with the same versions and `window_shape` (an
     attribute of the dataset), whatever the chunk, the number of devices, the executor and the interruptions; a store
-    keeps its window. With another window, which a chunk or share of a device smaller than it brings about, they agree
-    to rounding. Time: what `measure` takes, and some milliseconds a chunk. Memory: a chunk of outputs.
+    keeps its window. With another window, which a smaller chunk or share of a device brings about, or a slower machine
+    where a window would take many seconds, they agree to rounding. Time: what `measure` takes, and some milliseconds a
+    chunk. Memory: a chunk of outputs.
     """
     from . import run
 

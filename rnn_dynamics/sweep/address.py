@@ -13,13 +13,13 @@ Address = str | Path | ZarrStore
 
 
 def resolve(store: Any) -> Address:
-    """A folder as a Path, a URL as it is, a zarr store as it is."""
+    """A folder as a Path, by its URL too, any other URL as it is, a zarr store as it is."""
     if isinstance(store, ZarrStore):
         return store
     if not isinstance(store, str | os.PathLike):
         raise TypeError(f"store: got {store!r}, expected a folder, a URL that fsspec knows, or a zarr store")
-    text = os.fspath(store)
-    return text if "://" in text else Path(text).absolute()
+    text = os.fspath(store).removeprefix("file://")
+    return text if "://" in text else Path(text).expanduser().absolute()
 
 
 def backend(address: Address) -> Any:
@@ -39,6 +39,19 @@ def check_writable(address: Address) -> None:
         address.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(address if address.exists() else address.parent, os.W_OK):
             raise OSError(errno.EACCES, "it is read-only")
+
+
+@contextlib.contextmanager
+def reading(address: Any) -> Iterator[None]:
+    """What a decoder makes of a damaged file, said in terms of the store."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"store: cannot read {address}: {type(error).__name__}: {error}; expected the store of a sweep, undamaged"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -1,11 +1,12 @@
 """A grid as coordinates of a dataset, and back: workers and `resume` read from the store what they shall compute."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import zarr
 
+from .address import reading
 from .grid import POINT, REPEAT, Axis, Grid, group_at, label
 from .outputs import Layout
 from .variable import Variable
@@ -23,7 +24,10 @@ class Coordinate(NamedTuple):
 
 
 def coordinates(grid: Grid, layout: Layout, variables: dict[str, Variable]) -> list[Coordinate]:
-    """Those of the axes, of the repeats, and of the lengths of outputs that differ between groups."""
+    """Those of the axes, of the repeats, and of the lengths of outputs that differ between groups.
+
+    What a dataset cannot hold beside them is refused.
+    """
     found = [_of_axis(axis, variables.get(axis.name)) for axis in grid.axes]
     found += [
         Coordinate(axis.name, (axis.dim,), np.arange(len(axis.values)), {})
@@ -33,13 +37,31 @@ def coordinates(grid: Grid, layout: Layout, variables: dict[str, Variable]) -> l
     if POINT in grid.dims:
         found.append(Coordinate(POINT, (POINT,), np.arange(grid.shape[0]), {}))
     found.append(Coordinate(REPEAT, (REPEAT,), np.arange(grid.repeats), {"long_name": "repeat, of another key"}))
-    return found + [_of_length(grid, dim, lengths) for dim, lengths in layout.lengths.items()]
+    found += [_of_length(grid, dim, lengths) for dim, lengths in layout.lengths.items()]
+    _check_names(found, grid, layout)
+    return found
+
+
+def _check_names(found: Sequence[Coordinate], grid: Grid, layout: Layout) -> None:
+    """Refuse arrays of one name, dimensions of two lengths, and an array that is called as a dimension of others."""
+    arrays = [(one.name, one.dims, one.values.shape) for one in found]
+    arrays += [(field.name, (*grid.dims, *field.dims), (*grid.shape, *field.shape)) for field in layout.fields]
+    names: set[str] = set()
+    lengths: dict[str, int] = {}
+    for name, dims, shape in arrays:
+        if name in names:
+            raise ValueError(f"{name}: the dataset has a coordinate of that name already; expected another name")
+        names.add(name)
+        for dim, length in zip(dims, shape, strict=True):
+            if lengths.setdefault(dim, length) != length:
+                raise ValueError(f"{name}: has length {length} along {dim}, which is {lengths[dim]} long elsewhere")
+    for name, dims, _ in arrays:
+        if name in lengths and dims != (name,):
+            raise ValueError(f"{name}: the dataset has a dimension of that name; expected another name")
 
 
 def _of_axis(axis: Axis, variable: Variable | None) -> Coordinate:
-    attributes: dict[str, Any] = {"axis_kind": axis.kind}
-    if variable:
-        attributes |= {"units": variable.units, "long_name": variable.description or axis.name}
+    attributes = {"units": variable.units, "long_name": variable.description or axis.name} if variable else {}
     if axis.kind == "array":
         dims = tuple(f"{axis.name}_dim{number}" for number in range(axis.values.ndim - 1))
         return Coordinate(_stored_name(axis.name, axis.dim, axis.kind), (axis.dim, *dims), axis.values, attributes)
@@ -66,15 +88,14 @@ def _of_length(grid: Grid, dim: str, lengths: dict[Any, int]) -> Coordinate:
 def load_grid(group: zarr.Group, functions: Functions) -> Grid:
     """The grid of a store. Functions are never imported by a name found there: the caller has them, by their label."""
     axes = []
-    for name, dim in zip(_texts(group, "axes"), _texts(group, "axis_dims"), strict=True):
-        kind = "array" if f"{name}_value" in group else None
-        array = group[_stored_name(name, dim, kind or "")]
-        kind = str(array.attrs["axis_kind"])
-        values: Any = np.asarray(array[:])  # type: ignore[index]
-        if kind not in ("float", "array"):
-            values = tuple(functions.get(text, text) if kind == "function" else text for text in values.tolist())
-        axes.append(Axis(name, dim, kind, values))
-    return Grid(tuple(axes), int(group[REPEAT].shape[0]))  # type: ignore[union-attr]
+    with reading(group.store):
+        described = (_texts(group, name) for name in ("axes", "axis_dims", "axis_kinds"))
+        for name, dim, kind in zip(*described, strict=True):
+            values: Any = np.asarray(group[_stored_name(name, dim, kind)][:])  # type: ignore[index]
+            if kind not in ("float", "array"):
+                values = tuple(functions.get(text, text) if kind == "function" else text for text in values.tolist())
+            axes.append(Axis(name, dim, kind, values))
+        return Grid(tuple(axes), int(group[REPEAT].shape[0]))  # type: ignore[union-attr]
 
 
 def _texts(group: zarr.Group, name: str) -> list[str]:

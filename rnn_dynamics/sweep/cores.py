@@ -1,6 +1,7 @@
 """One device a core of a CPU, which JAX does not make by itself."""
 
 import os
+import re
 
 import jax
 
@@ -17,8 +18,10 @@ def one_device_per_core(*, workers: int = 1) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     wanted = max(1, cores // workers)
-    if "JAX_NUM_CPU_DEVICES" in os.environ or "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
-        return jax.local_device_count("cpu")
+    flags = re.findall(r"xla_force_host_platform_device_count=(\d+)", os.environ.get("XLA_FLAGS", ""))
+    told = os.environ.get("JAX_NUM_CPU_DEVICES") or "".join(flags[-1:])
+    if told.isdigit():
+        return int(told)  # not asked of JAX, which would start, and jax.distributed has to come before that
     try:
         jax.config.update("jax_num_cpu_devices", wanted)
     except RuntimeError as error:

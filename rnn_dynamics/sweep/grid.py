@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from . import precision
+
 REPEAT, POINT = "repeat", "point"
-RESERVED = (REPEAT, POINT, "key", "status", "error")
+RESERVED = (REPEAT, POINT, "key", "status", "error", "progress")
 
 Static = str | bool | int | Callable[..., Any]
 Group = tuple[Static, ...]
@@ -70,6 +72,8 @@ def read_grid(grid: Any, repeats: int) -> Grid:
         for number, point in enumerate(grid):
             if list(point) != list(grid[0]):
                 raise ValueError(f"grid[{number}]: got {list(point)}, expected the names {list(grid[0])} of grid[0]")
+        if not grid[0]:
+            raise ValueError(f"grid: got {len(grid)} points without a name; expected {{}} and repeats={len(grid)}")
         axes = [_axis(name, POINT, [point[name] for point in grid]) for name in grid[0]]
     else:
         raise TypeError(f"grid: got {grid!r}, expected a mapping of names to values or a list of points")
@@ -91,6 +95,8 @@ def _axis(name: str, dim: str, values: Any) -> Axis:
     if kind == "array":
         return Axis(name, dim, kind, _array(name, values))
     found = _array(name, values) if kind == "float" else tuple(map(_plain, values))
+    if kind == "function" and len(set(found)) > len(set(map(label, found))):
+        raise ValueError(f"grid[{name!r}]: got several functions of the same name, which a store could not tell apart")
     repeated = [value for value, count in Counter(map(label, found)).items() if count > 1]
     if repeated and dim == name:
         raise ValueError(f"grid[{name!r}]: got {repeated[0]!r} more than once, expected it once; see `repeats`")
@@ -137,6 +143,7 @@ def _array(name: str, values: list[Any]) -> np.ndarray:
     array = np.stack([np.asarray(value) for value in values])
     if array.dtype.kind in "fc" and not np.isfinite(array).all():
         raise ValueError(f"grid[{name!r}]: got {np.sum(~np.isfinite(array))} non-finite values, expected finite ones")
+    precision.check(name, array)
     return array
 
 

@@ -32,6 +32,7 @@ def of_sweep(
         "program": traced.program,
         "axes": [axis.name for axis in grid.axes],
         "axis_dims": [axis.dim for axis in grid.axes],
+        "axis_kinds": [axis.kind for axis in grid.axes],
         "outputs": [f"{field.name}: {field.dtype}{list(field.shape)}" for field in layout.fields],
         **key_attributes(key),
         **{f"jax_{name}": value for name, value in settings.current().items()},
@@ -110,7 +111,8 @@ def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
         found.append(f"measure: returned {there.get('outputs')} there and {here['outputs']} here")
     elif not found and here["versions"] == there.get("versions") and here["program"] != there.get("program"):
         found.append("measure: its program is another one than there; it, or a function that it calls, was changed")
-    if here["chunk_argument"] not in (None, there.get("chunk_argument")):
-        asked = there.get("chunk_argument") or f"None, which gave {int(np.prod(there['chunk_shape']))}"
+    points = int(np.prod(there["chunk_shape"]))
+    if here["chunk_argument"] not in (None, there.get("chunk_argument"), points):
+        asked = there.get("chunk_argument") or f"None, which gave {points}"
         found.append(f"chunk: {asked} there and {here['chunk_argument']} here")
     return found

@@ -18,6 +18,9 @@ def export(store: Any, path: Any) -> None:
     dataset = open_dataset(resolve(store))
     for name in [str(name) for name, values in dataset.data_vars.items() if values.dtype.kind == "c"]:
         values = dataset[name]
+        taken = [part for part in (f"{name}_real", f"{name}_imag") if part in dataset.variables]
+        if taken:
+            raise ValueError(f"export: got the output {taken[0]} beside {name}, whose part it would be in the file")
         dataset = dataset.drop_vars(name).assign({f"{name}_real": values.real, f"{name}_imag": values.imag})
     dataset.attrs = {name: plain(value) for name, value in dataset.attrs.items()}
     target = Path(path)

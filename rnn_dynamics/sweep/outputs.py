@@ -2,14 +2,16 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 from .grid import RESERVED, Axis, Grid, Group, groups
+from .status import out_of_memory
 from .variable import Variable
 
 Measure = Callable[..., Any]
@@ -53,6 +55,8 @@ def outputs(result: Any) -> dict[str, jax.Array]:
             raise ValueError(f"measure: returned {name!r}, expected names other than {', '.join(RESERVED)}")
         if not isinstance(value, jax.Array | np.ndarray | np.generic | bool | int | float | complex):
             raise TypeError(f"measure: returned {name} of type {type(value).__name__}, expected an array")
+        if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "OSUMm":
+            raise TypeError(f"measure: returned {name} of dtype {value.dtype}, expected numbers or bools")
         array = jnp.asarray(value)
         if jnp.issubdtype(array.dtype, jax.dtypes.extended) or array.dtype == jnp.bfloat16:
             raise TypeError(
@@ -88,14 +92,38 @@ def trace(measure: Measure, grid: Grid, key: jax.Array) -> Traced:
         try:
             program, found = jax.make_jaxpr(point, return_shape=True)(key, arguments(grid))
         except Exception as error:
+            if out_of_memory(error):
+                raise
             errors[group] = error
             digest.update(type(error).__name__.encode())
             continue
         shapes[group] = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in found.items()}
         digest.update(re.sub(r"0x[0-9a-f]+", "", str(program)).encode())
-        for constant in program.consts:
-            digest.update(np.asarray(constant).tobytes())
+        for constant in map(_plain, _constants(program)):
+            digest.update(f"{constant.dtype}{constant.shape}".encode() + constant.tobytes())
     return Traced(shapes, errors, digest.hexdigest())
+
+
+def _constants(program: Any) -> Iterator[Any]:
+    """The values in a program and in the programs within it, an inner jit for one: its text shows names for them."""
+    jaxpr = getattr(program, "jaxpr", program)
+    yield from getattr(program, "consts", ())
+    yield from (atom.val for atom in jaxpr.outvars if isinstance(atom, Literal))
+    for equation in jaxpr.eqns:
+        yield from (atom.val for atom in equation.invars if isinstance(atom, Literal))
+        for leaf in jax.tree.leaves(equation.params, is_leaf=_is_program):
+            if _is_program(leaf):
+                yield from _constants(leaf)
+
+
+def _is_program(value: Any) -> bool:
+    return isinstance(value, ClosedJaxpr | Jaxpr)
+
+
+def _plain(constant: Any) -> np.ndarray:
+    """An array, of a random key its words."""
+    typed = isinstance(constant, jax.Array) and jax.dtypes.issubdtype(constant.dtype, jax.dtypes.prng_key)
+    return np.asarray(jax.random.key_data(constant) if typed else constant)
 
 
 def lay_out(shapes: dict[Group, Shapes], variables: dict[str, Variable], grid: Grid) -> Layout:

@@ -4,9 +4,10 @@ import math
 import time
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
-from . import boxes
+from . import boxes, interrupt
 from .boxes import Shape
 from .grid import POINT, Grid, Group, groups
 from .runner import Programs, Runner, Work
@@ -15,6 +16,8 @@ from .runner import Programs, Runner, Work
 CPU_WINDOW = 2**18
 # the most points in a window, where memory sets no limit
 MOST_ON_CPU, MOST_ON_ACCELERATOR = 64, 4096
+# the most seconds that a window may take by the time of one point, and the points that an accelerator does in that time
+WINDOW_SECONDS, AT_ONCE = 8.0, 512
 # bytes of an accelerator that does not tell its memory
 SMALL_ACCELERATOR = 2**32
 # a chunk: its time, and the bytes of its outputs
@@ -36,6 +39,8 @@ def make_plan(work: Work, candidates: list[Group], chunk: int | None, programs: 
     share = math.ceil(math.prod(shape) / len(work.devices))
     width = min(share, chunk or share)
     ends = list(dict.fromkeys((candidates[0], candidates[-1])))
+    if not _draws_alone(work.key):
+        width = 1
     if width > 1:
         width = min(width, *(_width(work, group, programs) for group in ends))
     work = work._replace(window=boxes.block(shape, width))
@@ -44,6 +49,12 @@ def make_plan(work: Work, candidates: list[Group], chunk: int | None, programs: 
     else:
         many = max(1, chunk // math.prod(work.window))
     return Plan(work.window, chunk_shape(shape, work.window, many))
+
+
+def _draws_alone(key: jax.Array) -> bool:
+    """Whether what is drawn under vmap is what is drawn alone. It is with threefry; with rbg neighbours come in."""
+    typed = jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
+    return str(jax.random.key_impl(key)) == "threefry2x32" if typed else key.shape == (2,)
 
 
 def vmapped_shape(grid: Grid) -> Shape:
@@ -59,16 +70,23 @@ def chunk_shape(shape: Shape, window: Shape, many: int) -> Shape:
 
 
 def _width(work: Work, group: Group, programs: Programs) -> int:
-    """How many points of a group fit into a window, a power of two, by the memory that one of them needs."""
+    """How many points of a group fit into a window, by the memory and the time that one of them needs.
+
+    A power of two, in steps of eight where time is the limit: two runs whose clocks differ a little choose alike.
+    """
     one = Runner(work._replace(window=(1,) * len(work.grid.dims)), programs)
     device = work.devices[0]
     if device.platform == "cpu":
-        memory, most = CPU_WINDOW, MOST_ON_CPU
+        memory, most, at_once = CPU_WINDOW, MOST_ON_CPU, 1
     else:
         told = (device.memory_stats() or {}).get("bytes_limit", SMALL_ACCELERATOR)
-        memory, most = told // 4, MOST_ON_ACCELERATOR
+        memory, most, at_once = told // 4, MOST_ON_ACCELERATOR, AT_ONCE
     fitting = max(1, min(memory // max(1, one.program(group).memory), most))
-    return 1 << fitting.bit_length() - 1
+    width = 1 << fitting.bit_length() - 1
+    seconds = (_seconds(one, group) or 0.0) if width > 1 else 0.0
+    while width > 1 and width * seconds > WINDOW_SECONDS * at_once:
+        width = max(1, width // 8)
+    return width
 
 
 def _windows_a_chunk(runner: Runner, ends: list[Group]) -> int:
@@ -78,18 +96,19 @@ def _windows_a_chunk(runner: Runner, ends: list[Group]) -> int:
     windows = math.prod(boxes.counts(vmapped_shape(work.grid), work.window)) * len(groups(work.grid))
     if windows <= FEW * devices:
         return devices
-    slowest = max(_seconds(runner, group) for group in ends)
+    slowest = max(_seconds(runner, group) or SECONDS for group in ends)
     most = CHUNK_BYTES // max(1, work.bytes_of_point * runner.width * devices)
     return devices * max(1, min(int(SECONDS / slowest), most))
 
 
-def _seconds(runner: Runner, group: Group) -> float:
-    """The time of a window on each device. Where the points are in the grid does not matter, nor whether they raise."""
+def _seconds(runner: Runner, group: Group) -> float | None:
+    """The time of a window on each device, wherever its points are in the grid; None if one raises."""
     cells = np.indices(runner.work.window).reshape(len(runner.work.window), 1, -1)
     runner.program(group)
-    begun = time.perf_counter()
-    try:
-        runner.run(group, np.repeat(cells, len(runner.work.devices), axis=1))
-    except Exception:
-        return SECONDS
-    return max(time.perf_counter() - begun, 1e-6)
+    with interrupt.held():  # Ctrl-C would look like an error of a point
+        begun = time.perf_counter()
+        try:
+            runner.run(group, np.repeat(cells, len(runner.work.devices), axis=1))
+        except Exception:
+            return None
+        return max(time.perf_counter() - begun, 1e-6)

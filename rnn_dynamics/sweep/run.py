@@ -1,11 +1,13 @@
 """The arguments of a sweep, checked, and handed on."""
 
+import concurrent.futures
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import xarray
 import zarr
 from zarr.abc.store import Store as ZarrStore
@@ -17,7 +19,7 @@ from .coordinates import functions_of, load_grid
 from .grid import read_grid
 from .outputs import Measure
 from .session import Options, Sweep, compute
-from .store import is_there, open_store
+from .store import check_is_there, open_store
 
 
 def sweep(measure: Any, grid: Any, *, key: Any, repeats: Any, store: Any, options: Options) -> xarray.Dataset:
@@ -40,8 +42,7 @@ def sweep(measure: Any, grid: Any, *, key: Any, repeats: Any, store: Any, option
 def resume(store: Any, measures: Mapping[str, Measure], options: Options) -> xarray.Dataset:
     """Go on with a sweep of one of these measures, by name, from what its store says."""
     address = resolve(store)
-    if not is_there(address):
-        raise FileNotFoundError(f"store: got {address}, where there is nothing; expected the store of a sweep")
+    check_is_there(address)
     opened = open_store(address, mode="r")
     found = opened.attributes
     measure = measures[argument.choice("measure of the store", found["measure"], tuple(measures))]
@@ -58,8 +59,10 @@ def _checked(options: Options, store: Any) -> Options:
     argument.choice("on_error", options.on_error, ("record", "raise"))
     if options.chunk is not None:
         options = options._replace(chunk=argument.size("chunk", options.chunk, 1))
-    if isinstance(options.devices, int):
-        argument.size("devices", options.devices, 1)
+    if isinstance(options.devices, int | np.integer):
+        options = options._replace(devices=argument.size("devices", options.devices, 1))
+    elif not isinstance(options.devices, Sequence | None):
+        raise TypeError(f"devices: got {options.devices!r}, expected how many, or a list of devices such as [it]")
     if options.executor is not None:
         if not hasattr(options.executor, "submit"):
             raise TypeError(
@@ -69,7 +72,8 @@ def _checked(options: Options, store: Any) -> Options:
             raise TypeError(
                 f"devices: got {options.devices!r} with an executor, expected how many each worker shall use"
             )
-        if isinstance(store, ZarrStore):
+        private = isinstance(options.executor, concurrent.futures.ProcessPoolExecutor) and "memory://" in str(store)
+        if isinstance(store, ZarrStore) or private:
             raise TypeError(f"store: got {store!r} with an executor, expected a folder or URL that workers can open")
     elif jax.process_count() > 1 and store is None:
         raise ValueError("store: got None under jax.distributed, expected a folder or URL that all processes can open")

@@ -12,7 +12,7 @@ from .boxes import Region, Shape
 from .grid import POINT, Grid, Group, group_at, groups, point_at, traced_at
 from .outputs import Measure, arguments, names
 from .program import Arrays, Program, compile_program, run
-from .status import FINITE, NAN, RAISED, PointError, describe, empty
+from .status import NAN, NO_NAN, RAISED, PointError, describe, empty, out_of_memory
 
 # bytes of outputs that a program may hold for the windows it has done, and the most windows
 HELD, MOST_WINDOWS = 2**26, 64
@@ -91,15 +91,6 @@ class Runner:
         traced = {name: values.astype(kinds[name].dtype) for name, values in traced_at(work.grid, cells).items()}
         return run(self.program(group), work.key, numbers, traced)
 
-    def first_error(self, chunk: Region, arrays: Arrays) -> PointError | None:
-        """The first point that raised, as an exception that names it."""
-        raised = np.argwhere(arrays["status"] == RAISED)
-        if not len(raised):
-            return None
-        cell = raised[0] + [part.start for part in chunk]
-        point = point_at(self.work.grid, int(np.ravel_multi_index(tuple(cell), self.work.grid.shape)))
-        return PointError(f"measure raised at {describe(point)}: {arrays['error'][tuple(raised[0])]}")
-
     def _compile(self, group: Group) -> Program:
         work = self.work
         return compile_program(
@@ -165,6 +156,15 @@ class Runner:
                 _put(found, np.array([member]), {name: values[0, :1] for name, values in result.items()})
 
 
+def raise_first(grid: Grid, chunk: Region, arrays: Arrays) -> None:
+    """Raise what the first point of a chunk that raised is recorded with, and name the point."""
+    raised = np.argwhere(arrays["status"] == RAISED)
+    if len(raised):
+        cell = raised[0] + [part.start for part in chunk]
+        point = point_at(grid, int(np.ravel_multi_index(tuple(cell), grid.shape)))
+        raise PointError(f"measure raised at {describe(point)}: {arrays['error'][tuple(raised[0])]}")
+
+
 def _members(chunks: Sequence[Region], part: Part) -> np.ndarray:
     """The places in their chunk, in C order, of the cells that are meant."""
     chunk = chunks[part.chunk]
@@ -179,11 +179,16 @@ def _put(found: Arrays, members: np.ndarray, results: Arrays) -> None:
         found[name][place] = values
         if values.dtype.kind in "fc":
             nan |= np.isnan(values).reshape(len(members), -1).any(axis=1)
-    found["status"][members] = np.where(nan, NAN, FINITE)
+    found["status"][members] = np.where(nan, NAN, NO_NAN)
 
 
 def _refuse(found: Arrays, members: np.ndarray, error: Exception) -> None:
+    if out_of_memory(error):
+        raise MemoryError(
+            "measure: ran out of memory; a sweep into a new store with a smaller chunk=, or with fewer devices=, needs "
+            "less at once. What was finished before is kept"
+        ) from error
     found["status"][members] = RAISED
-    text = f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
     # of a long one that comes from compiled code the cause is at the end
     found["error"][members] = text if len(text) < 2000 else f"{text[:400]} ... {text[-1600:]}"

@@ -10,12 +10,12 @@ import xarray
 
 from . import engines, identity, settings, worker
 from .address import Address, check_writable
-from .coordinates import coordinates, functions_of, grid_differences, load_grid
+from .coordinates import Coordinate, coordinates, functions_of, grid_differences, load_grid
 from .grid import Grid
 from .outputs import Layout, Measure, Traced, lay_out, trace
 from .progress import Progress
 from .record import Record, log, note_wall_time, read_records, verified
-from .runner import Programs
+from .runner import Programs, raise_first
 from .status import describe
 from .store import Store, create, is_there, open_dataset, open_store
 from .variable import variables_of
@@ -50,19 +50,22 @@ def compute(sweep: Sweep, options: Options) -> xarray.Dataset:
     traced = trace(sweep.measure, sweep.grid, sweep.key)
     _raise_early(sweep.grid, traced, options)
     layout = lay_out(traced.shapes, variables_of(sweep.measure), sweep.grid)
+    coords = coordinates(sweep.grid, layout, variables_of(sweep.measure))
     programs: Programs = {}
     mine = False
     if not _first_process(options):
         _wait_for(sweep.address)
     elif not is_there(sweep.address):
         check_writable(sweep.address)
-        mine = _make_store(sweep, options, traced, layout, programs)
+        mine = _make_store(sweep, options, traced, layout, coords, programs)
     store = open_store(sweep.address)
     _refuse_another(sweep, store, options, traced, layout)
     finished, todo = _sorted_out(store, mine)
+    if options.on_error == "raise":
+        _raise_recorded(sweep.grid, store, finished)
     if todo:
         check_writable(sweep.address)
-        _finish(sweep, store, options, finished, todo, programs, begun)
+        _finish(sweep, store, options, [*finished.values()], todo, programs, begun)
     return open_dataset(sweep.address)
 
 
@@ -90,7 +93,14 @@ def _wait_for(address: Address) -> None:
     raise TimeoutError(f"store: {address} was not made by process 0 within {PATIENCE:.0f} s")
 
 
-def _make_store(sweep: Sweep, options: Options, traced: Traced, layout: Layout, programs: Programs) -> bool:
+def _make_store(
+    sweep: Sweep,
+    options: Options,
+    traced: Traced,
+    layout: Layout,
+    coords: list[Coordinate],
+    programs: Programs,
+) -> bool:
     request = Request(
         sweep.measure,
         sweep.grid,
@@ -107,7 +117,6 @@ def _make_store(sweep: Sweep, options: Options, traced: Traced, layout: Layout, 
         plan, device = options.executor.submit(worker.plan, request).result()
     found = identity.of_sweep(sweep.measure, sweep.grid, sweep.key, traced, layout, options.chunk)
     found |= identity.of_plan(plan, device)
-    coords = coordinates(sweep.grid, layout, variables_of(sweep.measure))
     return create(sweep.address, sweep.grid, plan, layout.fields, coords, found)
 
 
@@ -125,18 +134,26 @@ def _refuse_another(sweep: Sweep, store: Store, options: Options, traced: Traced
         log.warning("%s: begun with %s, goes on with %s", sweep.address, there["versions"], here["versions"])
 
 
-def _sorted_out(store: Store, mine: bool) -> tuple[list[Record], list[int]]:
-    """The records of the chunks whose data are as they were written, and the numbers of the others.
+def _sorted_out(store: Store, mine: bool) -> tuple[dict[int, Record], list[int]]:
+    """The records of the chunks whose data are as they were written, by number, and the numbers of the others.
 
     In order in a store of one's own; in one that somebody else has made, and may be at work on, in random order.
     """
-    finished, todo = [], []
+    finished, todo = {}, []
     for number, record in enumerate(read_records(store)):
         if record and verified(store, number, record):
-            finished.append(record)
+            finished[number] = record
         else:
             todo.append(number)
     return finished, todo if mine else engines.scattered(todo)
+
+
+def _raise_recorded(grid: Grid, store: Store, finished: dict[int, Record]) -> None:
+    """Raise what was recorded when errors were not wanted to stop."""
+    for number, record in finished.items():
+        if record["failed"]:
+            region = store.region(number)
+            raise_first(grid, region, {name: store.arrays[name][region] for name in ("status", "error")})
 
 
 def _finish(

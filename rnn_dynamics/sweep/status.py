@@ -1,15 +1,24 @@
 """How a point ended, and what stands in the dataset until then."""
 
+import re
 from typing import Any
 
+import jax
 import numpy as np
 
-PENDING, FINITE, NAN, RAISED = range(4)
-MEANINGS = "not_computed finite some_nan raised"
+PENDING, NO_NAN, NAN, RAISED = range(4)
+MEANINGS = "not_computed no_nan some_nan raised"
 
 
 class PointError(RuntimeError):
     """`measure` raised at a point, which the message names."""
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether it was the machine that failed: another one, or fewer points at once, may do."""
+    if isinstance(error, jax.errors.JaxRuntimeError):  # which is what an error in a callback becomes too
+        return bool(re.search(r"RESOURCE_EXHAUSTED|MemoryError\b", str(error)))
+    return isinstance(error, MemoryError)
 
 
 def fill(dtype: np.dtype) -> Any:

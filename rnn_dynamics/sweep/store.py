@@ -4,6 +4,7 @@ A chunk is finished when its record is there and its data have the digest that t
 after the data. What a value or a file is, or whether there is one, decides nothing.
 """
 
+import contextlib
 import shutil
 import uuid
 import warnings
@@ -16,13 +17,16 @@ import xarray
 import zarr
 
 from . import boxes
-from .address import Address, backend, writing
+from .address import Address, backend, reading, writing
 from .boxes import Region, Shape
 from .coordinates import Coordinate
 from .grid import Grid
 from .outputs import Field
 from .plan import Plan
 from .status import MEANINGS, fill
+
+# an attribute of a store that is being made, where it cannot appear whole
+UNFINISHED = "unfinished_sweep"
 
 
 class Store(NamedTuple):
@@ -42,18 +46,27 @@ class Store(NamedTuple):
 
 
 def is_there(address: Address) -> bool:
-    """Whether there is anything at the address; refused if it is something other than a finished sweep's store."""
-    if isinstance(address, Path) and not (address.exists() and any(address.iterdir())):
+    """Whether there is a sweep's store at the address; refused if there is something else."""
+    if isinstance(address, Path) and not address.is_file() and not (address.exists() and any(address.iterdir())):
         return False
-    try:
-        group = zarr.open_group(backend(address), mode="r", zarr_format=3)
-    except (FileNotFoundError, KeyError):
-        if not isinstance(address, Path):
-            return False
-        group = None
+    group = _group(address)
+    if not isinstance(address, Path) and (group is None or UNFINISHED in group.attrs):
+        return False
     if group is None or "chunk_shape" not in group.attrs:
         raise ValueError(f"store: got {address}, which holds something else; expected a new place or a sweep's")
     return True
+
+
+def check_is_there(address: Address) -> None:
+    """Refuse a place that holds nothing, or something other than a sweep's store."""
+    if not is_there(address):
+        raise FileNotFoundError(f"store: got {address}, where there is nothing; expected the store of a sweep")
+
+
+def _group(address: Address) -> zarr.Group | None:
+    with reading(address), contextlib.suppress(FileNotFoundError, NotADirectoryError, KeyError):
+        return zarr.open_group(backend(address), mode="r", zarr_format=3)
+    return None
 
 
 def create(
@@ -66,15 +79,18 @@ def create(
 ) -> bool:
     """Make a store with nothing computed, and say whether it is this one that stands at the address now.
 
-    A folder appears whole: of two processes that make it, one wins.
+    A folder appears whole: of two processes that make it, one wins. Elsewhere what was left unfinished is made anew.
     """
     if not isinstance(address, Path):
-        _fill_new(backend(address), grid, plan, fields, coordinates, attributes)
+        left = _group(address)
+        again = left is not None and UNFINISHED in left.attrs
+        group = zarr.create_group(backend(address), zarr_format=3, overwrite=again, attributes={UNFINISHED: True})
+        _fill_new(group, grid, plan, fields, coordinates, attributes)
         return True
     with writing(address):
         new = address.with_name(f".{address.name}.new-{uuid.uuid4().hex}")
         try:
-            _fill_new(new, grid, plan, fields, coordinates, attributes)
+            _fill_new(zarr.create_group(new, zarr_format=3), grid, plan, fields, coordinates, attributes)
             new.rename(address)
             return True
         except OSError:
@@ -86,14 +102,13 @@ def create(
 
 
 def _fill_new(
-    target: Any,
+    group: zarr.Group,
     grid: Grid,
     plan: Plan,
     fields: Sequence[Field],
     coordinates: Sequence[Coordinate],
     attributes: dict[str, Any],
 ) -> None:
-    group = zarr.create_group(target, zarr_format=3)
     for one in coordinates:
         text = one.values.dtype == object
         array = group.create_array(
@@ -134,14 +149,19 @@ def _fill_new(
 
 def open_store(address: Address, *, mode: str = "r+") -> Store:
     """The store at the address."""
-    group: Any = zarr.open_group(backend(address), mode=mode, zarr_format=3)  # type: ignore[arg-type]
-    attributes = dict(group.attrs)
-    names = [*(text.split(":")[0] for text in attributes["outputs"]), "status", "error"]
-    arrays = {name: group[name] for name in names}
-    chunk = tuple(attributes["chunk_shape"])
-    return Store(address, group, attributes, arrays, arrays["status"].shape, chunk, group["progress/record"])
+    with reading(address):
+        group: Any = zarr.open_group(backend(address), mode=mode, zarr_format=3)  # type: ignore[arg-type]
+        attributes = dict(group.attrs)
+        names = [text.split(":")[0] for text in attributes["outputs"]]
+        # of NaN there are many, which zarr would drop for the one that fills the array if a chunk has no other number
+        arrays = {name: group[name].with_config({"write_empty_chunks": True}) for name in names}
+        arrays |= {name: group[name] for name in ("status", "error")}
+        chunk = tuple(attributes["chunk_shape"])
+        return Store(address, group, attributes, arrays, arrays["status"].shape, chunk, group["progress/record"])
 
 
 def open_dataset(address: Address) -> xarray.Dataset:
     """The dataset of a store, read when it is looked at."""
-    return xarray.open_zarr(backend(address), chunks=None, decode_timedelta=False)
+    check_is_there(address)
+    with reading(address):
+        return xarray.open_zarr(backend(address), chunks=None, decode_timedelta=False)

@@ -31,6 +31,10 @@ def described(**variables: Variable) -> Callable[[Function], Function]:
                 f"{name}: got units {variable.units!r}, which xarray turns into spans of time; "
                 "expected a symbol such as 's'"
             )
+        if "since" in variable.units:
+            raise ValueError(
+                f"{name}: got units {variable.units!r}, which xarray takes for a date; expected no 'since'"
+            )
 
     def decorate(measure: Function) -> Function:
         measure.variables = variables  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ from .outputs import Measure
 from .plan import Plan, make_plan
 from .program import Arrays
 from .record import Record, read_record, write
-from .runner import Programs, Runner, Work
+from .runner import Programs, Runner, Work, raise_first
 from .settings import Settings
 from .status import NAN, RAISED
 from .store import Store, open_store
@@ -127,9 +127,8 @@ def _compute(store: Store, runner: Runner, todo: list[int], job: Job, pressed: l
     for number, region, data in zip(todo, regions, runner.chunks(regions), strict=True):
         if len(pressed) > 1:  # what looks like an error of `measure` may be that
             raise KeyboardInterrupt
-        error = runner.first_error(region, data) if job.raising else None
-        if error:
-            raise error
+        if job.raising:
+            raise_first(runner.work.grid, region, data)
         written.append(write(store, number, data, record_of(data, job.session)))
     return written
 

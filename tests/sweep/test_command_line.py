@@ -7,11 +7,13 @@ import sys
 import time
 
 import jax
+import jax.numpy as jnp
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray
+import zarr
 from sweep_measures import quick_lyapunov
 
 import rnn_dynamics as rd
@@ -82,7 +84,7 @@ def test_the_exit_code_tells_of_points_that_raised(tmp_path, monkeypatch, capsys
         return {"value": gain}
 
     monkeypatch.setitem(command_line.MEASUREMENTS, "lyapunov", raising)
-    assert main("sweep", *SMALL, "--store", tmp_path / "s") == 1
+    assert main("sweep", *SMALL, "--store", tmp_path / "s") == 3
     assert "8 points, 4 raised, 0 with NaN" in capsys.readouterr().out
 
 
@@ -103,6 +105,9 @@ def test_nonsense_is_refused(tmp_path, capsys, words, message):
 def test_what_is_no_store_cannot_be_resumed(tmp_path, capsys):
     assert main("resume", tmp_path / "s") == 2
     assert "where there is nothing; expected the store of a sweep" in capsys.readouterr().err
+    for words in (("show", tmp_path / "s"), ("export", tmp_path / "s", tmp_path / "s.nc")):
+        assert main(*words) == 2
+        assert "where there is nothing; expected the store of a sweep" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -123,6 +128,41 @@ def test_each_measurement_is_described(measure, key):
     figure = overview(found)
     assert figure.axes
     plt.close(figure)
+
+
+def test_a_half_finished_store_is_shown(tmp_path, key, capsys):
+    def measure(key, gain, n):
+        return {"count": jnp.asarray(n), "row": jnp.arange(n), "nan": gain * jnp.nan}
+
+    options = {"key": key, "chunk": 2, "progress": False, "store": tmp_path / "edge.g0.5"}
+    rd.sweep(measure, {"n": [2, 3], "gain": [0.5, 1.5]}, **options)
+    group = zarr.open_group(tmp_path / "edge.g0.5", mode="r+")
+    group["status"][1] = 0
+    assert main("show", tmp_path / "edge.g0.5") == 0
+    assert "4 points, 0 raised, 2 with NaN, 2 not computed yet" in capsys.readouterr().out
+    assert (tmp_path / "edge.g0.5.png").exists()
+
+
+def test_outputs_without_a_picture(tmp_path, key, capsys):
+    rd.sweep(lambda key, gain: {"sign": gain > 0}, {"gain": [0.5]}, key=key, progress=False, store=tmp_path / "s")
+    assert main("show", tmp_path / "s") == 0
+    assert "no figure: none of the outputs is" in capsys.readouterr().out
+
+
+def test_where_a_picture_is_put(tmp_path):
+    assert command_line.beside(f"{tmp_path}/edge.zarr/") == tmp_path / "edge.png"
+    assert command_line.beside(f"file://{tmp_path}/edge.g0.5") == tmp_path / "edge.g0.5.png"
+    assert str(command_line.beside("memory://runs/edge.zarr")) == "edge.png"
+
+
+def test_devices_that_the_environment_asks_for_start_nothing(monkeypatch):
+    monkeypatch.setattr(jax, "local_device_count", lambda *_: pytest.fail("JAX was started"))
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=5")
+    monkeypatch.delenv("JAX_NUM_CPU_DEVICES", raising=False)
+    assert one_device_per_core() == 5
+    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "3")
+    assert one_device_per_core() == 3
 
 
 def test_devices_cannot_be_made_once_jax_has_started(monkeypatch):

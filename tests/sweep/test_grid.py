@@ -13,6 +13,15 @@ from sweep_measures import thrice, twice
 from rnn_dynamics.sweep import boxes
 from rnn_dynamics.sweep.grid import group_at, groups, point_at, read_grid, traced_at
 
+
+def of_one_name(number):
+    def function(x):
+        return number * x
+
+    function.__qualname__ = "function"
+    return function
+
+
 shapes = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
 
 
@@ -78,6 +87,7 @@ def test_a_list_of_points_has_one_dimension_and_the_groups_that_occur():
         ({"cell": "gru"}, TypeError, r"grid\['cell'\]: got 'gru', expected a list"),
         ({"gain": []}, ValueError, "got no values"),
         ({"key": [1.0]}, ValueError, "got the axis 'key'"),
+        ({"progress": [1.0]}, ValueError, "got the axis 'progress'"),
         ({"a b": [1.0]}, ValueError, "got the axis 'a b'"),
         ({"gain": [0.5, math.nan]}, ValueError, "got 1 non-finite values"),
         ({"gain": [0.5, 0.5]}, ValueError, "got .*0.5.* more than once"),
@@ -89,9 +99,29 @@ def test_a_list_of_points_has_one_dimension_and_the_groups_that_occur():
         ({"x": [None]}, TypeError, "got None"),
         ([{"a": 1.0}, {"b": 1.0}], ValueError, r"grid\[1\]: got \['b'\], expected the names \['a'\]"),
         ({"a": jax.random.split(jax.random.key(0), 2)}, TypeError, "expected all floats"),
+        ([{}, {}], ValueError, r"got 2 points without a name; expected \{\} and repeats=2"),
+        ([{"f": of_one_name(1)}, {"f": of_one_name(2)}], ValueError, "several functions of the same name"),
         ({"a": range(2000), "b": range(2000), "c": range(2000)}, ValueError, r"fewer than 2\*\*32"),
     ],
 )
 def test_what_no_grid_is(grid, kind, message):
     with pytest.raises(kind, match=message):
         read_grid(grid, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.0, 1e39], "got 1e[+]39, which float32 cannot hold"),
+        ([1.0, 1e-50], "got 1e-50, which float32 cannot hold"),
+        ([0.5, 1.0, 1.0 + 1e-12], "got 1.0 and 1.000000000001, which are the same in float32"),
+        ([np.array([3, 2**33 + 5])], "got 8589934597, which int32 cannot hold"),
+        ([np.array([1j, 1e39j])], "got 1e[+]39j, which complex64 cannot hold"),
+    ],
+)
+def test_values_that_the_precision_would_change_are_refused(values, message):
+    with jax.enable_x64(False):
+        with pytest.raises(ValueError, match=rf"grid\['a'\]: {message}; expected others, or jax.config.update"):
+            read_grid({"a": values}, 1)
+        read_grid({"a": [0.0, 0.1, 0.5, 3e38]}, 1)
+    read_grid({"a": values}, 1)

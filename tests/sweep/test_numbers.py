@@ -1,5 +1,6 @@
 """Every point gets the numbers of a call of `measure`, whatever is computed along with it."""
 
+import concurrent.futures
 import os
 import subprocess
 import sys
@@ -170,7 +171,9 @@ def test_the_number_of_devices_does_not_change_a_bit():
     [
         (lambda key, gain: gain, TypeError, "expected a dict or NamedTuple of arrays"),
         (lambda key, gain: {"a": "text"}, TypeError, "returned a of type str, expected an array"),
+        (lambda key, gain: {"a": np.array(["text"])}, TypeError, "returned a of dtype <U4, expected numbers or bools"),
         (lambda key, gain: {"status": gain}, ValueError, "returned 'status', expected names other than"),
+        (lambda key, gain: {"progress": gain}, ValueError, "returned 'progress', expected names other than"),
         (lambda key, gain: {"gain": gain}, ValueError, "returned gain, which is an axis"),
         (lambda key, gain: {"a": key}, TypeError, "returned a of dtype key"),
         (lambda key, gain: {"a": gain.astype(jnp.bfloat16)}, TypeError, "expected one that can be stored"),
@@ -184,6 +187,50 @@ def test_what_no_measure_is(measure, kind, message, key):
         run(measure, {"gain": GAINS}, key)
 
 
+@described(a=Variable("1", "", ("b",)))
+def like_a_dimension(key, gain):
+    return {"a": gain * jnp.ones(2), "b": gain}
+
+
+@described(a=Variable("1", "", ("W_dim0",)))
+def of_another_length(key, W):
+    return {"a": W[:2]}
+
+
+@pytest.mark.parametrize(
+    ("measure", "grid", "message"),
+    [
+        (lambda key, W: {"W_value": W.sum()}, {"W": np.ones((2, 3))}, "W_value: .* a coordinate of that name"),
+        (
+            lambda key, n: {"x": jnp.ones(n), "x_dim0_length": jnp.ones(())},
+            {"n": [2, 3]},
+            "x_dim0_length: .* a coordinate of that name",
+        ),
+        (like_a_dimension, {"gain": GAINS}, "b: .* a dimension of that name"),
+        (of_another_length, {"W": np.ones((2, 3))}, "a: has length 2 along W_dim0, which is 3 long"),
+    ],
+)
+def test_names_that_a_dataset_cannot_hold_are_refused(measure, grid, message, key, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        run(measure, grid, key, store=tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
+def test_an_output_may_be_called_as_the_values_of_an_axis_are_elsewhere(key, tmp_path):
+    for _ in range(2):
+        found = run(lambda key, gain: {"gain_value": gain}, {"gain": GAINS}, key, store=tmp_path / "s")
+    np.testing.assert_array_equal(found.gain_value[:, 0], GAINS)
+
+
+def test_an_error_that_is_no_text_for_a_file(key, tmp_path):
+    def measure(key, n):
+        if n:
+            raise ValueError("\ud800")
+        return {"a": jnp.ones(())}
+
+    assert run(measure, {"n": [0, 1]}, key, store=tmp_path / "s").error[1, 0] == r"ValueError: \ud800"
+
+
 def test_outputs_that_groups_disagree_on_are_refused(key):
     with pytest.raises(ValueError, match="returned a as float64"):
         run(lambda key, n: {"a": jnp.ones((3,) * n)}, {"n": [1, 2]}, key)
@@ -191,6 +238,8 @@ def test_outputs_that_groups_disagree_on_are_refused(key):
         run(lambda key, n: {"ab"[n]: jnp.ones(3)}, {"n": [0, 1]}, key)
     with pytest.raises(ValueError, match="units 'seconds', which xarray turns into spans of time"):
         described(a=Variable("seconds"))
+    with pytest.raises(ValueError, match="units 'steps since start', which xarray takes for a date"):
+        described(a=Variable("steps since start"))
 
 
 @pytest.mark.parametrize(
@@ -200,6 +249,13 @@ def test_outputs_that_groups_disagree_on_are_refused(key):
         ({"chunk": 0}, ValueError, "chunk: got 0"),
         ({"on_error": "ignore"}, ValueError, "on_error: got 'ignore', expected one of 'record', 'raise'"),
         ({"devices": 7}, ValueError, "devices: got 7, expected from 1 to 1 of this process; .*one_device_per_core"),
+        ({"devices": jax.devices()[0]}, TypeError, "devices: got .*expected how many, or a list of devices"),
+        ({"devices": np.int64(7)}, ValueError, "devices: got 7, expected from 1 to 1"),
+        (
+            {"executor": concurrent.futures.ProcessPoolExecutor(1), "store": "memory://s"},
+            TypeError,
+            "store: got 'memory://s' with an executor",
+        ),
         ({"store": 3}, TypeError, "store: got 3, expected a folder"),
         ({"executor": 3}, TypeError, "executor: got 3, expected one with submit"),
         ({"key": 3}, TypeError, "key: got 3"),

@@ -1,5 +1,7 @@
 """How large windows and chunks are, and that programs serve any number of windows."""
 
+import signal
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,6 +31,45 @@ def test_a_window_holds_what_the_memory_of_a_point_allows(key, monkeypatch):
     assert planned(grid, key).window[0] <= plan.MOST_ON_CPU
     monkeypatch.setattr(plan, "CPU_WINDOW", 1)
     assert planned(grid, key).window == (1, 1)
+
+
+@pytest.mark.parametrize(("seconds", "width"), [(0.01, 64), (0.2, 8), (20.0, 1), (None, 64)])
+def test_a_window_of_slow_points_is_narrow(key, monkeypatch, seconds, width):
+    monkeypatch.setattr(plan, "_seconds", lambda *_: seconds)
+    monkeypatch.setattr(plan, "CPU_WINDOW", 2**40)
+    assert planned({"gain": np.linspace(0, 1, 64)}, key).window == (width, 1)
+
+
+def test_what_is_drawn_does_not_depend_on_neighbours(key):
+    def draw(key, gain):
+        return {"x": gain * jax.random.normal(key)}
+
+    gains = np.linspace(1, 2, 4)
+    for mine in (jax.random.key(3, impl="rbg"), jax.random.key(3, impl="unsafe_rbg")):
+        found = rd.sweep(draw, {"gain": gains}, key=mine, progress=False)
+        alone = [draw(jax.random.fold_in(mine, number), gain)["x"] for number, gain in enumerate(gains)]
+        np.testing.assert_allclose(found.x[:, 0], alone, rtol=1e-12)
+        assert found.attrs["window_shape"] == [1, 1]
+    with jax.default_prng_impl("rbg"):
+        assert planned({"gain": gains}, jax.random.PRNGKey(3), measure=draw).window == (1, 1)
+    assert planned({"gain": gains}, jax.random.PRNGKey(3), measure=draw).window == (4, 1)
+
+
+def test_ctrl_c_while_a_window_is_timed(key):
+    seen = []
+
+    def note(value):
+        seen.append(value)
+        if len(seen) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return np.asarray(value)
+
+    def measure(key, gain):
+        return {"value": jax.pure_callback(note, gain, gain, vmap_method="sequential")}
+
+    with pytest.raises(KeyboardInterrupt):
+        planned({"gain": np.linspace(0, 1, 8)}, key, measure=measure)
+    assert len(seen) == 1
 
 
 def test_a_window_is_never_larger_than_a_chunk_or_the_grid(key):

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray
@@ -16,7 +17,7 @@ import zarr
 from sweep_measures import counted, failing, matrix, ragged, thrice, twice
 
 import rnn_dynamics as rd
-from rnn_dynamics.sweep import PointError, export, netcdf, open_dataset, record, session, store
+from rnn_dynamics.sweep import PointError, export, netcdf, open_dataset, record, runner, session, store
 from rnn_dynamics.sweep.run import Options, resume
 
 GAINS = [0.5, 1.0, 1.5, 2.0]
@@ -109,17 +110,28 @@ def test_what_was_stopped_goes_on_bit_for_bit_and_repeats_nothing(tmp_path, key,
 
 
 def test_a_value_like_the_fill_value_counts_as_finished(tmp_path, key, counter):
-    """All of NaN, 0 and False, which zarr does not even write a file for."""
+    """All of NaN, 0 and False, of which zarr by itself would not even write a file; and NaN of other bits."""
 
     def measure(key, gain):
         seen = counted(key, gain=gain)["sum"]
-        return {"nan": seen * np.nan, "zero": (seen < -1e9).astype(int), "no": seen < -1e9}
+        other = jax.lax.bitcast_convert_type(jnp.full_like(seen, 2**64 - 1, dtype=jnp.uint64), seen.dtype)
+        turned = jax.lax.complex(seen * np.nan, seen)
+        return {
+            "nan": seen * np.nan,
+            "zero": (seen < -1e9).astype(int),
+            "no": seen < -1e9,
+            "other": other,
+            "turned": turned,
+        }
 
     first = run(tmp_path / "s", key, measure).load()
     assert counter() == 4
     same(run(tmp_path / "s", key, measure), first)
     assert counter() == 0
     assert (first.status == 2).all()
+    assert (first.other.values.view(np.uint64) == 2**64 - 1).all()
+    np.testing.assert_array_equal(first.turned.values.imag, run(None, key, measure)["turned"].values.imag)
+    assert np.isfinite(first.turned.values.imag).all()
 
 
 def test_the_record_is_written_after_the_data(tmp_path, key, counter, monkeypatch):
@@ -178,6 +190,8 @@ def test_another_sweep_is_refused_and_the_difference_named(tmp_path, key, counte
     counter()
     run(tmp_path / "s", key, chunk=None)
     assert counter() == 0
+    run(tmp_path / "t", key, chunk=None)
+    run(tmp_path / "t", key, chunk=4)  # as many as it had chosen
 
 
 def test_a_measure_of_the_same_name_that_was_changed_is_refused(tmp_path, key):
@@ -194,6 +208,22 @@ def test_a_measure_of_the_same_name_that_was_changed_is_refused(tmp_path, key):
     scale = 2.0
     with pytest.raises(ValueError, match="its program is another one than there"):
         run(tmp_path / "s", key, measure)
+
+
+def test_an_array_within_an_inner_program_belongs_to_the_measure(tmp_path, key):
+    def changed(scale):
+        W, own = scale * np.arange(3.0), jax.random.key(int(scale))
+        inner = jax.jit(lambda x: (x * W).sum() + jax.random.uniform(own))
+
+        def measure(key, gain):
+            return {"value": inner(gain)}
+
+        return measure
+
+    run(tmp_path / "s", key, changed(1.0))
+    run(tmp_path / "s", key, changed(1.0))
+    with pytest.raises(ValueError, match="its program is another one than there"):
+        run(tmp_path / "s", key, changed(100.0))
 
 
 def test_a_place_that_holds_something_else_is_refused(tmp_path, key):
@@ -218,6 +248,65 @@ def test_any_file_system_that_fsspec_knows(key, counter, monkeypatch):
     found = run(address, key)
     assert counter() == 2
     same(found, run(None, key))
+
+
+def test_a_folder_by_its_url_and_in_the_home(tmp_path, key, monkeypatch):
+    run(f"file://{tmp_path}/s", key, matrix)
+    same(open_dataset(tmp_path / "s"), open_dataset(f"file://{tmp_path}/s"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    same(open_dataset(tmp_path / "s"), open_dataset("~/s"))
+
+
+def test_a_store_that_was_left_unfinished_is_made_anew(key, monkeypatch):
+    place = zarr.storage.MemoryStore()
+
+    def stop(*words, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(zarr, "consolidate_metadata", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(place, key, matrix)
+    same(run(place, key, matrix), run(None, key, matrix))
+    with pytest.raises(ValueError, match="which holds something else"):
+        run(zarr.create_group(zarr.storage.MemoryStore()).store, key, matrix)
+
+
+@pytest.mark.parametrize("part", ["zarr.json", "gain/c/0"])
+def test_a_store_that_cannot_be_read_is_named(tmp_path, key, part):
+    run(tmp_path / "s", key, matrix)
+    file = tmp_path / "s" / part
+    file.write_bytes(file.read_bytes()[:9])
+    for read in (lambda: run(tmp_path / "s", key, matrix), lambda: open_dataset(tmp_path / "s").load()):
+        with pytest.raises(ValueError, match=f"store: cannot read .*{tmp_path}/s.*undamaged"):
+            read()
+
+
+def test_what_is_no_store_is_not_opened(tmp_path):
+    with pytest.raises(FileNotFoundError, match="where there is nothing; expected the store of a sweep"):
+        open_dataset(tmp_path / "s")
+    (tmp_path / "letter").write_text("dear")
+    for place in (tmp_path, tmp_path / "letter"):
+        with pytest.raises(ValueError, match="which holds something else"):
+            open_dataset(place)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of it")])
+def test_want_of_memory_is_no_error_of_a_point(tmp_path, key, monkeypatch, error):
+    calls, real = [], runner.run
+
+    def short(*words):
+        calls.append(words)
+        if len(calls) > 2:
+            raise error
+        return real(*words)
+
+    with monkeypatch.context() as context:
+        context.setattr(runner, "run", short)
+        with pytest.raises(MemoryError, match="new store with a smaller chunk="):
+            run(tmp_path / "s", key, matrix)
+    assert open_dataset(tmp_path / "s").status.values.ravel().tolist() == [1, 1, 0, 0]
+    assert (run(tmp_path / "s", key, matrix).status == 1).all()
 
 
 def test_a_place_that_cannot_be_written_to(key, counter):
@@ -268,7 +357,7 @@ def test_a_chunk_that_another_process_has_finished_is_left_alone(tmp_path, key, 
     whole = run(tmp_path / "s", key).load()
     records = record.read_records(store.open_store(tmp_path / "s"))
     counter()
-    monkeypatch.setattr(session, "_sorted_out", lambda opened, mine: ([], [3, 1, 2, 0]))
+    monkeypatch.setattr(session, "_sorted_out", lambda opened, mine: ({}, [3, 1, 2, 0]))
     same(run(tmp_path / "s", key), whole)
     assert counter() == 0
     assert record.read_records(store.open_store(tmp_path / "s")) == records
@@ -295,6 +384,8 @@ def test_errors_are_raised_if_wanted(tmp_path, key):
     assert (open_dataset(tmp_path / "s").status[:, 0].values == [1, 0, 0]).all()
     found = run(tmp_path / "s", key, failing, {"gain": [1.0, 3.0, 4.0]})
     assert (found.status[:, 0].values == [1, 3, 1]).all()
+    with pytest.raises(PointError, match=r"(?s)measure raised at gain=3.0: .*gain three will not do"):
+        run(tmp_path / "s", key, failing, {"gain": [1.0, 3.0, 4.0]}, on_error="raise")
 
 
 def test_nothing_in_a_store_is_unpickled_or_imported(tmp_path, key, counter, monkeypatch):
@@ -346,6 +437,12 @@ def test_export_to_netcdf(tmp_path, key):
         netcdf.export(tmp_path / "s", 3)
 
 
+def test_an_export_overwrites_no_output(tmp_path, key):
+    run(tmp_path / "s", key, lambda key, gain: {"a": jax.lax.complex(gain, gain), "a_real": gain})
+    with pytest.raises(ValueError, match="export: got the output a_real beside a"):
+        export(tmp_path / "s", tmp_path / "s.nc")
+
+
 def test_wall_time_adds_up_over_sessions(tmp_path, key, counter):
     run(tmp_path / "s", key)
     records = [
@@ -360,7 +457,7 @@ def test_wall_time_adds_up_over_sessions(tmp_path, key, counter):
 def test_descriptions_reach_the_file(tmp_path, key):
     found = run(tmp_path / "s", key, matrix, {"gain": [1.0]})
     assert found.norm.attrs["units"] == "1"
-    assert found.status.attrs["flag_meanings"].split()[found.status.values.ravel()[0]] == "finite"
+    assert found.status.attrs["flag_meanings"].split()[found.status.values.ravel()[0]] == "no_nan"
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -378,14 +475,9 @@ def test_ctrl_c_in_the_middle_of_a_point_is_no_error_of_it(tmp_path, key, times)
     def measure(key, gain):
         return {"value": jax.pure_callback(note, gain, gain, vmap_method="sequential")}
 
-    # a process that was started in the background ignores Ctrl-C
-    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            run(tmp_path / "s", key, measure)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, inherited)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "s", key, measure)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     # the first waits for the chunk, the second does not
     assert open_dataset(tmp_path / "s").status.values.ravel().tolist() == [1, 1, 1 if times == 1 else 0, 0]
     assert (run(tmp_path / "s", key, measure)["value"].values.ravel() == GAINS).all()
