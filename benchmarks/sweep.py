@@ -32,7 +32,7 @@ def spectra(points: int) -> dict[str, Any]:
     return {
         "cell": ["elman"],
         "hidden": [64],
-        "length": [400],
+        "length": [4000],
         "drive": [0.0],
         "gain": np.linspace(0.5, 2.5, points),
     }
@@ -129,7 +129,7 @@ def main() -> None:
     if chosen:
         one(chosen[0], int(chosen[1]), Path(chosen[2]))
         return
-    print(f"{CORES} cores, jax {jax.__version__}, float32; Lyapunov spectra of tanh nets, n = 64, T = 400")
+    print(f"{CORES} cores, jax {jax.__version__}, float32; Lyapunov spectra of tanh nets, n = 64, T = 4000")
     device = {count: apart("devices", count, count)["speed"] for count in (1, 2)}
     line("two CPU devices over one", f"{device[2] / device[1]:.2f}", "wanted: at least 1.7")
     workers = {count: apart("workers", count, 1)["speed"] for count in (1, 2)}
