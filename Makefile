@@ -1,5 +1,6 @@
-# make run   the exercises, with their tables and figures        make test      the fast tests, some minutes
-# make lint  style and types                                     make test-all  with the slow scientific checks
+# make run      the exercises and the main experiment            make test      the fast tests, some minutes
+# make figures  every experiment                                 make test-all  with the slow scientific checks
+# make bench    the benchmarks                                   make lint      style and types
 #
 # Each makes .venv from $(PYTHON) and installs what it needs the first time, and nothing the second time.
 
@@ -19,12 +20,11 @@ tools := $(VENV)/.tools-$(version)
 .DEFAULT_GOAL := run
 .PHONY: run test test-all lint format figures docs bench clean
 
-# threads of BLAS share no work on matrices this small, and on a busy machine wait for each other most of the time
-run figures: $(core)
-	$(python) -m experiments.exercises
-	$(python) -m experiments.gradient_flow
-	OPENBLAS_NUM_THREADS=1 $(python) -m experiments.spectra
-	OPENBLAS_NUM_THREADS=1 $(python) -m experiments.eigenvalues_mislead
+run: $(core)
+	$(python) -m experiments exercises gradient_flow regimes
+
+figures: $(core)
+	$(python) -m experiments
 
 # LLVM's optimiser costs more time than these small programs run for; test-all runs them as users do
 test: $(tools)

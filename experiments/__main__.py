@@ -6,6 +6,7 @@ Each experiment is a process of its own, since JAX settles its devices when it s
 """
 
 import importlib
+import os
 import subprocess
 import sys
 import time
@@ -55,7 +56,9 @@ def main() -> None:
     for name in names:
         print(f"\n{name}\n", flush=True)
         begun = time.perf_counter()
-        subprocess.run([sys.executable, "-m", f"experiments.{name}"], check=True)
+        # threads of BLAS share no work on matrices this small, and wait for each other on a busy machine
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+        subprocess.run([sys.executable, "-m", f"experiments.{name}"], check=True, env=environment)
         rows[name] = row(name, time.perf_counter() - begun)
     PAGE.write_text(HEADING + "\n".join(rows[name] for name in EXPERIMENTS if name in rows) + "\n", encoding="utf-8")
 

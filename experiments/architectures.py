@@ -92,6 +92,10 @@ def draw(dataset: xarray.Dataset) -> Figure:
         xlabel=r"largest exponent $\lambda_1$ (nats per step)",
         title=f"{kept} of {len(cells)} cells keep a gradient for {dataset.sizes['lag'] - 1} steps",
     )
+    for row in rows[np.isneginf(np.median(exponents, axis=1))]:
+        axes[0].annotate(
+            r"$-\infty$ in most nets", (0.02, row), xycoords=("axes fraction", "data"), va="center", color="C0"
+        )
     axes[0].invert_yaxis()
     norms(axes[1], dataset, rows)
     return figure
@@ -106,7 +110,7 @@ def norms(axes: Axes, dataset: xarray.Dataset, rows: np.ndarray) -> None:
         axes.plot(decades[:, lag], rows, marker, ms=5, label=rf"$\ell$ = {lag}")
     plot.in_powers_of_ten(axes.xaxis)
     axes.set(xlabel=r"$\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert_2$, median", title="What is left of it")
-    axes.legend(loc="lower left", handletextpad=0.1)
+    axes.legend(loc="upper left", handletextpad=0.1)
 
 
 def main() -> None:

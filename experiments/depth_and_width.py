@@ -22,8 +22,8 @@ import rnn_dynamics as rd
 from rnn_dynamics import plot
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
 
+from .critical import begins_to_explode
 from .figure import write
-from .regimes import begins_to_explode
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,11 @@ def edges(exponents: xarray.DataArray) -> np.ndarray:
     )
 
 
+def middle(ordered: np.ndarray) -> float:
+    """The median, the lower one of two: inf has no mean with another number."""
+    return float(ordered[(len(ordered) - 1) // 2])
+
+
 def draw(dataset: xarray.Dataset) -> Figure:
     """λ₁ over width, the edge over width, λ₁ of stacks over gain."""
     figure, axes = plt.subplots(1, 3, figsize=(13, 4.0))
@@ -131,23 +136,25 @@ def edge_over_width(axes: Axes, dataset: xarray.Dataset) -> None:
     for width in widths:
         found = edges(dataset.edge.sel(hidden=width))
         axes.plot(np.full(len(found), width), found, "o", ms=3, mew=0, alpha=0.5, color="C1")
-    medians = [np.nanmedian(edges(dataset.edge.sel(hidden=width))) for width in widths]
+    medians = [middle(edges(dataset.edge.sel(hidden=width))) for width in widths]
     axes.plot(widths, medians, "s-", ms=4, color="C1")
     plot.level(axes, 1.0, "mean field 1", right=True)
     over_widths(axes, widths)
     axes.set(
-        ylabel="critical gain", title=f"Chaos begins at g = {medians[0]:.2f} to {medians[-1]:.2f}: median of the nets"
+        ylabel="gain beyond which a net is chaotic",
+        title=f"Chaos from {medians[-1]:.2f} on at n = {widths[-1]} (median)",
     )
 
 
 def stacks(axes: Axes, dataset: xarray.Dataset) -> None:
     for position, layers in enumerate(dataset.layers.values):
         exponents = dataset.deep.sel(layers=layers).mean("net")
-        label = f"{layers} layer" + "s" * (layers > 1)
+        label = "1 layer" if layers == 1 else f"{layers} layers"
         axes.plot(dataset.gain, exponents, ("-", "--", "-.", ":")[position % 4], label=label)
     axes.axhline(0, lw=1, color="black", label="_zero")
     width = dataset.attrs["layer_width"]
     axes.set(xlabel="gain $g$", ylabel=r"mean $\lambda_1$ (nats per step)", title=f"Stacks of {width} units a layer")
+    axes.margins(y=0.2)
     plot.label_ends(axes)
 
 
@@ -165,10 +172,8 @@ def main() -> None:
     print(f"{'units':>6}{'λ₁ at g = ' + format(config.gain, 'g'):>20}{'chaos begins at g':>30}")
     for width in dataset.hidden.values:
         exponents, found = dataset.wide.sel(hidden=width).values, edges(dataset.edge.sel(hidden=width))
-        low, middle, high = np.nanquantile(found, [0, 0.5, 1])
-        print(
-            f"{width:6d}{exponents.mean():12.4f} ± {exponents.std(ddof=1):.4f}{middle:12.2f} ({low:.2f} to {high:.2f})"
-        )
+        edge = f"{middle(found):.2f} ({found[0]:.2f} to {found[-1]:.2f})"
+        print(f"{width:6d}{exponents.mean():12.4f} ± {exponents.std(ddof=1):.4f}{edge:>30}")
     print(f"{'∞':>6}{float(rd.theory.largest_exponent(config.gain)):12.4f}{1:20.2f}")
     write("depth_and_width", draw, dataset)
 

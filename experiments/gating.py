@@ -104,7 +104,7 @@ def time_constants(axes: Axes, dataset: xarray.Dataset) -> None:
     for position, cell in enumerate(BIASES):
         rates = -dataset.exponent.sel(cell=cell)
         times = np.log(np.where(rates > 0, 1 / rates, np.nan))  # a gradient that grows has none
-        plot.gradient_flow(axes, times.T, lag=biases, label=NAMES[cell], color=f"C{position}")
+        plot.gradient_flow(axes, times.T, lag=biases, symbol="$b$", label=NAMES[cell], color=f"C{position}")
     gate = -np.log(np.log1p(np.exp(-biases)))
     plot.gradient_flow(axes, gate, lag=biases, label=r"gate alone, $-1/\ln\sigma(b)$", color="black", ls="--", lw=1)
     axes.set(xlabel="bias $b$ of the gate", ylabel=r"time constant $-1/\lambda_1$ (steps)")
@@ -114,12 +114,12 @@ def time_constants(axes: Axes, dataset: xarray.Dataset) -> None:
 
 def taken_apart(axes: Axes, at: xarray.Dataset) -> None:
     curves = {
-        rf"$\partial {to}_T/\partial {of}_{{T-\ell}}$": at[f"log_{to}_{of}"].transpose("repeat", "lag").values
+        rf"$\partial {to}_T/\partial {of}_{{T-\ell}}$": at[f"log_{to}_{of}"].median("repeat").values
         for to, of in (("c", "c"), ("c", "h"), ("h", "c"), ("h", "h"))
     }
-    curves["forget gates alone"] = at.log_path.transpose("repeat", "lag").values
+    curves["forget gates alone"] = at.log_path.median("repeat").values
     plot.gate_paths(axes, curves)
-    axes.set_title(f"LSTM, $b_f$ = {at.bias.item():g}, by blocks")
+    axes.set_title(f"LSTM, $b_f$ = {at.bias.item():g}, by blocks: medians")
     plot.label_ends(axes)
 
 
@@ -130,7 +130,8 @@ def share_of_the_gate(axes: Axes, dataset: xarray.Dataset) -> None:
         share = (dataset.log_path - dataset.log_c_c).isel(lag=lag).transpose("repeat", "bias")
         plot.gradient_flow(axes, share.values, lag=dataset.bias.values, label=rf"$\ell$ = {lag}")
     axes.set(xlabel="bias $b_f$ of the forget gate", ylabel=r"forget gates alone over $\partial c/\partial c$")
-    axes.set_title("How much of ∂c/∂c the forget gate is")
+    axes.set_title("How much of ∂c/∂c the forget gates are")
+    axes.set_ylim(-40, 10)
     plot.label_ends(axes)
 
 

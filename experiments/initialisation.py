@@ -5,7 +5,7 @@ vanishes, nothing explodes. Nets driven by weak noise, as they are drawn:
 
     Gaussian      tanh, W ~ N(0, 1/n)
     orthogonal    tanh, W orthogonal (Saxe, McClelland, Ganguli 2014)
-    identity      relu, W = I (Le, Jaitly, Hinton 2015)
+    identity      tanh, W = I (as Le, Jaitly, Hinton 2015 start relu nets)
     LSTM          forget bias 1
     chrono        LSTM, forget biases ln U(1, longest - 1), input biases their negatives (Tallec, Ollivier 2018)
 """
@@ -28,6 +28,9 @@ from rnn_dynamics.cells import initializers
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
 
 from .figure import write
+
+# decades that the figure reaches down
+LOWEST = 20
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def with_chrono(key: jax.Array, hidden: int, longest: int) -> tuple[rd.cells.Cel
 INITS: dict[str, Callable[..., tuple[rd.cells.Cell, Any]]] = {
     "Gaussian": recurrent(rd.cells.elman, initializers.gaussian),
     "orthogonal": recurrent(rd.cells.elman, initializers.orthogonal),
-    "identity": recurrent(rd.cells.make_elman("relu"), initializers.identity),
+    "identity": recurrent(rd.cells.elman, initializers.identity),
     "LSTM": recurrent(rd.cells.lstm, initializers.gaussian),
     "chrono": with_chrono,
 }
@@ -71,17 +74,19 @@ INITS: dict[str, Callable[..., tuple[rd.cells.Cell, Any]]] = {
 @described(
     init=Variable("1", "initial weights"),
     depth=Variable("1", "steps T"),
+    net=Variable("1", "number of the random draw"),
     log_singular_values=Variable("nats", "ln of the singular values of dh_T/dh_0", ("index",)),
 )
 def measure(
-    key: jax.Array, *, init: str, hidden: int, longest: int, drive: jax.Array, depth: jax.Array
+    key: jax.Array, *, init: str, hidden: int, longest: int, drive: jax.Array, net: jax.Array, depth: jax.Array
 ) -> dict[str, jax.Array]:
     """All singular values of ∂h_T/∂h_0, h_0 = 0.
 
     The state rests after `depth` of the `longest` steps, and a resting state multiplies by the identity: so that one
-    compiled program serves every depth.
+    compiled program serves every depth. A net is the same at every depth.
     """
-    for_params, for_inputs = jax.random.split(key)
+    del key
+    for_params, for_inputs = jax.random.split(jax.random.key(net.astype(jnp.int32)))
     cell, params = INITS[init](for_params, hidden, longest)
     xs = drive * jax.random.normal(for_inputs, (longest, 1))
     moves = jnp.arange(longest, dtype=jnp.int32) < depth
@@ -100,11 +105,11 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
         "hidden": [config.hidden],
         "longest": [max(config.depths)],
         "drive": [config.drive],
+        "net": 1000 * config.seed + np.arange(float(config.nets)),
         "depth": [float(depth) for depth in config.depths],
     }
-    key = jax.random.key(config.seed)
-    dataset = rd.sweep(measure, grid, key=key, repeats=config.nets, progress=progress)
-    return dataset.squeeze(("hidden", "longest", "drive"))
+    dataset = rd.sweep(measure, grid, key=jax.random.key(config.seed), progress=progress)
+    return dataset.squeeze(("hidden", "longest", "drive", "repeat"))
 
 
 def spread(at: xarray.Dataset) -> float:
@@ -124,10 +129,16 @@ def draw(dataset: xarray.Dataset) -> Figure:
     figure, axes = plt.subplots(1, len(inits), figsize=(2.9 * len(inits), 3.9), sharey=True)
     for axis, init in zip(axes, inits, strict=True):
         at = dataset.sel(init=init)
-        values = own_values(at).transpose("depth", "repeat", "index").values
+        values = own_values(at).transpose("depth", "net", "index").values
         plot.singular_values(axis, values, depth=at.depth.values)
-        axis.set_title(f"{init}: {spread(at):.1f} decades apart")
+        axis.set_title(f"{init}: {spread(at):.1f} decades")
         axis.label_outer()
+    axes[0].set_ylim(-LOWEST, 2)  # what lies lower is as good as 0
+    figure.suptitle(
+        "Singular values over the depth: median, the middle 50 and 80 %, extremes (dashed), and the decades between "
+        f"these at T = {dataset.depth.values[-1]:g}",
+        fontsize=10,
+    )
     return figure
 
 

@@ -11,10 +11,11 @@ Two gains are critical: that up to which λ₁ < 0, where gradients vanish, and 
 explode. For a linear net they are one.
 """
 
+import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +31,11 @@ import rnn_dynamics as rd
 from rnn_dynamics import plot
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
 
-from .figure import write
+from . import critical
+from .figure import FIGURES, write
+
+README = Path("README.md")
+BEGIN, END = "<!-- written by python -m experiments.regimes -->\n", "<!-- end -->\n"
 
 # the matrix whose eigenvalues are asked
 RECURRENT = {
@@ -40,7 +45,6 @@ RECURRENT = {
     "lstm": lambda params: params.cell.W,
 }
 FIXED = ("leading", "length", "burn_in", "lags")
-NAMES = {"linear": "linear", "elman": "tanh", "gru": "GRU", "lstm": "LSTM"}
 
 
 @dataclass(frozen=True)
@@ -122,8 +126,8 @@ def measure(
         """Half the squared error of the mean output at the last step, which should be 1."""
         return (found.output(jax.tree.map(lambda leaf: leaf[-1], states)).mean() - 1) ** 2 / 2
 
-    steps = {"length": length + burn_in, "frame_burn_in": burn_in}
-    spectrum = rd.lyapunov_spectrum(*net_at, k=min(leading, vector.size), key=for_frame, **steps)
+    k, steps = min(leading, vector.size), length + burn_in
+    spectrum = rd.lyapunov_spectrum(*net_at, k=k, length=steps, frame_burn_in=burn_in, key=for_frame)
     flow = rd.gradient_flow(*net_at, length=lags)
     gradients = jax.tree.leaves(rd.state_gradients(*net_at, loss, length=lags))
     squares = sum(jnp.sum(leaf.reshape(lags, -1) ** 2, axis=1) for leaf in gradients)
@@ -153,125 +157,20 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
     }
     dataset = rd.sweep(measure, grid, key=jax.random.key(config.seed), store=config.store, progress=progress)
     dataset = dataset.squeeze((*FIXED, "repeat")).load()
-    return dataset.assign(regime=regimes(dataset))
-
-
-def regimes(dataset: xarray.Dataset) -> xarray.DataArray:
-    """-1, 0 or 1 by the sign of λ₁, NaN where it is not reliable.
-
-    0 within two standard errors and one e-fold of the whole run: what grows less is not told from what does not grow.
-    """
-    first = dataset.isel(index=0)
-    margin = 2 * first.stderr + 1 / dataset.length
-    known = first.reliable.astype(bool) & np.isfinite(first.exponents)
-    return xarray.where(known, np.sign(first.exponents).where(np.abs(first.exponents) > margin, 0.0), np.nan)
-
-
-class Critical(NamedTuple):
-    """The gains at which a cell's gradients change their fate: measured, as (least, median, greatest) of the nets.
-
-    inf is beyond the gains swept. What rules and theory say of them stands beside, as medians over the nets.
-    """
-
-    cell: str
-    hidden: int
-    vanish_below: tuple[float, float, float]
-    explode_beyond: tuple[float, float, float]
-    by_radius: float
-    at_rest: float
-    mean_field: float
-
-
-def critical_gains(dataset: xarray.Dataset) -> list[Critical]:
-    """A row for each cell and width."""
-    return [
-        critical(str(cell), int(hidden), dataset.sel(cell=cell, hidden=hidden))
-        for cell in dataset.cell.values
-        for hidden in dataset.hidden.values
-    ]
-
-
-def critical(cell: str, hidden: int, at: xarray.Dataset) -> Critical:
-    gain, regime = at.gain.values, at.regime.transpose("net", "gain").values
-    first = at.exponents.isel(index=0).transpose("net", "gain").values
-    rest = np.log(at.radius_at_rest.transpose("net", "gain").values)
-
-    def over_nets(found: list[float]) -> tuple[float, float, float]:
-        return min(found), float(np.median(found)), max(found)
-
-    return Critical(
-        cell=cell,
-        hidden=hidden,
-        vanish_below=over_nets([stops_vanishing(gain, *net) for net in zip(first, regime, strict=True)]),
-        explode_beyond=over_nets([begins_to_explode(gain, *net) for net in zip(first, regime, strict=True)]),
-        by_radius=float((at.gain / at.radius).median()),
-        at_rest=over_nets([begins_to_explode(gain, net, np.sign(net)) for net in rest])[1],
-        mean_field=float(np.sqrt(rd.theory.edge_of_order(0.0))) if cell == "elman" else np.nan,
-    )
-
-
-def stops_vanishing(gain: np.ndarray, exponents: np.ndarray, regime: np.ndarray) -> float:
-    """The gain up to which λ₁ < 0."""
-    others = np.flatnonzero(regime != -1)
-    return zero_before(gain, exponents, others[0] if len(others) else len(gain))
-
-
-def begins_to_explode(gain: np.ndarray, exponents: np.ndarray, regime: np.ndarray) -> float:
-    """The gain beyond which λ₁ > 0 throughout."""
-    others = np.flatnonzero(regime != 1)
-    return zero_before(gain, exponents, others[-1] + 1 if len(others) else 0)
-
-
-def zero_before(gain: np.ndarray, exponents: np.ndarray, place: int) -> float:
-    """Where between the last gain and the one at `place` a curve is 0, taken as straight in ln gain.
-
-    For a linear net, whose exponent is ln g + ln ρ, that is exact. inf if the place is beyond the last gain.
-    """
-    if place == len(gain):
-        return np.inf
-    if place == 0:
-        return float(gain[0])
-    (low, high), (before, after) = exponents[place - 1 : place + 1], np.log(gain[place - 1 : place + 1])
-    share = np.clip(-low / (high - low), 0, 1) if high != low else 1.0
-    return float(np.exp(before + share * (after - before)))
-
-
-def table(rows: list[Critical], greatest: float) -> str:
-    """The critical gains by measurement, by rule and by theory; `greatest` is the last gain that was swept."""
-
-    def shown(gain: float) -> str:
-        return f"{gain:.3f}" if np.isfinite(gain) else f"> {greatest:g}" if gain > 0 else ""
-
-    def measured(gains: tuple[float, float, float]) -> str:
-        least, middle, most = map(shown, gains)
-        return f"{middle:>9} ({least} to {most})"
-
-    heads = ("cell", "units", "gradients vanish below", "explode beyond", "1/ρ(W)", "at rest", "χ₁ = 1")
-    widths = (8, 7, 28, 28, 9, 9, 9)
-    cells = [heads] + [
-        (
-            NAMES[row.cell],
-            str(row.hidden),
-            measured(row.vanish_below),
-            measured(row.explode_beyond),
-            *map(shown, (row.by_radius, row.at_rest, row.mean_field)),
-        )
-        for row in rows
-    ]
-    return "\n".join("".join(f"{text:>{width}}" for text, width in zip(line, widths, strict=True)) for line in cells)
+    return dataset.assign(regime=critical.regimes(dataset))
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
     """A column for each cell, at its largest width: the norm over gain and lag, and λ₁ over the gain."""
     hidden = int(dataset.hidden[-1])
-    rows = [row for row in critical_gains(dataset) if row.hidden == hidden]
+    rows = [row for row in critical.critical_gains(dataset) if row.hidden == hidden]
     figure, axes = plt.subplots(2, len(rows), figsize=(2.9 * len(rows) + 1, 6.4), squeeze=False, sharex=True)
     for (above, below), row in zip(axes.T, rows, strict=True):
         at = dataset.sel(cell=row.cell, hidden=hidden)
         last = row is rows[-1]
         norms = at.log_norm.median("net").transpose("gain", "lag").values
         plot.regime_map(above, at.gain.values, np.arange(at.sizes["lag"]), norms, limit=8, bar=last)
-        above.set(xlabel="", title=f"{NAMES[row.cell]}, {hidden} units")
+        above.set(xlabel="", title=f"{critical.NAMES[row.cell]}, {hidden} units")
         exponents_over_gain(below, at, row, names=last)
         if row is not rows[0]:
             above.set_ylabel("")
@@ -279,7 +178,7 @@ def draw(dataset: xarray.Dataset) -> Figure:
     return figure
 
 
-def exponents_over_gain(axes: Axes, at: xarray.Dataset, row: Critical, *, names: bool) -> None:
+def exponents_over_gain(axes: Axes, at: xarray.Dataset, row: critical.Critical, *, names: bool) -> None:
     """λ₁ of every net with its regime; the gain at which 1/ρ(W) expects an explosion, and theory where there is one."""
     first = at.exponents.isel(index=0).transpose("gain", "net").values
     plot.regime_points(axes, at.gain.values, first, at.regime.transpose("gain", "net").values, names=names, ms=3.5)
@@ -303,13 +202,24 @@ def exponents_over_gain(axes: Axes, at: xarray.Dataset, row: Critical, *, names:
     )
 
 
+def rewrite(page: Path, text: str) -> None:
+    """Put a text between the two marks of a page."""
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    page.write_text(f"{before}{BEGIN}{text}{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
 def main() -> None:
-    """Print the table of critical gains, write figures/regimes.png."""
+    """Print the table of critical gains, write figures/regimes.png, and what the README says of the default run."""
     config = tyro.cli(Config, default=FULL if "--full" in sys.argv else Config())
     one_device_per_core()
     dataset = run(config, progress=True)
-    print(table(critical_gains(dataset), config.gains[1]))
+    rows = critical.critical_gains(dataset)
+    print(critical.table(rows, config.gains[1]))
     write("regimes", draw, dataset)
+    if replace(config, store=None) == Config():
+        (FIGURES / "regimes.json").write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n")
+        if README.exists():
+            rewrite(README, critical.summary(rows, config.nets, config.gains[1]))
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ import rnn_dynamics as rd
 from rnn_dynamics import plot
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
 
+from .critical import begins_to_explode
 from .figure import write
-from .regimes import begins_to_explode
 
 KINDS = ("noise", "bias")
 
@@ -36,7 +36,7 @@ class Config:
     hidden: int = 100
     gains: tuple[float, float, int] = (0.5, 3.0, 26)
     strengths: tuple[float, float, int] = (0.0, 1.5, 16)
-    nets: int = 4
+    nets: int = 8
     length: int = 800
     burn_in: int = 200
     seed: int = 0
@@ -98,7 +98,9 @@ def phases(axes: Axes, at: xarray.Dataset) -> None:
     gains, strengths = at.gain.values, at.strength.values
     exponents = at.exponent.mean("repeat").transpose("gain", "strength").values
     plot.phase_diagram(axes, strengths, gains, exponents)
-    axes.plot(strengths, edge(strengths), "--", color="black", lw=1.4, label="_edge")
+    expected = edge(strengths)
+    axes.plot(strengths, expected, "--", color="black", lw=1.4, label="_edge")
+    axes.text(0.97, 0.05, r"dashed: mean field, $\chi_1 = 1$", color="white", ha="right", transform=axes.transAxes)
     kind = at.kind.item()
     axes.set(xlabel=f"standard deviation $s$ of the {kind}", ylabel="gain $g$")
     axes.set_ylim(gains[0], gains[-1])
