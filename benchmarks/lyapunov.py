@@ -62,8 +62,8 @@ def tanh_nets(n: int, nets: int) -> tuple[Any, jax.Array]:
 
 
 def steps(n: int) -> int:
-    """Few where a step takes milliseconds."""
-    return 100 if n < 256 else 30
+    """Fewer where a step takes milliseconds."""
+    return 100 if n < 256 else 60
 
 
 def row(n: int) -> str:
@@ -88,7 +88,7 @@ def row(n: int) -> str:
             )
             calls["scipy, 1"] = partial(peers.by_scipy, np.array(one[0].W), np.array(one[1]), T)
             check_accuracy(calls["ours, 1"](), calls["torch, 1"]()[0].numpy())
-        time = seconds(calls, repetitions=7 if n < 256 else 3)
+        time = seconds(calls, repetitions=7 if n < 256 else 3, pause=0.3)
     ratios = [time[f"{kind}, 1"] / time["ours, 1"] for kind in KINDS]
     for nets in BATCHES:
         two = min(time[f"two {kind}, {nets}"] for kind in KINDS)
@@ -115,7 +115,7 @@ def lstm() -> str:
     }
     with torch.no_grad():
         check_accuracy(calls["ours"](), calls["torch"]().numpy())
-        time = seconds(calls, repetitions=3)
+        time = seconds(calls, repetitions=7, pause=0.3)
     return f"{time['torch'] / time['ours']:.2f}, and {time['torch'] / time['one']:.2f} on one device"
 
 

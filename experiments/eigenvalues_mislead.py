@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import tyro
+import xarray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -47,23 +48,36 @@ class Matrix(NamedTuple):
 
     W: np.ndarray
     eigenvalues: np.ndarray
-    norm: float
-    departure: float
-    condition: float
-    kreiss: float
+    norm: np.ndarray
+    departure: np.ndarray
+    condition: np.ndarray
+    kreiss: np.ndarray
     log_powers: np.ndarray
     log_linear: np.ndarray  # the gradient's norm in a linear net
     log_tanh: np.ndarray  # in a tanh net, for each noise
     smallest: np.ndarray  # σ_min(zI - W) over the grid
 
 
-def run(config: Config = Config()) -> list[Matrix]:
-    """Both matrices, normal first."""
+DIMS = Matrix(("row", "column"), ("index",), (), (), (), (), ("power",), ("lag",), ("noise", "lag"), ("y", "x"))
+
+
+def run(config: Config = Config()) -> xarray.Dataset:
+    """The fields of Matrix for both of them."""
     if config.hidden < 2 or config.hidden % 2:
         raise ValueError(f"hidden: got {config.hidden}, expected an even number: eigenvalues come in pairs")
     with jax.enable_x64(True):
         R, N, Q = parts(config)
-        return [measured(Q @ (R + skew * N) @ Q.T, eigenvalues_of(R), config) for skew in (0.0, config.skew)]
+        found = [measured(Q @ (R + skew * N) @ Q.T, eigenvalues_of(R), config) for skew in (0.0, config.skew)]
+    fields = zip(Matrix._fields, DIMS, zip(*found, strict=True), strict=True)
+    return xarray.Dataset(
+        {name: (("matrix", *dims), np.stack(values)) for name, dims, values in fields},
+        coords={"matrix": list(NAMES), "noise": list(config.noises)},
+    )
+
+
+def matrices_of(dataset: xarray.Dataset) -> list[Matrix]:
+    """Normal first."""
+    return [Matrix(*(dataset[name].sel(matrix=which).values for name in Matrix._fields)) for which in NAMES]
 
 
 def parts(config: Config) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -105,10 +119,10 @@ def measured(W: jax.Array, eigenvalues: np.ndarray, config: Config) -> Matrix:
     return Matrix(
         W=np.asarray(W),
         eigenvalues=eigenvalues,
-        norm=rd.eigen.spectral_norm(W).item(),
-        departure=rd.eigen.departure_from_normality(W).item(),
-        condition=rd.eigen.eigenvector_condition(W).item(),
-        kreiss=rd.eigen.kreiss_constant(W).item(),
+        norm=np.asarray(rd.eigen.spectral_norm(W)),
+        departure=np.asarray(rd.eigen.departure_from_normality(W)),
+        condition=np.asarray(rd.eigen.eigenvector_condition(W)),
+        kreiss=np.asarray(rd.eigen.kreiss_constant(W)),
         log_powers=np.asarray(rd.eigen.log_power_norms(W, lags)),
         log_linear=np.asarray(linear.log_norm),
         log_tanh=np.stack([flow(size * noise) for size in config.noises]),
@@ -116,9 +130,9 @@ def measured(W: jax.Array, eigenvalues: np.ndarray, config: Config) -> Matrix:
     )
 
 
-def table(matrices: list[Matrix], config: Config) -> dict[str, list[float]]:
+def table(dataset: xarray.Dataset, config: Config) -> dict[str, list[float]]:
     """Rows by name, a number for each matrix."""
-    end = config.powers
+    end, matrices = config.powers, matrices_of(dataset)
     rows = {
         "spectral radius ρ": [np.abs(m.eigenvalues).max() for m in matrices],
         "2-norm": [m.norm for m in matrices],
@@ -135,8 +149,9 @@ def table(matrices: list[Matrix], config: Config) -> dict[str, list[float]]:
     return rows
 
 
-def draw(matrices: list[Matrix], config: Config = Config()) -> Figure:
+def draw(dataset: xarray.Dataset, config: Config = Config()) -> Figure:
     """Above: the pseudospectra. Below: the norms of powers, and of gradients in tanh nets."""
+    matrices = matrices_of(dataset)
     figure, axes = plt.subplots(2, 2, figsize=(9, 7.8))
     for panel, name, matrix in zip(axes[0], NAMES, matrices, strict=True):
         plot.pseudospectrum(panel, grid(config), matrix.smallest, matrix.eigenvalues)
@@ -183,11 +198,11 @@ def gradients(axes: Axes, matrices: list[Matrix], config: Config) -> None:
 def main() -> None:
     """Print what distinguishes the two matrices and write figures/eigenvalues_mislead.png."""
     config = tyro.cli(Config)
-    matrices = run(config)
+    dataset = run(config)
     print(f"{'':32} {'normal':>12} {'non-normal':>12}")
-    for name, values in table(matrices, config).items():
+    for name, values in table(dataset, config).items():
         print(f"{name:32}", *(f"{value:12.4g}" for value in values))
-    write("eigenvalues_mislead", draw, matrices, config)
+    write("eigenvalues_mislead", draw, dataset, config)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def measure(
     flow = rd.gradient_flow(*end)
     # L = ½ (mean h_T - 1)²: at every step the gradient has the same shape, its direction at the last one all ones
     gradients = rd.state_gradients(*end, lambda states: (states[-1].mean() - 1) ** 2 / 2)
-    log_gradient = jnp.log(jnp.linalg.norm(gradients, axis=1))[::-1]
+    log_gradient = log_norms(gradients)[::-1]
     return {
         "log_gradient": log_gradient - log_gradient[0],
         "log_norm": flow.log_norm,
@@ -70,6 +70,13 @@ def measure(
         "stderr": first.stderr,
         "radius": rd.eigen.spectral_radius(params.W),
     }
+
+
+def log_norms(gradients: Any) -> jax.Array:
+    """ln of the norm of ∂L/∂h_t for each t; the largest entry is divided out, since squares underflow twice as soon."""
+    rows = jnp.concatenate([leaf.reshape(len(leaf), -1) for leaf in jax.tree.leaves(gradients)], axis=1)
+    size = jnp.abs(rows).max(axis=1)
+    return jnp.log(size) + jnp.log(jnp.linalg.norm(rows / jnp.where(size > 0, size, 1)[:, None], axis=1))
 
 
 def run(config: Config = Config()) -> xarray.Dataset:

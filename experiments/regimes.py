@@ -33,6 +33,7 @@ from rnn_dynamics.sweep import Variable, described, one_device_per_core
 
 from . import critical
 from .figure import FIGURES, write
+from .gradient_flow import log_norms
 
 README = Path("README.md")
 BEGIN, END = "<!-- written by python -m experiments.regimes -->\n", "<!-- end -->\n"
@@ -129,8 +130,7 @@ def measure(
     k, steps = min(leading, vector.size), length + burn_in
     spectrum = rd.lyapunov_spectrum(*net_at, k=k, length=steps, frame_burn_in=burn_in, key=for_frame)
     flow = rd.gradient_flow(*net_at, length=lags)
-    gradients = jax.tree.leaves(rd.state_gradients(*net_at, loss, length=lags))
-    squares = sum(jnp.sum(leaf.reshape(lags, -1) ** 2, axis=1) for leaf in gradients)
+    gradients = rd.state_gradients(*net_at, loss, length=lags)
     W = RECURRENT[cell](params)
     return {
         "exponents": spectrum.exponents,
@@ -138,7 +138,7 @@ def measure(
         "reliable": spectrum.reliable,
         "log_norm": flow.log_norm,
         "log_bound": flow.log_bound,
-        "log_gradient": jnp.log(squares)[::-1] / 2,
+        "log_gradient": log_norms(gradients)[::-1],
         "log_singular_values": rd.log_singular_values(*net_at, length=lags),
         "radius": rd.eigen.spectral_radius(W),
         "norm": rd.eigen.spectral_norm(W),

@@ -13,7 +13,8 @@ mpl.use("Agg")
 @pytest.mark.slow
 def test_the_same_eigenvalues_and_another_fate():
     config = eigenvalues_mislead.Config(hidden=6, skew=4.0, powers=20, T=25, points=9)
-    normal, skew = matrices = eigenvalues_mislead.run(config)
+    dataset = eigenvalues_mislead.run(config)
+    normal, skew = matrices = eigenvalues_mislead.matrices_of(dataset)
     for matrix in matrices:
         found = np.linalg.eigvals(matrix.W)
         distances = np.abs(found[:, None] - matrix.eigenvalues)
@@ -32,9 +33,9 @@ def test_the_same_eigenvalues_and_another_fate():
     np.testing.assert_allclose(normal.smallest, distance, rtol=1e-9)
     assert (skew.smallest <= distance + 1e-9).all()
 
-    table = eigenvalues_mislead.table(matrices, config)
+    table = eigenvalues_mislead.table(dataset, config)
     assert table["peak of ‖Wⁿ‖"] == [1.0, pytest.approx(np.exp(skew.log_powers.max()))]
-    figure = eigenvalues_mislead.draw(matrices, config)
+    figure = eigenvalues_mislead.draw(dataset, config)
     assert len(figure.axes) == 4
     powers = figure.axes[2]
     assert len(powers.get_lines()) == 4  # two matrices, dots of the linear net, Kreiss
