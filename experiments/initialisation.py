@@ -89,7 +89,7 @@ def measure(
     for_params, for_inputs = jax.random.split(jax.random.key(net.astype(jnp.int32)))
     cell, params = INITS[init](for_params, hidden, longest)
     xs = drive * jax.random.normal(for_inputs, (longest, 1))
-    moves = jnp.arange(longest, dtype=jnp.int32) < depth
+    moves = jnp.arange(longest, dtype=depth.dtype) < depth
 
     def step(params: Any, h: Any, moment: tuple[jax.Array, jax.Array]) -> Any:
         x, moves = moment

@@ -32,7 +32,7 @@ def test_a_linear_net_changes_its_fate_at_one_over_its_spectral_radius(tiny):
         assert np.isclose(critical.stops_vanishing(*curve), expected, rtol=5e-3)
         assert np.isclose(critical.begins_to_explode(*curve), expected, rtol=5e-3)
     # the same draw at every gain
-    np.testing.assert_allclose(linear.radius.values / linear.gain.values[:, None], 1 / radius[None], rtol=1e-4)
+    np.testing.assert_allclose(linear.radius.values / linear.gain.values[:, None] * radius, 1, rtol=1e-4)
     np.testing.assert_allclose(linear.radius_at_rest, linear.radius, rtol=1e-4)
     assert (linear.norm >= linear.radius * (1 - 1e-5)).all()
 
