@@ -58,7 +58,15 @@ class Matrix(NamedTuple):
     smallest: np.ndarray  # σ_min(zI - W) over the grid
 
 
-DIMS = Matrix(("row", "column"), ("index",), (), (), (), (), ("power",), ("lag",), ("noise", "lag"), ("y", "x"))
+# of the fields that are no plain numbers
+DIMS: dict[str, tuple[str, ...]] = {
+    "W": ("row", "column"),
+    "eigenvalues": ("index",),
+    "log_powers": ("power",),
+    "log_linear": ("lag",),
+    "log_tanh": ("noise", "lag"),
+    "smallest": ("y", "x"),
+}
 
 
 def run(config: Config = Config()) -> xarray.Dataset:
@@ -68,9 +76,9 @@ def run(config: Config = Config()) -> xarray.Dataset:
     with jax.enable_x64(True):
         R, N, Q = parts(config)
         found = [measured(Q @ (R + skew * N) @ Q.T, eigenvalues_of(R), config) for skew in (0.0, config.skew)]
-    fields = zip(Matrix._fields, DIMS, zip(*found, strict=True), strict=True)
+    fields = zip(Matrix._fields, zip(*found, strict=True), strict=True)
     return xarray.Dataset(
-        {name: (("matrix", *dims), np.stack(values)) for name, dims, values in fields},
+        {name: (("matrix", *DIMS.get(name, ())), np.stack(values)) for name, values in fields},
         coords={"matrix": list(NAMES), "noise": list(config.noises)},
     )
 

@@ -94,7 +94,8 @@ def draw(dataset: xarray.Dataset) -> Figure:
     figure, axes = plt.subplots(1, gains, figsize=(3.9 * gains, 4.0), squeeze=False)
     for axis, gain in zip(axes[0], dataset.gain.values, strict=True):
         answers(axis, dataset.sel(gain=gain))
-    axes[0, 0].set_ylabel(r"norm relative to lag 0")
+        axis.set_ylabel("")
+    axes[0, 0].set_ylabel("norm, 1 at lag 0")
     return figure
 
 
