@@ -85,14 +85,15 @@ def draw(dataset: xarray.Dataset) -> Figure:
     exponents = dataset.exponent.transpose("cell", "repeat").values
     axes[0].plot(exponents, rows, "o", ms=4, mew=0, alpha=0.6, color="C0")
     axes[0].axvline(0, lw=1, color="black")
-    kept = int(np.sum(np.median(exponents, axis=1) > -1 / dataset.sizes["lag"]))
+    # a linear net may overflow before it is measured: NaN
+    kept = int(np.sum(np.nanmedian(exponents, axis=1) > -1 / dataset.sizes["lag"]))
     axes[0].set(
         yticks=rows,
         yticklabels=cells,
         xlabel=r"largest exponent $\lambda_1$ (nats per step)",
         title=f"{kept} of {len(cells)} cells keep a gradient for {dataset.sizes['lag'] - 1} steps",
     )
-    for row in rows[np.isneginf(np.median(exponents, axis=1))]:
+    for row in rows[np.isneginf(np.nanmedian(exponents, axis=1))]:
         axes[0].annotate(
             r"$-\infty$ in most nets", (0.02, row), xycoords=("axes fraction", "data"), va="center", color="C0"
         )

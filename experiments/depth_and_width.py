@@ -95,13 +95,9 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
 
 
 def edges(exponents: xarray.DataArray) -> np.ndarray:
-    """The critical gain of each net, NaN where it is not among the gains."""
-    return np.array(
-        [
-            begins_to_explode(exponents.gain.values, curve, np.sign(curve))
-            for curve in exponents.transpose("net", "gain").values
-        ]
-    )
+    """The critical gains of the nets in order, inf beyond the last gain."""
+    gain, curves = exponents.gain.values, exponents.transpose("net", "gain").values
+    return np.sort([begins_to_explode(gain, curve, np.sign(curve)) for curve in curves])
 
 
 def middle(ordered: np.ndarray) -> float:

@@ -77,6 +77,10 @@ def test_a_quiet_stack_has_the_largest_radius_of_its_layers():
         layers = for_params(key, inputs=1, hidden=4, gain=0.6)
         expected = max(np.log(np.abs(np.linalg.eigvals(layer.W))).max() for layer in layers)
         np.testing.assert_allclose(dataset.deep.sel(layers=2, gain=0.6).isel(net=net), expected, atol=0.02)
+    curves = depth_and_width.xarray.DataArray(
+        [[-1.0, 1.0, 2.0], [-2.0, -1.0, -1.0], [1.0, 1.0, 1.0]], dims=("net", "gain"), coords={"gain": [1.0, 2.0, 4.0]}
+    )
+    np.testing.assert_allclose(depth_and_width.edges(curves), [1, 2**0.5, np.inf])
     assert depth_and_width.middle(np.array([1.0, 2.0, np.inf, np.inf])) == 2
     figure = depth_and_width.draw(dataset.assign(edge=dataset.edge + 0.5))
     assert "2 layers" in {text.get_text() for text in figure.axes[2].texts}
