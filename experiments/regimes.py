@@ -155,7 +155,8 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
         "gain": np.linspace(*config.gains, config.steps),
         "net": 1000 * config.seed + np.arange(float(config.nets)),
     }
-    dataset = rd.sweep(measure, grid, key=jax.random.key(config.seed), store=config.store, progress=progress)
+    with jax.enable_x64(False):
+        dataset = rd.sweep(measure, grid, key=jax.random.key(config.seed), store=config.store, progress=progress)
     dataset = dataset.squeeze((*FIXED, "repeat")).load()
     return dataset.assign(regime=critical.regimes(dataset))
 
