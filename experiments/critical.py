@@ -127,8 +127,8 @@ def finding(rows: list[Critical], nets: int, greatest: float) -> str:
         f"eigenvalues of W say {tanh.by_radius:.2f} for both; a GRU's vanish up to {gru.vanish_below[1]:.2f} and an "
         f"LSTM's up to {lstm.vanish_below[1]:.2f}, where 1/ρ(W) is {gru.by_radius:.2f} and {lstm.by_radius:.2f}; those "
         f"that explode for good up to {greatest:g} do so from {gru.explode_beyond[0]:.2f} and "
-        f"{lstm.explode_beyond[0]:.2f} on at the earliest. What decides is the Jacobian along the trajectory, gates and "
-        f"saturation included: at rest it becomes unstable at {tanh.at_rest:.2f}, {gru.at_rest:.2f} and "
+        f"{lstm.explode_beyond[0]:.2f} on at the earliest. What decides is the Jacobian along the trajectory, gates "
+        f"and saturation included: at rest it becomes unstable at {tanh.at_rest:.2f}, {gru.at_rest:.2f} and "
         f"{lstm.at_rest:.2f}.",
         width=120,
     )
