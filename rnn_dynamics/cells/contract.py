@@ -24,6 +24,11 @@ def state_itself(state: State) -> State:
     return state
 
 
+def params_themselves(params: Params) -> Params:
+    """What most cells need prepared before a long unroll: nothing."""
+    return params
+
+
 class Cell(NamedTuple):
     """A recurrent map as pure functions.
 
@@ -31,12 +36,15 @@ class Cell(NamedTuple):
     initial_state  `initial_state(params) -> state`, all zeros, nothing drawn
     step           `step(params, state, x) -> state`
     output         `output(state) -> vector`, what a layer above or a readout is fed
+    prepare        `prepare(params) -> params'`, what is the same in every step, computed once and differentiably;
+                   `step` and `initial_state` take params and params' alike
     """
 
     init: Callable[..., Params]
     initial_state: Callable[[Params], State]
     step: Step
     output: Callable[[State], Any] = state_itself
+    prepare: Callable[[Params], Params] = params_themselves
 
 
 def memoised(make: Callable[..., T]) -> Callable[..., T]:

@@ -7,7 +7,7 @@ Initial weights: A - Aᵀ has plane-rotation blocks with angles U(-π, π) as in
 b = 0. g is `gain`: a fixed scale and no weight, which gets no gradient.
 
 The exponential costs some 20 n³ operations in each step. Over many steps compute it once, inside the loss if A is
-trained: `make_elman("tanh").step` with the parameters `as_affine(params)` is the same map.
+trained: the cell's `prepare` is `as_affine`, and its step takes what that returns.
 """
 
 import math
@@ -20,9 +20,9 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .. import argument
 from . import check
 from .activations import Activation
-from .affine import Affine, Bias, affine, constant, init_affine
-from .contract import Cell, memoised
-from .elman import resolve
+from .affine import Affine, Bias, constant, init_affine
+from .contract import Cell, Input, State, memoised
+from .elman import elman, make_elman
 from .initializers import identity
 
 
@@ -50,29 +50,35 @@ def init(
 
 
 def as_affine(p: OrthogonalParams) -> Affine:
-    """The same map with W = g exp(A - Aᵀ) written out, for `make_elman(activation).step`."""
+    """The same map with W = g exp(A - Aᵀ) written out."""
     W = jax.lax.stop_gradient(p.gain) * jax.scipy.linalg.expm(p.A - p.A.T)
     return Affine(W=W, U=p.U, b=p.b)
-
-
-@check.checked
-def initial_state(p: OrthogonalParams) -> Float[Array, " hidden"]:
-    """Zeros, in the precision of the parameters."""
-    return jnp.zeros_like(p.A[:, 0])
 
 
 @memoised
 def make_orthogonal(activation: str | Activation = "tanh") -> Cell:
     """The orthogonal cell with φ by name or as a function."""
-    phi = resolve(activation)
+    plain = make_elman(activation)
 
     @check.checked
-    def step(
-        p: OrthogonalParams, h: Float[Array, " hidden"], x: Float[Array, " inputs"] | None
-    ) -> Float[Array, " hidden"]:
-        return phi(affine(as_affine(p), h, x))
+    def raw(p: OrthogonalParams, h: Float[Array, " hidden"], x: Float[Array, " inputs"] | None) -> State:
+        return plain.step(as_affine(p), h, x)
 
-    return Cell(init, initial_state, step)
+    def step(p: OrthogonalParams | Affine, h: State, x: Input) -> State:
+        return (plain.step if isinstance(p, Affine) else raw)(p, h, x)
+
+    return Cell(init, initial_state, step, prepare=as_affine)
+
+
+def initial_state(p: OrthogonalParams | Affine) -> Float[Array, " hidden"]:
+    """Zeros, in the precision of the parameters."""
+    return elman.initial_state(p) if isinstance(p, Affine) else zeros(p)
+
+
+@check.checked
+def zeros(p: OrthogonalParams) -> Float[Array, " hidden"]:
+    """Zeros, for parameters that are not prepared."""
+    return jnp.zeros_like(p.A[:, 0])
 
 
 orthogonal = make_orthogonal()

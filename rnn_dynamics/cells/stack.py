@@ -61,4 +61,9 @@ def stack(*cells: Cell) -> Cell:
         """What the last layer shows."""
         return cells[-1].output(states[-1])
 
-    return Cell(init, initial_state, step, output)
+    def prepare(params: tuple[Params, ...]) -> tuple[Params, ...]:
+        """The prepared parameters of the layers."""
+        layers("params", params)
+        return tuple(cell.prepare(p) for cell, p in zip(cells, params, strict=True))
+
+    return Cell(init, initial_state, step, output, prepare)

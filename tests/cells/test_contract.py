@@ -169,3 +169,18 @@ def test_gain_doubles_just_the_recurrent_matrix(key):
     one, two = (rd.cells.elman.init(key, inputs=2, hidden=4, gain=gain) for gain in (1.0, 2.0))
     np.testing.assert_array_equal(2 * one.W, two.W)
     np.testing.assert_array_equal(one.U, two.U)
+
+
+@every_cell
+def test_prepared_parameters_mean_the_same_step_and_the_same_gradient(cell, key):
+    params, state, x = problem(cell, key)
+    prepared = cell.prepare(params)
+    plain, fast = cell.step(params, state, x), cell.step(prepared, state, x)
+    assert avals(cell.initial_state(prepared)) == avals(cell.initial_state(params))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14), plain, fast)
+
+    def size(p, prepare):
+        return inner(*[cell.step(cell.prepare(p) if prepare else p, state, x)] * 2)
+
+    each, once = (jax.grad(size)(params, prepare) for prepare in (False, True))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12), each, once)
