@@ -1,0 +1,97 @@
+"""The loss of a net on a batch, its states unrolled step by step for the whole batch at once.
+
+    h_t = step(params, h_{t-1}, x_t) + noise · ξ_t,  ξ ~ N(0, 1)        L = mean over the examples of their losses
+
+With truncation after every K steps the derivative of h_{mK+1} in h_{mK} is taken for 0 (truncated backpropagation
+through time): the loss is the same, and its gradient knows no dependence that crosses these times.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..cells.contract import Cell, Params, State
+from ..measure import unroll
+from .net import Net, answer, loss_of_states
+from .task import Example, Task, mean_over_mask
+
+
+class Unrolling(NamedTuple):
+    """How states are computed: options that do not change the task."""
+
+    truncate: int | None = None
+    checkpoint_every: int | None = None
+
+
+def prepared(cell: Cell, net: Net) -> Net:
+    """The net with what is the same in every step computed once."""
+    return Net(cell.prepare(net.cell), net.readout)
+
+
+def draw(task: Task, keys: Array) -> Example:
+    """One example a key."""
+    return jax.vmap(task.sample)(keys)
+
+
+def states_of(
+    cell: Cell,
+    params: Params,
+    xs: Float[Array, "batch T inputs"],
+    unrolling: Unrolling,
+    noise: Float[Array, ""] | None = None,
+    keys: Array | None = None,
+) -> State:
+    """The states h_1 .. h_T of every example, leaves (T, batch, ...), for prepared parameters."""
+    batch, T, _ = xs.shape
+    zero = cell.initial_state(params)
+    h0 = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), zero)
+    every_example = jax.vmap(cell.step, (None, 0, 0))
+
+    def step(params: Params, h: State, moment: tuple[Array, Array]) -> State:
+        x, t = moment
+        if unrolling.truncate is not None:
+            cut = t % unrolling.truncate == 0
+            h = jax.tree.map(lambda leaf: jnp.where(cut, jax.lax.stop_gradient(leaf), leaf), h)
+        h = every_example(params, h, x)
+        return h if noise is None else jax.vmap(partial(disturbed, noise=noise, t=t))(keys, h)
+
+    moments = jnp.moveaxis(xs, 1, 0), jnp.arange(T, dtype=jnp.int32)
+    return unroll(step, params, h0, moments, checkpoint_every=unrolling.checkpoint_every)
+
+
+def disturbed(key: Array, h: State, *, noise: Float[Array, ""], t: Array) -> State:
+    """The state of one example with Gaussian noise on every number of it."""
+    leaves, tree = jax.tree.flatten(h)
+    keys = jax.random.split(jax.random.fold_in(key, t), len(leaves))
+    noisy = [
+        leaf + (noise * jax.random.normal(key, leaf.shape)).astype(leaf.dtype)
+        for key, leaf in zip(keys, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(tree, noisy)
+
+
+def batch_loss(
+    cell: Cell, task: Task, net: Net, keys: Array, unrolling: Unrolling, noise: Any = None
+) -> Float[Array, ""]:
+    """The mean loss of one example a key, of a net whose parameters are not prepared."""
+    keys = jax.vmap(partial(jax.random.split, num=2))(keys)
+    examples = draw(task, keys[:, 0])
+    net = prepared(cell, net)
+    states = states_of(cell, net.cell, examples.xs, unrolling, noise, keys[:, 1])
+    losses = jax.vmap(partial(loss_of_states, cell, task, net.readout), (1, 0))(states, examples)
+    return jnp.mean(losses)
+
+
+def verdict(cell: Cell, task: Task, net: Net, examples: Example) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The mean loss and the fraction of correct answers, for prepared parameters and without noise."""
+    states = states_of(cell, net.cell, examples.xs, Unrolling())
+    losses = jax.vmap(partial(loss_of_states, cell, task, net.readout), (1, 0))(states, examples)
+
+    def right(states: State, example: Example) -> Array:
+        answers = jax.vmap(partial(answer, cell, net.readout))(states)
+        return mean_over_mask(jax.vmap(task.correct)(answers, example.targets).astype(losses.dtype), example.mask)
+
+    return jnp.mean(losses), jnp.mean(jax.vmap(right, (1, 0))(states, examples))
