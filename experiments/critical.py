@@ -1,7 +1,7 @@
 """The gains at which gradients change their fate: from exponents over the gain, with their errors, to a table."""
 
 import textwrap
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray
@@ -9,29 +9,37 @@ import xarray
 import rnn_dynamics as rd
 
 NAMES = {"linear": "linear", "elman": "tanh", "gru": "GRU", "lstm": "LSTM"}
+NEITHER = 0.01  # nats a step: a gradient that keeps its size within e over 100 steps
 
 
 def regimes(dataset: xarray.Dataset) -> xarray.DataArray:
-    """-1, 0 or 1 by the sign of λ₁, NaN where it is not reliable.
-
-    0 within two standard errors and one e-fold of the whole run: what grows less is not told from what does not grow.
-    """
+    """-1, 0 or 1 by the sign of the largest exponent of a dataset with `exponents`, `stderr`, `reliable`, `length`."""
     first = dataset.isel(index=0)
-    margin = 2 * first.stderr + 1 / dataset.length
-    known = first.reliable.astype(bool) & np.isfinite(first.exponents)
-    return xarray.where(known, np.sign(first.exponents).where(np.abs(first.exponents) > margin, 0.0), np.nan)
+    return xarray.apply_ufunc(regime, first.exponents, first.stderr, first.reliable.astype(bool), dataset.length)
+
+
+def regime(exponent: np.ndarray, stderr: np.ndarray, reliable: np.ndarray, length: int | np.ndarray) -> np.ndarray:
+    """-1 where gradients vanish, 1 where they explode, 0 where they do neither, NaN where that is not known.
+
+    A sign is known beyond two standard errors and one e-fold of the whole run, since what grows less is not told from
+    what does not grow. "Neither" is a measurement as well: within that margin, where it is narrower than `NEITHER`.
+    """
+    margin = 2 * stderr + 1 / length
+    told = np.where(np.abs(exponent) > margin, np.sign(exponent), np.where(margin < NEITHER, 0.0, np.nan))
+    return np.where(exponent == -np.inf, -1.0, np.where(reliable & np.isfinite(exponent + stderr), told, np.nan))
 
 
 class Critical(NamedTuple):
     """The gains at which a cell's gradients change their fate: measured, as (least, median, greatest) of the nets.
 
-    inf is beyond the gains swept. What rules and theory say of them stands beside, as medians over the nets.
+    inf is beyond the gains swept, -inf before them. What rules and theory say stands beside, as medians over the nets.
     """
 
     cell: str
     hidden: int
     vanish_below: tuple[float, float, float]
     explode_beyond: tuple[float, float, float]
+    by_norm: float
     by_radius: float
     at_rest: float
     mean_field: float
@@ -47,93 +55,113 @@ def critical_gains(dataset: xarray.Dataset) -> list[Critical]:
 
 
 def critical(cell: str, hidden: int, at: xarray.Dataset) -> Critical:
-    gain, regime = at.gain.values, at.regime.transpose("net", "gain").values
+    """The row of one cell at one width."""
+    gain, fates = at.gain.values, at.regime.transpose("net", "gain").values
     first = at.exponents.isel(index=0).transpose("net", "gain").values
     rest = np.log(at.radius_at_rest.transpose("net", "gain").values)
-
-    def over_nets(found: list[float]) -> tuple[float, float, float]:
-        return min(found), float(np.median(found)), max(found)
-
     return Critical(
         cell=cell,
         hidden=hidden,
-        vanish_below=over_nets([stops_vanishing(gain, *net) for net in zip(first, regime, strict=True)]),
-        explode_beyond=over_nets([begins_to_explode(gain, *net) for net in zip(first, regime, strict=True)]),
+        vanish_below=over_nets([stops_vanishing(gain, *net) for net in zip(first, fates, strict=True)]),
+        explode_beyond=over_nets([begins_to_explode(gain, *net) for net in zip(first, fates, strict=True)]),
+        by_norm=float((at.gain / at.norm).median()) if cell in ("linear", "elman") else np.nan,
         by_radius=float((at.gain / at.radius).median()),
         at_rest=over_nets([begins_to_explode(gain, net, np.sign(net)) for net in rest])[1],
         mean_field=float(np.sqrt(rd.theory.edge_of_order(0.0))) if cell == "elman" else np.nan,
     )
 
 
-def stops_vanishing(gain: np.ndarray, exponents: np.ndarray, regime: np.ndarray) -> float:
-    """The gain up to which λ₁ < 0."""
-    others = np.flatnonzero(regime != -1)
-    return zero_before(gain, exponents, others[0] if len(others) else len(gain))
+def over_nets(found: list[float]) -> tuple[float, float, float]:
+    """Least, median and greatest; of an even number the median may lie between a gain and inf, which is inf."""
+    return float(np.min(found)), float(np.median(found)), float(np.max(found))
 
 
-def begins_to_explode(gain: np.ndarray, exponents: np.ndarray, regime: np.ndarray) -> float:
-    """The gain beyond which λ₁ > 0 throughout."""
-    others = np.flatnonzero(regime != 1)
-    return zero_before(gain, exponents, others[-1] + 1 if len(others) else 0)
+def stops_vanishing(gain: np.ndarray, exponents: np.ndarray, fates: np.ndarray) -> float:
+    """The gain up to which λ₁ < 0; inf and -inf lie outside the gains swept, NaN where no fate is known."""
+    branch = np.arange(np.argmin(np.append(fates == -1, False)))
+    others = np.flatnonzero(np.isfinite(fates) & (fates != -1))
+    if not len(branch) or not len(others):
+        return np.inf if len(branch) else -np.inf if len(others) else np.nan
+    return zero_of_branch(gain, exponents, branch[::-1], others[0])
 
 
-def zero_before(gain: np.ndarray, exponents: np.ndarray, place: int) -> float:
-    """Where between the last gain and the one at `place` a curve is 0, taken as straight in ln gain.
+def begins_to_explode(gain: np.ndarray, exponents: np.ndarray, fates: np.ndarray) -> float:
+    """The gain beyond which λ₁ > 0 throughout; inf and -inf lie outside the gains swept, NaN where no fate is known.
 
-    For a linear net, whose exponent is ln g + ln ρ, that is exact. inf if the place is beyond the last gain.
+    "Throughout" is up to the last gain, and knows nothing of what happens between two gains: windows of order in chaos
+    that a finer grid meets move it up.
     """
-    if place == len(gain):
-        return np.inf
-    if place == 0:
-        return float(gain[0])
-    (low, high), (before, after) = exponents[place - 1 : place + 1], np.log(gain[place - 1 : place + 1])
-    share = np.clip(-low / (high - low), 0, 1) if high != low else 1.0
-    return float(np.exp(before + share * (after - before)))
+    branch = np.arange(len(gain) - np.argmin(np.append(fates[::-1] == 1, False)), len(gain))
+    others = np.flatnonzero(np.isfinite(fates) & (fates != 1))
+    if not len(branch) or not len(others):
+        return -np.inf if len(branch) else np.inf if len(others) else np.nan
+    return zero_of_branch(gain, exponents, branch, others[-1])
 
 
-def table(rows: list[Critical], greatest: float) -> str:
-    """The critical gains by measurement, by rule and by theory; `greatest` is the last gain that was swept."""
+def zero_of_branch(gain: np.ndarray, exponents: np.ndarray, branch: np.ndarray, end: int) -> float:
+    """Where a branch of λ₁, its places from the edge inwards, comes to 0, at the latest at the gain of place `end`.
 
-    def shown(gain: float) -> str:
-        return f"{gain:.3f}" if np.isfinite(gain) else f"> {greatest:g}" if gain > 0 else ""
+    It is taken as straight in ln gain and continued from its first two places: λ₁ may bend on the edge, from ln(g ρ) to
+    the 0 of a cycle, which a line across the edge would not see. Exact for a linear net. Gains of unknown fate next to
+    the edge leave it the more room.
+    """
+    x, near, far = np.log(gain), branch[0], branch[1] if len(branch) > 1 else end
+    slope = (exponents[near] - exponents[far]) / (x[near] - x[far])
+    zero = x[near] - exponents[near] / slope if slope > 0 else x[end]
+    return float(np.exp(np.clip(zero, min(x[near], x[end]), max(x[near], x[end]))))
 
-    def measured(gains: tuple[float, float, float]) -> str:
-        least, middle, most = map(shown, gains)
-        return f"{middle:>9} ({least} to {most})"
 
-    heads = ("cell", "units", "gradients vanish below", "explode beyond", "1/ρ(W)", "at rest", "χ₁ = 1")
-    widths = (8, 7, 28, 28, 9, 9, 9)
+def table(rows: list[Critical], gains: tuple[float, float]) -> str:
+    """The critical gains by measurement, by rule and by theory; `gains` are the first and the last that were swept."""
+
+    def measured(found: tuple[float, float, float]) -> str:
+        least, middle, most = (shown(gain, gains) for gain in found)
+        return f"{middle:>8} ({least} to {most})"
+
+    heads = ("cell", "units", "gradients vanish below", "explode beyond", "1/σ(W)", "1/ρ(W)", "at rest", "χ₁ = 1")
+    widths = (8, 7, 25, 25, 9, 9, 9, 9)
     cells = [heads] + [
         (
             NAMES[row.cell],
             str(row.hidden),
             measured(row.vanish_below),
             measured(row.explode_beyond),
-            *map(shown, (row.by_radius, row.at_rest, row.mean_field)),
+            *(shown(gain, gains, absent="") for gain in (row.by_norm, row.by_radius, row.at_rest, row.mean_field)),
         )
         for row in rows
     ]
-    return "\n".join("".join(f"{text:>{width}}" for text, width in zip(line, widths, strict=True)) for line in cells)
+    lines = ("".join(f"{text:>{width}}" for text, width in zip(line, widths, strict=True)) for line in cells)
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def finding(rows: list[Critical], nets: int, greatest: float) -> str:
+def shown(gain: float, gains: tuple[float, float], absent: str = "unknown") -> str:
+    """A critical gain as text, of which the last digit is less than the gains are apart."""
+    if np.isinf(gain):
+        return f"> {gains[1]:g}" if gain > 0 else f"< {gains[0]:g}"
+    return absent if np.isnan(gain) else f"{gain:.2f}"
+
+
+def finding(rows: list[Critical], config: Any) -> str:
     """What the README says, with the numbers of the widest nets."""
     hidden = max(row.hidden for row in rows)
     row = {row.cell: row for row in rows if row.hidden == hidden}
     tanh, gru, lstm = row["elman"], row["gru"], row["lstm"]
     return textwrap.fill(
-        f"Of {nets} nets without input, {hidden} units each, half of the tanh nets lose their gradients below a gain "
-        f"of {tanh.vanish_below[1]:.2f} and half see them explode beyond {tanh.explode_beyond[1]:.2f}, where the "
-        f"eigenvalues of W say {tanh.by_radius:.2f} for both; a GRU's vanish up to {gru.vanish_below[1]:.2f} and an "
-        f"LSTM's up to {lstm.vanish_below[1]:.2f}, where 1/ρ(W) is {gru.by_radius:.2f} and {lstm.by_radius:.2f}; those "
-        f"that explode for good up to {greatest:g} do so from {gru.explode_beyond[0]:.2f} and "
-        f"{lstm.explode_beyond[0]:.2f} on at the earliest. What decides is the Jacobian along the trajectory, gates "
-        f"and saturation included: at rest it becomes unstable at {tanh.at_rest:.2f}, {gru.at_rest:.2f} and "
-        f"{lstm.at_rest:.2f}.",
+        f"Of {config.nets} nets without input of {hidden} units, the median tanh net loses its gradients below a gain "
+        f"of {tanh.vanish_below[1]:.2f}, close to the {tanh.by_radius:.2f} at which the eigenvalues of W leave the "
+        f"unit circle, but sees them explode only beyond {tanh.explode_beyond[1]:.2f}; a GRU's vanish up to "
+        f"{gru.vanish_below[1]:.2f} and an LSTM's up to {lstm.vanish_below[1]:.2f}, where the eigenvalues say "
+        f"{gru.by_radius:.2f} and {lstm.by_radius:.2f}. What decides is the Jacobian along the trajectory, gates and "
+        "saturation included.",
         width=120,
     )
 
 
-def summary(rows: list[Critical], nets: int, greatest: float) -> str:
+def summary(rows: list[Critical], config: Any) -> str:
     """Finding and table, as the README has them."""
-    return f"\n{finding(rows, nets, greatest)}\n\n```text\n{table(rows, greatest)}\n```\n\n"
+    step = (config.gains[1] - config.gains[0]) / (config.steps - 1)
+    how = (
+        f"Median (least to greatest) of the nets. Gains are {step:.2f} apart: a bend of the exponent is placed between "
+        "two of them."
+    )
+    return f"\n{finding(rows, config)}\n\n```text\n{table(rows, config.gains)}\n```\n\n{how}\n\n"

@@ -52,7 +52,7 @@ FIXED = ("leading", "length", "burn_in", "lags")
 class Config:
     """Gains are spaced evenly; `nets` random draws of each cell and width, numbered from 1000 · seed.
 
-    `leading` exponents are measured, the largest ones; `full` is the publication size, for an accelerator.
+    `leading` exponents are measured, the largest ones. `--full` starts from the publication size, for an accelerator.
     """
 
     cells: tuple[str, ...] = ("linear", "elman", "gru", "lstm")
@@ -66,12 +66,18 @@ class Config:
     lags: int = 100
     seed: int = 0
     store: Path | None = None
-    full: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.gains[0] < self.gains[1]:
+            raise ValueError(f"gains: got {self.gains}, expected the first and the last, 0 < first < last")
+        if unknown := set(self.cells) - set(RECURRENT):
+            raise ValueError(f"cells: got {', '.join(sorted(unknown))}, expected some of {', '.join(RECURRENT)}")
+        for name, least in (("steps", 2), ("nets", 1), ("leading", 1), ("burn_in", 1), ("lags", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least {least}")
 
 
-FULL = Config(
-    hidden=(64, 128, 256, 512), steps=57, nets=32, leading=64, length=10_000, burn_in=2000, lags=200, full=True
-)
+FULL = Config(hidden=(64, 128, 256, 512), steps=57, nets=32, leading=64, length=10_000, burn_in=2000, lags=200)
 
 
 @described(
@@ -163,7 +169,7 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
 
 def draw(dataset: xarray.Dataset) -> Figure:
     """A column for each cell, at its largest width: the norm over gain and lag, and λ₁ over the gain."""
-    hidden = int(dataset.hidden[-1])
+    hidden, ends = int(dataset.hidden[-1]), tuple(dataset.gain.values[[0, -1]])
     rows = [row for row in critical.critical_gains(dataset) if row.hidden == hidden]
     figure, axes = plt.subplots(2, len(rows), figsize=(2.9 * len(rows) + 1, 6.4), squeeze=False, sharex=True)
     for (above, below), row in zip(axes.T, rows, strict=True):
@@ -171,7 +177,9 @@ def draw(dataset: xarray.Dataset) -> Figure:
         last = row is rows[-1]
         norms = at.log_norm.median("net").transpose("gain", "lag").values
         plot.regime_map(above, at.gain.values, np.arange(at.sizes["lag"]), norms, limit=8, bar=last)
-        above.set(xlabel="", title=f"{critical.NAMES[row.cell]}, {hidden} units")
+        below_gain, beyond = (critical.shown(found[1], ends) for found in (row.vanish_below, row.explode_beyond))
+        above.set(xlabel="", title=f"{critical.NAMES[row.cell]}: gradients vanish below {below_gain}")
+        below.set_title(f"median net explodes beyond {beyond}")
         exponents_over_gain(below, at, row, names=last)
         if row is not rows[0]:
             above.set_ylabel("")
@@ -197,30 +205,30 @@ def exponents_over_gain(axes: Axes, at: xarray.Dataset, row: critical.Critical, 
         theory = [float(rd.theory.largest_exponent(float(gain))) for gain in at.gain.values]
         axes.plot(at.gain, theory, color="black", lw=1.2, zorder=1.7, label="_theory")
         axes.annotate("mean field", (at.gain.values[-1], theory[-1]), ha="right", va="bottom", fontsize=9)
-    beyond, greatest = row.explode_beyond[1], float(at.gain[-1])
-    axes.set_title(
-        f"half of the nets explode beyond {beyond:.2f}" if np.isfinite(beyond) else f"fewer explode up to {greatest:g}"
-    )
 
 
 def rewrite(page: Path, text: str) -> None:
     """Put a text between the two marks of a page."""
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    page.write_text(f"{before}{BEGIN}{text}{END}{rest.split(END)[1]}", encoding="utf-8")
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    end = rest.partition(END)[2]
+    if begin and end:  # a page without the marks is another project's
+        page.write_text(f"{before}{BEGIN}{text}{END}{end}", encoding="utf-8")
 
 
 def main() -> None:
     """Print the table of critical gains, write figures/regimes.png, and what the README says of the default run."""
-    config = tyro.cli(Config, default=FULL if "--full" in sys.argv else Config())
+    given = [word for word in sys.argv[1:] if word != "--full"]
+    config = tyro.cli(Config, default=FULL if "--full" in sys.argv else Config(), args=given)
     one_device_per_core()
     dataset = run(config, progress=True)
     rows = critical.critical_gains(dataset)
-    print(critical.table(rows, config.gains[1]))
+    print(critical.table(rows, config.gains))
+    print("NaN, as the progress bar counts them, are the smallest singular values of points where float32 loses them")
     write("regimes", draw, dataset)
     if replace(config, store=None) == Config():
         (FIGURES / "regimes.json").write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n")
         if README.exists():
-            rewrite(README, critical.summary(rows, config.nets, config.gains[1]))
+            rewrite(README, critical.summary(rows, config))
 
 
 if __name__ == "__main__":
