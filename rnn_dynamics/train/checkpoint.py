@@ -1,0 +1,116 @@
+"""Checkpoints of a training by Orbax: the state and all that was recorded so far, and of which training they are."""
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from . import program
+from .program import Record, Settings, State, Update
+
+
+class Checkpoints:
+    """Those of one training in one directory, of which the last two are kept; none for directory = None.
+
+    A checkpoint says which training it is of by a digest of the compiled programs and of the state they start from, so
+    that a changed loss, learning rate, probe or key is refused and nothing is mixed.
+    """
+
+    def __init__(self, directory: str | Path | None, settings: Settings, start: State, noise: Any) -> None:
+        self.manager: Any = None
+        self.settings, self.start = settings, start
+        if directory is None:
+            return
+        try:
+            import orbax.checkpoint
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"directory: got {str(directory)!r}; checkpoints need orbax-checkpoint, as installed by "
+                "`pip install 'rnn_dynamics[train]'`"
+            ) from error
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        self.args = orbax.checkpoint.args
+        self.directory = Path(directory).absolute()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        options = orbax.checkpoint.CheckpointManagerOptions(max_to_keep=2)
+        self.manager = orbax.checkpoint.CheckpointManager(self.directory, options=options)
+        self.digest = digest(settings, start, noise)
+
+    def latest(self, stretches: int) -> tuple[State, list[Record], list[Update]]:
+        """The state to go on from, and the records and updates before it."""
+        done = None if self.manager is None else self.manager.latest_step()
+        if done is None:
+            return self.start, [], []
+        found = self.manager.restore(done, args=self.args.Composite(meta=self.args.JsonRestore()))
+        if found.meta["training"] != self.digest:
+            raise ValueError(
+                f"directory: {self.directory} holds another training: its cell, task, optimizer, options, key or "
+                "initial net is not the one given; expected the same training, or a new place"
+            )
+        if done > stretches:
+            every = self.settings.every
+            raise ValueError(
+                f"steps: got {stretches * every}, but {self.directory} holds {done * every} updates of this training"
+            )
+        _, record = jax.eval_shape(lambda state: program.record(self.settings, state), self.start)
+        _, update = jax.eval_shape(lambda state: program.stretch(self.settings, state, None), self.start)
+        like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((done, *leaf.shape), leaf.dtype), (record, update))
+        leaves, tree = jax.tree.flatten((raw(self.start), *like))
+        wanted = {name(place): jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for place, leaf in enumerate(leaves)}
+        held = self.manager.restore(done, args=self.args.Composite(arrays=self.args.StandardRestore(wanted))).arrays
+        state, records, updates = jax.tree.unflatten(tree, [held[name(place)] for place in range(len(leaves))])
+        return as_before(state, self.start), apart(records, done), apart(updates, done)
+
+    def save(self, state: State, records: list[Record], updates: list[Update]) -> None:
+        """After a stretch; written in the background."""
+        if self.manager is None:
+            return
+        logs = [jax.tree.map(lambda *each: np.stack(each), *log) for log in (records, updates)]
+        leaves = jax.device_get(jax.tree.leaves((raw(state), *logs)))
+        arrays = {name(place): np.asarray(leaf) for place, leaf in enumerate(leaves)}
+        args = self.args.Composite(
+            arrays=self.args.StandardSave(arrays), meta=self.args.JsonSave({"training": self.digest})
+        )
+        self.manager.save(len(updates), args=args)
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        if self.manager is not None:
+            self.manager.close()
+
+
+def digest(settings: Settings, start: State, noise: Any) -> str:
+    """Of the programs and of the state they start from."""
+    found = hashlib.sha256()
+    found.update(program.compiled_stretch.lower(settings, start, noise).as_text().encode())
+    found.update(program.compiled_record.lower(settings, start).as_text().encode())
+    for leaf in jax.device_get(jax.tree.leaves((raw(start), noise))):
+        found.update(np.asarray(leaf).tobytes())
+    return found.hexdigest()
+
+
+def name(place: int) -> str:
+    """Of a leaf in a checkpoint."""
+    return f"leaf_{place:04d}"
+
+
+def raw(state: State) -> State:
+    """With the key as plain numbers."""
+    typed = jax.dtypes.issubdtype(state.key.dtype, jax.dtypes.prng_key)
+    return state._replace(key=jax.random.key_data(state.key)) if typed else state
+
+
+def as_before(state: State, start: State) -> State:
+    """With the key of the kind that the training started with, and arrays where they belong."""
+    state = jax.tree.map(jax.numpy.asarray, state)
+    typed = jax.dtypes.issubdtype(start.key.dtype, jax.dtypes.prng_key)
+    return state._replace(key=jax.random.wrap_key_data(state.key, impl=jax.random.key_impl(start.key))) if typed else state
+
+
+def apart(log: Any, count: int) -> list[Any]:
+    """One entry each of what was stacked."""
+    log = jax.device_get(log)
+    return [jax.tree.map(lambda leaf, place=place: leaf[place], log) for place in range(count)]

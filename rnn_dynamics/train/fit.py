@@ -1,0 +1,222 @@
+"""Train a net on a task, and look at it while it learns."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int
+
+from .. import argument
+from ..cells.contract import Cell
+from . import program
+from .checkpoint import Checkpoints
+from .moment import Moment
+from .net import Net, init_net
+from .objective import Unrolling
+from .probe import Probe, as_probe
+from .program import RUNNING, Record, Settings, State, Update
+from .progress import bar
+from .task import Task
+
+
+class Fit(NamedTuple):
+    """A trained net and how it came to be.
+
+    net                the parameters after the last update that left them finite
+    updates            the number of updates made
+    outcome            0 all steps were made, 1 stopped when solved, 2 stopped before an update that was not finite
+    loss               (steps,) the loss of each batch, without penalties; NaN for updates that were not made, as
+    penalty            (steps,) what penalties added to it, and
+    log_gradient_norm  (steps,) ln of the norm of the gradient of both, in nats, before the optimizer
+    recorded           (records,) after how many updates the net was looked at, from 0 to all steps; what follows is
+                       of held-out examples, NaN (0 for integers) after the end of a training that was stopped:
+    held_out_loss      (records,)
+    correct            (records,) the fraction of correct answers
+    probes             {name: (records, ...)}
+    """
+
+    net: Net
+    updates: Int[Array, ""]
+    outcome: Int[Array, ""]
+    loss: Float[Array, " steps"]
+    penalty: Float[Array, " steps"]
+    log_gradient_norm: Float[Array, " steps"]
+    recorded: Int[Array, " records"]
+    held_out_loss: Float[Array, " records"]
+    correct: Float[Array, " records"]
+    probes: dict[str, Any]
+
+
+def fit(
+    cell: Cell,
+    task: Task,
+    optimizer: optax.GradientTransformation,
+    *,
+    key: Array,
+    steps: int,
+    net: Net | None = None,
+    hidden: Any = 64,
+    batch: int = 64,
+    every: int | None = None,
+    probes: Mapping[str, Probe | Callable[[Moment], Any]] | None = None,
+    penalties: Sequence[Callable[[Moment], Array]] = (),
+    noise: Any = None,
+    truncate: int | None = None,
+    checkpoint_every: int | None = None,
+    held_out: int = 256,
+    held_out_task: Task | None = None,
+    stop_when_solved: bool = False,
+    directory: str | Path | None = None,
+    devices: Sequence[jax.Device] | None = None,
+    progress: bool = False,
+) -> Fit:
+    """A net trained for `steps` updates of `batch` fresh examples each.
+
+    net               initial parameters, of `init_net`; by default those of the cell's `init` with `hidden` units
+    every             updates from one look at the net to the next, of which `steps` is a multiple; by default a tenth
+                      of all. Then the held-out loss is taken, the probes are run, and a checkpoint is written
+    probes            {name: measurement of a Moment}; `rnn_dynamics.train.probes` has some
+    penalties         functions of a Moment whose sum is added to the loss
+    noise             the standard deviation of Gaussian noise on every number of the state at every step of an example
+    truncate          K: no gradient passes the steps K, 2K, ... of an example (truncated backpropagation)
+    checkpoint_every  K: keep the state of every K-th step and compute the others again on the way back, for memory
+    held_out          the number of examples that the net is looked at with, the same ones each time, of `held_out_task`
+    stop_when_solved  stop at the first look at which the held-out loss is at most `task.solved`
+    directory         where checkpoints are kept (Orbax); the same call goes on from the last one, bit for bit
+    devices           what shares a batch; by default all local devices, if their number divides the batch
+
+    The same key and settings give the same numbers. Compiled once for a cell, task, optimizer and settings: pass the
+    same objects again, as what `optax.adam` returns is another one each time. An update that would leave a parameter
+    or the loss NaN or infinite is not made, and ends the training: the last good net is returned. Under a
+    transformation, as in a sweep over seeds, all is one program: no checkpoints, no progress, no sharing of devices.
+    """
+    every = max(1, steps // 10) if every is None else argument.size("every", every, 1)
+    if argument.size("steps", steps, 1) % every:
+        raise ValueError(f"steps: got {steps}, expected a multiple of every = {every}")
+    key_net, key = jax.random.split(argument.key(key))
+    net = init_net(cell, task, key=key_net, hidden=hidden) if net is None else net
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((key, net, noise)))
+    batch = argument.size("batch", batch, 1)
+    settings = Settings(
+        cell=cell,
+        task=task,
+        held_out_task=_alike(task, held_out_task),
+        optimizer=optimizer,
+        penalties=tuple(penalties),
+        probes=tuple((name, as_probe(name, value)) for name, value in (probes or {}).items()),
+        batch=batch,
+        held_out=argument.size("held_out", held_out, 1),
+        every=every,
+        unrolling=Unrolling(_steps("truncate", truncate), _steps("checkpoint_every", checkpoint_every)),
+        stop_when_solved=bool(stop_when_solved),
+        devices=None if traced else _sharing(devices, batch),
+    )
+    noise = None if noise is None else argument.real("noise", noise, at_least=0)
+    state = program.start(optimizer, net, key)
+    if not traced:
+        return _in_stretches(settings, state, noise, steps // every, directory, progress)
+    if directory is not None:
+        raise ValueError(f"directory: got {directory!r}, expected None under a transformation such as jit or vmap")
+    return _in_one_program(settings, state, noise, steps // every)
+
+
+def _steps(name: str, value: int | None) -> int | None:
+    return None if value is None else argument.size(name, value, 1)
+
+
+def _alike(task: Task, held_out: Task | None) -> Task:
+    """The task of the held-out examples, which has to fit the same net."""
+    if held_out is None:
+        return task
+    for name in ("inputs", "outputs"):
+        if getattr(held_out, name) != getattr(task, name):
+            raise ValueError(f"held_out_task: got {getattr(held_out, name)} {name}, expected {getattr(task, name)}")
+    return held_out
+
+
+def _sharing(devices: Sequence[jax.Device] | None, batch: int) -> tuple[jax.Device, ...] | None:
+    """The devices that share a batch, None for the default one alone."""
+    if devices is None:
+        local = tuple(jax.local_devices())
+        return local if len(local) > 1 and batch % len(local) == 0 else None
+    if not devices or batch % len(devices):
+        raise ValueError(f"devices: got {len(devices)}, expected one or more that divide the batch of {batch}")
+    return tuple(devices)
+
+
+def _in_one_program(settings: Settings, state: State, noise: Any, stretches: int) -> Fit:
+    """For tracing: the scan over all stretches, in which a stopped training idles."""
+
+    def one(carry: tuple[State, Array], _: None) -> tuple[tuple[State, Array], tuple[Record, Update]]:
+        state, record, runs = _look(settings, *carry)
+        state, update = program.stretch(settings, state, noise)
+        return (state, runs), (record, update)
+
+    (state, runs), (records, updates) = jax.lax.scan(one, (state, jnp.asarray(True)), length=stretches)
+    state, last, _ = _look(settings, state, runs)
+    records = jax.tree.map(lambda all_but, last: jnp.concatenate([all_but, last[None]]), records, last)
+    updates = jax.tree.map(jnp.ravel, updates)
+    return _fit(settings, state, records, updates)
+
+
+def _look(settings: Settings, state: State, runs: Array) -> tuple[State, Record, Array]:
+    """A record, blank for a training that had stopped before, and whether it still runs."""
+    state, found = program.record(settings, state)
+    found = jax.tree.map(lambda leaf: jnp.where(runs, leaf, _blank(leaf.dtype)), found)
+    return state, found, runs & (state.outcome == RUNNING)
+
+
+def _in_stretches(
+    settings: Settings, state: State, noise: Any, stretches: int, directory: str | Path | None, progress: bool
+) -> Fit:
+    """From the host: one compiled stretch after the other, with checkpoints between them."""
+    records: list[Record] = []
+    updates: list[Update] = []
+    checkpoints = Checkpoints(directory, settings, state, noise)
+    state, records, updates = checkpoints.latest(stretches)
+    with bar(stretches * settings.every, shown=progress) as shown:
+        while True:
+            state, found = program.compiled_record(settings, state)
+            records.append(jax.device_get(found))
+            shown.update_to(len(updates) * settings.every, records[-1].loss)
+            if len(updates) == stretches or int(state.outcome) != RUNNING:
+                break
+            state, update = program.compiled_stretch(settings, state, noise)
+            updates.append(jax.device_get(update))
+            checkpoints.save(state, records, updates)
+    checkpoints.close()
+    return _fit(
+        settings,
+        state,
+        jax.tree.map(lambda *each: _padded(np.stack(each), stretches + 1), *records),
+        jax.tree.map(lambda *each: _padded(np.concatenate(each), stretches * settings.every), *updates),
+    )
+
+
+def _padded(array: np.ndarray, length: int) -> Array:
+    """With what is said of updates and records that were not made."""
+    rest = np.full((length - len(array), *array.shape[1:]), _blank(array.dtype), array.dtype)
+    return jnp.asarray(np.concatenate([array, rest]))
+
+
+def _blank(dtype: Any) -> Any:
+    return np.asarray(np.nan if jnp.issubdtype(dtype, jnp.inexact) else 0, dtype)
+
+
+def _fit(settings: Settings, state: State, records: Record, updates: Update) -> Fit:
+    return Fit(
+        net=state.net,
+        updates=state.step,
+        outcome=state.outcome,
+        loss=updates.loss,
+        penalty=updates.penalty,
+        log_gradient_norm=updates.log_gradient_norm,
+        recorded=settings.every * jnp.arange(len(records.loss), dtype=jnp.int32),
+        held_out_loss=records.loss,
+        correct=records.correct,
+        probes=records.probes,
+    )

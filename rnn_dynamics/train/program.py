@@ -1,0 +1,163 @@
+"""What is compiled: some steps of training, and what is recorded between them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import AxisType, PartitionSpec
+from jaxtyping import Array, Float, Int
+
+from ..cells.contract import Cell
+from .moment import Moment
+from .net import Net
+from .objective import Unrolling, batch_loss, draw, prepared, verdict
+from .probe import Probe
+from .task import Task
+
+RUNNING, SOLVED, NOT_FINITE = 0, 1, 2
+
+
+class Settings(NamedTuple):
+    """All that a training is compiled for."""
+
+    cell: Cell
+    task: Task
+    held_out_task: Task
+    optimizer: optax.GradientTransformation
+    penalties: tuple[Callable[[Moment], Array], ...]
+    probes: tuple[tuple[str, Probe], ...]
+    batch: int
+    held_out: int
+    every: int
+    unrolling: Unrolling
+    stop_when_solved: bool
+    devices: tuple[jax.Device, ...] | None
+
+
+class State(NamedTuple):
+    """A training at one time: enough to go on from, bit for bit.
+
+    step     the number of updates made
+    outcome  0 running, 1 solved, 2 stopped because the next update was not finite
+    """
+
+    step: Int[Array, ""]
+    outcome: Int[Array, ""]
+    key: Array
+    net: Net
+    optimizer: Any
+
+
+class Update(NamedTuple):
+    """What is known of one update; NaN for one that was not made.
+
+    loss               of the batch, without penalties
+    penalty            what the penalties added to it
+    log_gradient_norm  ln of the norm of the gradient of both, before the optimizer
+    """
+
+    loss: Float[Array, "*steps"]
+    penalty: Float[Array, "*steps"]
+    log_gradient_norm: Float[Array, "*steps"]
+
+
+class Record(NamedTuple):
+    """What held-out examples say of a net: loss, fraction of correct answers, and the probes by name."""
+
+    loss: Float[Array, "*records"]
+    correct: Float[Array, "*records"]
+    probes: dict[str, Any]
+
+
+def start(optimizer: optax.GradientTransformation, net: Net, key: Array) -> State:
+    """Before the first update."""
+    zero = jnp.zeros((), jnp.int32)
+    return State(zero, zero, key, net, optimizer.init(net))
+
+
+def record(settings: Settings, state: State) -> tuple[State, Record]:
+    """Look at the net; a training that was to stop when its task is solved does so here."""
+    key_examples, key_probes, _ = jax.random.split(state.key, 3)
+    examples = draw(settings.held_out_task, jax.random.split(key_examples, settings.held_out))
+    net = prepared(settings.cell, state.net)
+    loss, correct = verdict(settings.cell, settings.held_out_task, net, examples)
+    key = jax.random.fold_in(key_probes, state.step)
+    moment = Moment(settings.cell, settings.held_out_task, net, examples, key, state.step)
+    found = {name: probe.measure(moment) for name, probe in settings.probes}
+    if settings.stop_when_solved:
+        solved = (state.outcome == RUNNING) & (loss <= settings.task.solved)
+        state = state._replace(outcome=jnp.where(solved, SOLVED, state.outcome).astype(jnp.int32))
+    return state, Record(loss, correct, found)
+
+
+def stretch(settings: Settings, state: State, noise: Any) -> tuple[State, Update]:
+    """Every so many steps of training, compiled as one scan; a training that has stopped stays as it is."""
+    dtype = jnp.result_type(*jax.tree.leaves(state.net))
+    nothing = Update(*(jnp.full((), jnp.nan, dtype),) * 3)
+
+    def step(state: State, _: None) -> tuple[State, Update]:
+        return jax.lax.cond(
+            state.outcome == RUNNING, partial(one_update, settings, noise=noise), lambda state: (state, nothing), state
+        )
+
+    return jax.lax.scan(step, state, length=settings.every)
+
+
+def one_update(settings: Settings, state: State, noise: Any) -> tuple[State, Update]:
+    """One step of the optimizer, unless it would make the net something other than finite."""
+    _, _, key = jax.random.split(state.key, 3)
+    key_batch, key_penalty = jax.random.split(jax.random.fold_in(key, state.step))
+    keys = jax.random.split(key_batch, settings.batch)
+    loss, gradient = task_gradient(settings, state.net, keys, noise)
+    penalty = jnp.zeros_like(loss)
+    if settings.penalties:
+
+        def of_penalties(net: Net) -> Array:
+            examples = draw(settings.task, jax.vmap(partial(jax.random.split, num=2))(keys)[:, 0])
+            net = prepared(settings.cell, net)
+            moment = Moment(settings.cell, settings.task, net, examples, key_penalty, state.step)
+            return sum((penalty(moment).astype(loss.dtype) for penalty in settings.penalties), start=penalty)
+
+        penalty, more = jax.value_and_grad(of_penalties)(state.net)
+        gradient = jax.tree.map(jnp.add, gradient, more)
+    optimizer = optax.with_extra_args_support(settings.optimizer)
+    updates, after = optimizer.update(gradient, state.optimizer, state.net, value=loss)
+    net = optax.apply_updates(state.net, updates)
+    fine = jnp.isfinite(loss + penalty) & jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(net)]))
+    moved = State(state.step + 1, state.outcome, state.key, net, after)
+    stayed = state._replace(outcome=jnp.full_like(state.outcome, NOT_FINITE))
+    state = jax.tree.map(partial(jnp.where, fine), moved, stayed)
+    return state, Update(loss, penalty, log_norm(gradient).astype(loss.dtype))
+
+
+def task_gradient(settings: Settings, net: Net, keys: Array, noise: Any) -> tuple[Array, Net]:
+    """The loss of a batch and its gradient; the devices, where there are several, share the batch."""
+
+    def loss(net: Net, keys: Array) -> Array:
+        return batch_loss(settings.cell, settings.task, net, keys, settings.unrolling, noise)
+
+    if settings.devices is None:
+        return jax.value_and_grad(loss)(net, keys)
+
+    def share(net: Net, keys: Array) -> tuple[Array, Net]:
+        return jax.lax.pmean(jax.value_and_grad(loss)(net, keys), "examples")
+
+    mesh = jax.make_mesh((len(settings.devices),), ("examples",), (AxisType.Auto,), devices=settings.devices)
+    specs = PartitionSpec(), PartitionSpec("examples")
+    return jax.shard_map(share, mesh=mesh, in_specs=specs, out_specs=PartitionSpec(), check_vma=False)(net, keys)
+
+
+def log_norm(tree: Any) -> Float[Array, ""]:
+    """ln of the 2-norm of all numbers of a tree, scaled by the largest so that none overflows or vanishes in squaring."""
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if leaf.size]
+    largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in leaves]))
+    scale = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
+    squares = sum(jnp.sum(jnp.square(jnp.abs(leaf / scale))) for leaf in leaves)
+    return jnp.log(scale) + jnp.log(squares) / 2
+
+
+compiled_record = jax.jit(record, static_argnums=0)
+compiled_stretch = jax.jit(stretch, static_argnums=0)
