@@ -1,7 +1,8 @@
 """Gradient dynamics of recurrent networks in JAX.
 
 `rd.cells` holds recurrent maps as pure functions; the measurements at the top level take any step function
-`step(params, state, x) -> state`, one of those or a user's own. `rd.theory` says what they should give.
+`step(params, state, x) -> state`, one of those or a user's own. `rd.theory` says what they should give, `rd.train` measures while a
+net learns, `rd.sweep` runs any of it over a grid, `rd.plot` draws it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -41,14 +42,15 @@ from .sweep import sweep
 
 if TYPE_CHECKING:
     from . import plot as plot
+    from . import train as train
 else:
 
     def __getattr__(name: str) -> Any:
-        """`rd.plot` is imported when it is first asked for, and matplotlib with it."""
-        if name == "plot":
+        """`rd.plot` and `rd.train` are imported when they are first asked for, and matplotlib or optax with them."""
+        if name in ("plot", "train"):
             from importlib import import_module
 
-            return import_module(f"{__name__}.plot")
+            return import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -6,6 +6,7 @@ from .antisymmetric import antisymmetric, make_antisymmetric
 from .contract import Cell, Step
 from .cornn import CoRNNParams, CoRNNState, cornn, make_cornn
 from .elman import elman, make_elman
+from .gates import gates
 from .gru import GRUParams, gru, make_gru
 from .indrnn import IndRNNParams, indrnn, make_indrnn
 from .janet import janet, make_janet
@@ -53,6 +54,7 @@ __all__ = [
     "as_affine",
     "cornn",
     "elman",
+    "gates",
     "gru",
     "indrnn",
     "initializers",

@@ -7,8 +7,11 @@ import jax
 from jaxtyping import Array, Int
 
 from ..cells.contract import Cell, Input, Params, State, Step
-from .net import Net, loss_of_states
+from .net import Net, loss_of_states, losses_of_states
 from .task import Example, Task
+
+
+Index = int | Int[Array, ""]
 
 
 class Moment(NamedTuple):
@@ -30,18 +33,28 @@ class Moment(NamedTuple):
     step: Int[Array, ""]
 
 
-def example_of(moment: Moment, index: int = 0) -> Example:
+def example_of(moment: Moment, index: Index = 0) -> Example:
     """One of the examples."""
     return jax.tree.map(lambda leaf: leaf[index], moment.examples)
 
 
-def problem(moment: Moment, index: int = 0) -> tuple[Step, Params, State, Input]:
+def problem(moment: Moment, index: Index = 0) -> tuple[Step, Params, State, Input]:
     """(step, params, h0, xs) along one of the examples: what every measurement is called with."""
     params = moment.net.cell
     return moment.cell.step, params, moment.cell.initial_state(params), example_of(moment, index).xs
 
 
-def loss_along(moment: Moment, index: int = 0) -> Callable[[State], Array]:
+def loss_along(moment: Moment, index: Index = 0) -> Callable[[State], Array]:
     """The loss of that example as a function of the states h_1 .. h_T."""
     example = example_of(moment, index)
     return lambda states: loss_of_states(moment.cell, moment.task, moment.net.readout, states, example)
+
+
+def losses_along(moment: Moment, index: Index = 0) -> Callable[[State], Array]:
+    """What each step adds to that loss, (T,), as a function of the states."""
+    example = example_of(moment, index)
+
+    def losses(states: State) -> Array:
+        return losses_of_states(moment.cell, moment.task, moment.net.readout, states, example)
+
+    return losses

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from .. import argument
 from ..cells.contract import Cell, Params, State
-from .task import Example, Task, mean_over_mask
+from .task import Example, Task
 
 
 class Readout(NamedTuple):
@@ -43,10 +43,16 @@ def answer(cell: Cell, readout: Readout, state: State) -> Float[Array, " outputs
     return readout.V @ cell.output(state) + readout.c
 
 
-def loss_of_states(cell: Cell, task: Task, readout: Readout, states: State, example: Example) -> Float[Array, ""]:
-    """The mean loss of one example over the steps that count, from the states h_1 .. h_T."""
+def losses_of_states(cell: Cell, task: Task, readout: Readout, states: State, example: Example) -> Float[Array, " T"]:
+    """What each step adds to the loss of one example: its own over the number of those that count, or 0."""
 
     def at(state: State, target: Array) -> Array:
         return task.loss(answer(cell, readout, state), target)
 
-    return mean_over_mask(jax.vmap(at)(states, example.targets), example.mask)
+    values = jax.vmap(at)(states, example.targets)
+    return jnp.where(example.mask, values, 0) / jnp.sum(example.mask).astype(values.dtype)
+
+
+def loss_of_states(cell: Cell, task: Task, readout: Readout, states: State, example: Example) -> Float[Array, ""]:
+    """The mean loss of one example over the steps that count, from the states h_1 .. h_T."""
+    return jnp.sum(losses_of_states(cell, task, readout, states, example))

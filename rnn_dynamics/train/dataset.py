@@ -1,0 +1,56 @@
+"""A training as a labelled dataset: the loss of every update, and what was recorded between them."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .fit import Fit
+from .moment import Moment
+from .probe import Probe, as_probe
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | None = None) -> "xarray.Dataset":
+    """`loss`, `penalty` and `log_gradient_norm` over `update`, and held-out loss, correct answers and probes over
+    `recorded`, the number of updates before each look.
+
+    `probes` are those that `fit` was called with; they name dimensions and units. What a probe returns as a dict or
+    NamedTuple becomes variables `<probe>_<part>`.
+    """
+    import xarray
+
+    variables: dict[str, tuple[Any, ...]] = {
+        "loss": ("update", found.loss, {"units": "1", "long_name": "loss of the batch, without penalties"}),
+        "penalty": ("update", found.penalty, {"units": "1", "long_name": "what penalties added to the loss"}),
+        "log_gradient_norm": (
+            "update",
+            found.log_gradient_norm,
+            {"units": "nats", "long_name": "ln of the norm of the gradient before the optimizer"},
+        ),
+        "held_out_loss": ("recorded", found.held_out_loss, {"units": "1", "long_name": "loss of held-out examples"}),
+        "correct": ("recorded", found.correct, {"units": "1", "long_name": "fraction of correct answers"}),
+    }
+    for name, value in found.probes.items():
+        probe = as_probe(name, (probes or {}).get(name, Probe(lambda moment: moment)))
+        for part, array in parts_of(name, value).items():
+            dims = probe.dims if len(probe.dims) == array.ndim - 1 else tuple(f"{part}_{i}" for i in range(array.ndim - 1))
+            variables[part] = (("recorded", *dims), array, {"units": probe.units, "long_name": probe.description})
+    return xarray.Dataset(
+        {name: (dims, np.asarray(array), attributes) for name, (dims, array, attributes) in variables.items()},
+        coords={
+            "update": ("update", np.arange(1, len(found.loss) + 1), {"units": "1", "long_name": "number of the update"}),
+            "recorded": ("recorded", np.asarray(found.recorded), {"units": "1", "long_name": "updates made"}),
+        },
+        attrs={"updates": int(found.updates), "outcome": ("ended", "solved", "not finite")[int(found.outcome)]},
+    )
+
+
+def parts_of(name: str, value: Any) -> dict[str, Any]:
+    """The arrays of what a probe returned, by name."""
+    fields = value._asdict() if hasattr(value, "_asdict") else value
+    if not isinstance(fields, Mapping):
+        return {name: np.asarray(fields)}
+    return {f"{name}_{key}": np.asarray(array) for key, array in fields.items()}
