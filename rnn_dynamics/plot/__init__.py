@@ -14,8 +14,9 @@ from .exponents import lyapunov_spectrum
 from .flow import gradient_flow
 from .labels import apart, label_ends, level
 from .paths import gate_paths
+from .points import regime_points
 from .powers import power_norms
-from .regimes import phase_diagram, regime_map, regime_points
+from .regimes import phase_diagram, regime_map
 from .singular_values import singular_values
 
 STYLE = Path(__file__).with_name("rnn_dynamics.mplstyle")

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ..measure import Contributions
-from .doubts import note
+from .decades import in_whole_numbers
 from .heat_map import edges, heat_map, zeros
 from .shapes import axes_of
 
@@ -36,12 +36,11 @@ def contributions(axes: Axes, table: Contributions | ArrayLike, *, reach: float 
     shown = np.ma.masked_array(heights, ~past | (norms == 0))
     heat_map(axes, times, times, shown, (min(bottom, top - 1), top), cmap="viridis", name=r"$\Vert C_{tk}\Vert$")
     zeros(axes, edges(times), edges(times), past & (norms == 0))
-    infinite = past & (norms == np.inf)
-    if infinite.any():
-        note(axes, f"infinite, in the highest colour: {infinite.sum()} cells")
     last = len(norms) + 0.5
     axes.set(xlim=(0.5, last), ylim=(last, 0.5), xlabel="step $k$ of the parameters", ylabel="time $t$ of the loss")
     axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        in_whole_numbers(axis)
     return axes
 
 

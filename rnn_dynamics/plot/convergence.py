@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from ..measure import LyapunovSpectrum
 from .curves import band, curve
 from .doubts import DOUBTED, note, say_hidden
-from .shapes import axes_of, same_shape
+from .shapes import axes_of, not_negative, same_shape
 
 
 def convergence(axes: Axes, spectrum: LyapunovSpectrum, *, first: int = 4) -> Axes:
@@ -24,7 +24,7 @@ def convergence(axes: Axes, spectrum: LyapunovSpectrum, *, first: int = 4) -> Ax
         same_shape(f"spectrum.{name}", getattr(spectrum, name), "spectrum.history", (k,))
         for name in ("exponents", "stderr", "reliable")
     )
-    reliable = reliable.astype(bool)
+    reliable, errors = reliable.astype(bool), not_negative("spectrum.stderr", errors)
     if first < 1:
         raise ValueError(f"first: got {first}, expected at least 1")
     if not (steps[0] > 0 and (np.diff(steps) >= 0).all()):

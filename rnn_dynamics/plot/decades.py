@@ -1,11 +1,11 @@
-"""Heights in powers of ten, from natural logarithms: no norm is too large or too small for the paper."""
+"""Heights in powers of ten, from natural logarithms: no norm is too large or too small for the paper. Whole steps."""
 
 import math
 
 import numpy as np
 from jax.typing import ArrayLike
 from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import AutoLocator, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 
@@ -36,3 +36,10 @@ def in_powers_of_ten(axis: Axis) -> None:
     """Let an axis whose heights are log₁₀ show powers of ten."""
     axis.set_major_locator(PowersOfTen())
     axis.set_major_formatter(FuncFormatter(power_of_ten))
+
+
+def in_whole_numbers(axis: Axis) -> None:
+    """Let a linear axis that counts have no ticks between two whole numbers, however few it shows."""
+    locator = axis.get_major_locator()
+    if isinstance(locator, AutoLocator):
+        locator.set_params(integer=True, min_n_ticks=1)

@@ -34,11 +34,17 @@ def note(axes: Axes, text: str) -> None:
         held[0].set_text("\n".join([*lines, text]))
 
 
+def say_some(axes: Axes, those: NDArray, what: str, unit: str) -> None:
+    """Note what `those` of all are, and how many."""
+    if those.any():
+        note(axes, f"{what}, {those.sum()} of {np.ma.count(those)} {unit}")
+
+
 def on_edge(axes: Axes, places: NDArray, marker: str, *, top: bool = False, **style: Any) -> None:
-    """Marks on the lower edge, or on the upper one, for what has no height."""
+    """Marks on the lower edge, or on the upper one, for what has no height; `style` has long names."""
     if len(places):
         edge = axes.get_xaxis_transform()
-        style = {"ms": 5, "color": DOUBTED, "clip_on": False, "label": "_on_edge", **style}
+        style = {"markersize": 5, "color": DOUBTED, "clip_on": False, "label": "_on_edge", **style}
         axes.plot(places, np.full(len(places), float(top)), marker, transform=edge, **style)
 
 

@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from matplotlib.axes import Axes
 
 from .curves import band, curve, quantile
-from .decades import decades, in_powers_of_ten
+from .decades import decades, in_powers_of_ten, in_whole_numbers
 from .doubts import say_hidden
 from .shapes import a_band, increasing, with_nets
 
@@ -39,5 +39,7 @@ def gradient_flow(
         band(axes, lags, quantile(heights, low), quantile(heights, high), color=color)
     say_hidden(axes, lags, heights, symbol, label=label)
     in_powers_of_ten(axes.yaxis)
+    if (lags == np.round(lags)).all():
+        in_whole_numbers(axes.xaxis)
     axes.set(xlabel=r"lag $\ell$ (steps)", ylabel=r"$\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert_2$")
     return axes

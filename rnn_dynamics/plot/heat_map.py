@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from .decades import PowersOfTen, power_of_ten
-from .doubts import note
+from .doubts import note, say_some
 
 # a cell of an exact 0 where zeros have a colour of their own, and one of NaN with its hatch
 ZERO, MISSING, HATCH = "0.72", "0.92", "0.55"
@@ -23,14 +23,16 @@ def heat_map(
     heights: NDArray,
     limits: tuple[float, float],
     *,
-    cmap: str,
+    cmap: str | Colormap,
     name: str,
     powers: bool = True,
     bar: bool = True,
+    lowest: str = "exactly 0",
 ) -> Any:
     """`heights` (y, x) as colours between `limits`; returns their bar, if there is one. With `powers` they are log₁₀.
 
-    What lies beyond the limits has the colour of the end, and the bar an arrow there. NaN is hatched, with a note.
+    What lies beyond the limits has the colour of the end, and the bar an arrow there. NaN is hatched. Notes say so, and
+    what is infinite; `lowest` is what -inf means.
     """
     low, high = limits
     columns, rows = edges(x), edges(y)
@@ -43,6 +45,8 @@ def heat_map(
     hatch(axes, columns, rows, missing)
     if missing.any():
         note(axes, f"hatched: NaN, {missing.sum()} cells")
+    say_some(axes, heights == -np.inf, f"in the lowest colour: {lowest}", "cells")
+    say_some(axes, heights == np.inf, r"in the highest colour: $\infty$", "cells")
     axes.grid(False)
     return drawn
 

@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from matplotlib.axes import Axes
 
 from .curves import STROKES, curve
-from .decades import decades, in_powers_of_ten
+from .decades import decades, in_powers_of_ten, in_whole_numbers
 from .doubts import say_hidden
 from .shapes import axes_of
 
@@ -26,5 +26,6 @@ def power_norms(axes: Axes, log_norms: Mapping[str, ArrayLike]) -> Axes:
         curve(axes, n, heights, label=label, ls=STROKES[position % len(STROKES)])
         say_hidden(axes, n, heights[None], "$n$", label=label)
     in_powers_of_ten(axes.yaxis)
+    in_whole_numbers(axes.xaxis)
     axes.set(xlabel="power $n$", ylabel=r"$\Vert W^n\Vert_2$")
     return axes

@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from matplotlib.axes import Axes
 
 from .curves import band, curve, quantile
-from .decades import decades, in_powers_of_ten
+from .decades import decades, in_powers_of_ten, in_whole_numbers
 from .doubts import say_hidden
 from .shapes import a_band, increasing, with_nets
 
@@ -42,5 +42,6 @@ def singular_values(
             curve(axes, T, quantile(pooled, share), label=name, color=color, lw=0.9, ls=(0, (4, 1.5)))
     say_hidden(axes, T, pooled, "$T$", label=label, unit="singular values")
     in_powers_of_ten(axes.yaxis)
+    in_whole_numbers(axes.xaxis)
     axes.set(xlabel="depth $T$ (steps)", ylabel=r"singular values $\sigma_i(\partial h_T\,/\,\partial h_0)$")
     return axes

@@ -64,7 +64,7 @@ def test_nan_is_hatched_and_infinity_has_the_highest_colour(axes, notes, table):
     assert [path.vertices.min(axis=0).tolist() for path in missing.get_paths()] == [[1.5, 3.5]]
     assert cell(axes, 3, 1) == 0
     assert axes.collections[0].colorbar.extend == "max"
-    assert notes() == ["hatched: NaN, 1 cells", "infinite, in the highest colour: 1 cells"]
+    assert notes() == ["hatched: NaN, 1 cells", r"in the highest colour: $\infty$, 1 of 10 cells"]
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf, 1.0, 1e-300])
@@ -73,6 +73,7 @@ def test_a_table_of_one_value_is_a_map(axes, value, T):
     plot.contributions(axes, np.tril(np.full((T, T), value)))
     low, high = axes.collections[0].get_clim()
     assert low < high
+    assert {tick % 1 for tick in (*axes.get_xticks(), *axes.get_yticks())} == {0}
 
 
 def test_what_is_no_table_is_refused(axes, table):

@@ -103,6 +103,8 @@ def test_arrays_that_do_not_fit_are_refused(axes, spectrum):
         plot.convergence(axes, spectrum._replace(steps=np.array([1, 2])))
     with pytest.raises(ValueError, match=r"spectrum\.stderr: got shape \(2,\), expected \(3,\) by spectrum\.history"):
         plot.convergence(axes, spectrum._replace(stderr=np.zeros(2)))
+    with pytest.raises(ValueError, match=r"spectrum\.stderr: got -1, expected numbers that are not negative"):
+        plot.convergence(axes, spectrum._replace(stderr=-np.ones(3)))
     with pytest.raises(ValueError, match=r"spectrum\.steps: got \[0\. .*expected positive numbers"):
         plot.convergence(axes, spectrum._replace(steps=np.array([0, 1, 2])))
     with pytest.raises(ValueError, match="first: got 0, expected at least 1"):

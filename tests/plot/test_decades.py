@@ -43,3 +43,21 @@ def test_an_axis_drawn_out_between_two_powers_names_its_ticks_apart(axes):
     axes.set_ylim(0.1, 0.4)
     names = [text.get_text() for text in axes.get_yticklabels()]
     assert len(set(names)) == len(names) > 1
+
+
+@pytest.mark.parametrize("data", [[1], [0, 1], [1, 2, 3], [0, 100]])
+def test_an_axis_that_counts_has_whole_ticks(axes, data):
+    axes.plot(data, data)
+    decades.in_whole_numbers(axes.xaxis)
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+    assert ticks
+    assert all(tick == round(tick) for tick in ticks)
+
+
+def test_a_logarithmic_axis_keeps_its_ticks(axes):
+    axes.set_xscale("log")
+    axes.set_xlim(0.01, 100)
+    before = axes.get_xticks().tolist()
+    decades.in_whole_numbers(axes.xaxis)
+    assert axes.get_xticks().tolist() == before

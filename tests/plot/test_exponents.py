@@ -73,6 +73,30 @@ def test_a_floor_out_of_reach_or_not_wanted_is_not_drawn(axes, spectrum):
     assert "_level" not in [line.get_label() for line in axes.get_lines()]
 
 
+def test_the_line_that_joins_only_doubted_exponents_is_grey(axes, named, spectrum):
+    plot.lyapunov_spectrum(axes, spectrum._replace(reliable=np.zeros(4, bool)), label="ours", color="C1")
+    (line,) = named("ours")
+    assert to_hex(line.get_color()) == GREY
+    assert all(to_hex(each.get_color()) != to_hex("C1") for each in axes.get_lines())
+
+
+def test_whole_exponents_have_no_floor_of_rounding(axes, named, spectrum):
+    plot.lyapunov_spectrum(axes, spectrum._replace(exponents=np.array([3, 1, -9, -200])))
+    assert not named("_level")
+
+
+def test_few_exponents_have_whole_ticks(axes, spectrum):
+    plot.lyapunov_spectrum(axes, spectrum)
+    assert {tick % 1 for tick in axes.get_xticks()} == {0}
+
+
+def test_the_style_of_points_may_have_any_of_its_names(axes, spectrum):
+    plot.lyapunov_spectrum(axes, spectrum, markersize=7, markerfacecolor="white")
+    dots, rings = (line for line in axes.get_lines() if line.get_marker() == "o")
+    assert (dots.get_markersize(), dots.get_markerfacecolor()) == (7, "white")
+    assert (rings.get_markersize(), rings.get_markerfacecolor()) == (7, "none")
+
+
 def test_what_has_no_height_is_marked_on_the_lower_edge(axes, spectrum):
     exponents = np.array([0.5, np.nan, -1.0, -np.inf], np.float32)
     plot.lyapunov_spectrum(axes, spectrum._replace(exponents=exponents, reliable=np.isfinite(exponents)))
@@ -94,4 +118,8 @@ def test_arrays_that_do_not_fit_are_refused(axes, spectrum):
         plot.lyapunov_spectrum(axes, spectrum._replace(exponents=spectrum.exponents[None]))
     with pytest.raises(ValueError, match=r"spectrum\.stderr: got shape \(3,\), expected \(4,\) by spectrum\.exponents"):
         plot.lyapunov_spectrum(axes, spectrum._replace(stderr=spectrum.stderr[:3]))
+    with pytest.raises(ValueError, match=r"spectrum\.stderr: got -1, expected numbers that are not negative"):
+        plot.lyapunov_spectrum(axes, spectrum._replace(stderr=-np.ones(4)))
+    with pytest.raises(ValueError, match=r"spectrum\.every: got 0, expected at least 1"):
+        plot.lyapunov_spectrum(axes, spectrum._replace(every=0))
     assert not axes.get_lines()

@@ -103,3 +103,13 @@ def test_arrays_that_do_not_fit_are_refused(axes, logs):
     with pytest.raises(ValueError, match=r"quantiles: got \(0\.9, 0\.1\), expected 0 <= low < high <= 1"):
         plot.gradient_flow(axes, logs, quantiles=(0.9, 0.1))
     assert not axes.get_lines()
+
+
+def test_lags_that_are_steps_have_no_ticks_between_them(axes):
+    plot.gradient_flow(axes, np.zeros(2))
+    assert {tick % 1 for tick in axes.get_xticks()} == {0}
+
+
+def test_what_is_not_a_step_has_the_ticks_it_needs(axes):
+    plot.gradient_flow(axes, np.zeros(2), lag=np.array([0.0, 0.5]))
+    assert {tick % 1 for tick in axes.get_xticks()} > {0}

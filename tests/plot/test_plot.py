@@ -3,7 +3,59 @@
 import subprocess
 import sys
 
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
 from rnn_dynamics import plot
+from rnn_dynamics.measure import LyapunovSpectrum
+
+GRID = np.linspace(-1, 1, 4) + 1j * np.linspace(-1, 1, 5)[:, None]
+
+
+def spectrum(exponents):
+    """Of which nothing is reliable."""
+    unknown = dict.fromkeys(LyapunovSpectrum._fields)
+    known = {"exponents": exponents, "stderr": np.abs(exponents), "reliable": np.zeros(len(exponents), bool)}
+    steps = {"history": np.stack([exponents, exponents]), "steps": np.array([10, 20]), "every": 1}
+    return LyapunovSpectrum(**{**unknown, **known, **steps})
+
+
+# how each picture is drawn of nothing but one number, as one net, one seed, one lag, and as several
+PICTURES = {
+    "contributions": lambda axes, many: plot.contributions(axes, np.tril(np.abs(many))),
+    "convergence": lambda axes, many: plot.convergence(axes, spectrum(many[0])),
+    "eigenvalue_cloud": plot.eigenvalue_cloud,
+    "gate_paths": lambda axes, many: plot.gate_paths(axes, {"all": many, "gate": many[0]}),
+    "gradient_flow": plot.gradient_flow,
+    "level": lambda axes, many: plot.level(axes, float(many[0, 0]), "level"),
+    "lyapunov_spectrum": lambda axes, many: plot.lyapunov_spectrum(axes, spectrum(many[0]), label="net"),
+    "phase_diagram": lambda axes, many: plot.phase_diagram(axes, *map(np.arange, many.shape), many),
+    "power_norms": lambda axes, many: plot.power_norms(axes, {"W": many[0]}),
+    "pseudospectrum": lambda axes, many: plot.pseudospectrum(axes, GRID, np.full((5, 4), np.abs(many[0, 0])), many),
+    "regime_map": lambda axes, many: plot.regime_map(axes, *map(np.arange, many.shape), many),
+    "regime_points": lambda axes, many: plot.regime_points(
+        axes, np.arange(len(many)), many, np.full(many.shape, np.nan)
+    ),
+    "singular_values": plot.singular_values,
+}
+
+
+def test_every_picture_is_drawn_below():
+    assert set(plot.__all__) - set(PICTURES) == {"STYLE", "apart", "in_powers_of_ten", "label_ends"}
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, np.inf, 0.0, 1e300, 5e-324])
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_of_any_number_is_drawn_without_a_warning_and_named(name, value):
+    with plt.style.context(plot.STYLE):
+        figure, panels = plt.subplots(1, 2)
+        for axes, size in zip(panels, (1, 3), strict=True):
+            assert PICTURES[name](axes, np.full((size, size), value)) is axes
+            plot.label_ends(axes)
+            assert np.isfinite(value) or any(text.get_text() for text in axes.texts), "a doubt that is not said"
+        figure.canvas.draw()
+        plt.close(figure)
 
 
 def test_rd_plot_brings_matplotlib_when_it_is_asked_for():

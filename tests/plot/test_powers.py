@@ -43,20 +43,6 @@ def test_arrays_that_do_not_fit_are_refused(axes):
         plot.power_norms(axes, {})
 
 
-def test_labels_stand_at_the_ends_of_their_curves_in_their_colours_and_apart(axes):
-    for height, label in ((1.0, "one"), (1.01, "another"), (3.0, "third"), (2.0, "_hidden")):
-        axes.plot([0, 1], [0, height], label=label)
-    plot.label_ends(axes, line=0.1)
-    across = axes.transData + axes.transAxes.inverted()
-    assert [text.get_text() for text in axes.texts] == ["one", "another", "third"]
-    for text, line in zip(axes.texts, axes.get_lines(), strict=False):
-        assert text.get_color() == line.get_color()
-    one, another, third = (text.xy[1] for text in axes.texts)
-    assert one == pytest.approx(across.transform((1, 1))[1])
-    assert another == pytest.approx(one + 0.1)
-    assert third == pytest.approx(across.transform((1, 3))[1])
-
-
-def test_labels_are_kept_apart():
-    moved = plot.apart(np.array([5.0, 1.0, 1.2]), 0.5)
-    np.testing.assert_allclose(moved, [5.0, 1.0, 1.5])
+def test_few_powers_have_no_ticks_between_them(axes):
+    plot.power_norms(axes, {"W": np.zeros(2)})
+    assert {tick % 1 for tick in axes.get_xticks()} == {0}

@@ -1,13 +1,11 @@
-"""The critical line where the norm is 1, points with the colour of their regime, and doubts that are said."""
+"""The critical line where the norm is 1, colours that also differ in grey, and doubts that are said."""
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
 
 from rnn_dynamics import plot
 
 GAINS, LAGS = np.array([0.5, 0.8, 1.0, 1.3, 2.0]), np.arange(6)
-CODES = {"vanishing": -1, "critical": 0, "exploding": 1, "unreliable": np.nan}
 
 
 @pytest.fixture
@@ -81,7 +79,43 @@ def test_zeros_have_the_lowest_colour_and_nan_is_hatched(axes, notes, logs):
     assert bar_of(axes).extend == "min"
     (missing,) = (artist for artist in axes.collections if artist.get_label() == "_missing")
     assert missing.get_paths()[0].vertices.min(axis=0).tolist() == [1.65, 4.5]
-    assert notes() == ["hatched: NaN, 1 cells", "exactly 0, in the lowest colour: 3 of 30 cells"]
+    assert notes() == ["hatched: NaN, 1 cells", "in the lowest colour: exactly 0, 3 of 30 cells"]
+
+
+def test_infinite_norms_have_the_highest_colour_and_are_said(axes, notes, logs):
+    logs[4, 2:] = np.inf
+    plot.regime_map(axes, GAINS, LAGS, logs)
+    assert notes() == [r"in the highest colour: $\infty$, 4 of 30 cells"]
+
+
+def test_in_grey_print_what_vanishes_is_darker_than_what_explodes():
+    """CIE lightness, 0 (black) to 100 (white), of the sRGB colours."""
+    strength = np.linspace(0, 0.5, 51)
+    colors = np.stack([plot.regimes.COLORS(0.5 + sign * strength)[:, :3] for sign in (-1, 1)])
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    vanish, explode = 116 * np.cbrt(linear @ (0.2126, 0.7152, 0.0722)) - 16
+    assert vanish[-1] < explode[-1] - 30
+    assert (vanish[1:] < explode[1:]).all()
+    assert (np.diff(vanish) < 0).all()
+    assert (np.diff(explode) < 0).all()
+
+
+@pytest.mark.parametrize("lag", [1, 4])
+def test_the_line_of_one_lag_crosses_its_cell(axes, logs, lag):
+    plot.regime_map(axes, GAINS, LAGS[[0, lag]], (logs - 0.01 * LAGS)[:, [0, lag]])
+    points = critical(axes)
+    np.testing.assert_allclose(points[:, 0], 1, atol=0.05)
+    np.testing.assert_allclose(sorted(points[:, 1]), [0.5 * lag, 1.5 * lag])
+
+
+def test_the_line_of_one_gain_crosses_its_cell(axes):
+    plot.regime_map(axes, np.array([1.5]), np.arange(4), np.array([[0, -1, 1, 2.0]]))
+    np.testing.assert_allclose(sorted(critical(axes).tolist()), [[1.0, 1.5], [2.0, 1.5]])
+
+
+def test_few_lags_have_no_ticks_between_them(axes):
+    plot.regime_map(axes, np.arange(1.0, 3.0), np.arange(2), np.zeros((2, 2)))
+    assert {tick % 1 for tick in axes.get_yticks()} == {0}
 
 
 @pytest.mark.parametrize("value", [np.nan, -np.inf, np.inf, 0.0])
@@ -110,87 +144,6 @@ def test_maps_that_do_not_fit_are_refused(axes, logs):
     assert not axes.collections
 
 
-@pytest.fixture
-def points():
-    """Exponents and regimes of two nets at four gains."""
-    exponents = np.array([[-1.0, -0.9], [-0.4, 0.01], [0.0, 0.2], [0.5, 0.6]])
-    regime = np.array([[-1, -1], [-1, 0], [np.nan, 1], [1, 1]])
-    return exponents, regime
-
-
-def test_points_have_the_colour_and_the_shape_of_their_regime(axes, named, points):
-    exponents, regime = points
-    assert plot.regime_points(axes, GAINS[:4], exponents, regime) is axes
-    looks = set()
-    for word, code in CODES.items():
-        (line,) = named(f"_{word}")
-        chosen = np.isnan(regime) if np.isnan(code) else regime == code
-        expected = [(GAINS[i], exponents[i, j]) for i, j in np.argwhere(chosen)]
-        assert line.get_xydata().tolist() == [list(point) for point in expected]
-        assert line.get_linestyle() == "None"
-        looks.add((line.get_marker(), to_hex(line.get_markeredgecolor() if word == "unreliable" else line.get_color())))
-    assert len({marker for marker, _ in looks}) == len({color for _, color in looks}) == 4
-    (grey,) = named("_unreliable")
-    assert (grey.get_markerfacecolor(), to_hex(grey.get_markeredgecolor())) == ("none", to_hex("0.6"))
-    (zero,) = named("_zero")
-    assert set(zero.get_ydata()) == {0}
-    assert "nats per step" in axes.get_ylabel()
-
-
-def test_regimes_are_named_beside_their_points_apart(axes, points):
-    plot.regime_points(axes, GAINS[:4], *points)
-    heights = {text.get_text(): text.xy[1] for text in axes.texts}
-    assert set(heights) == set(CODES)
-    assert heights["vanishing"] == -0.9
-    low, high = axes.get_ylim()
-    assert np.diff(sorted(heights.values())).min() > 0.06 * (high - low)
-    assert all(text.xy[0] == 1 for text in axes.texts)
-
-
-def test_regimes_without_points_are_not_named(axes):
-    plot.regime_points(axes, GAINS, -np.ones(5), -np.ones(5))
-    assert [text.get_text() for text in axes.texts] == ["vanishing"]
-
-
-def test_exponents_without_a_height_are_on_the_edges_and_said(axes, named, notes, points):
-    exponents, regime = points
-    exponents[0, 0], exponents[1, 1], exponents[3, 1], exponents[2, 0] = -np.inf, np.nan, np.inf, -np.inf
-    plot.regime_points(axes, GAINS[:4], exponents, regime)
-    marks = {(mark.get_marker(), to_hex(mark.get_color())): mark.get_xydata().tolist() for mark in named("_on_edge")}
-    assert marks == {
-        ("v", "#0072b2"): [[0.5, 0]],
-        ("o", to_hex("0.6")): [[1.0, 0]],
-        ("^", "#d55e00"): [[1.3, 1]],
-        ("x", to_hex("0.6")): [[0.8, 0]],
-    }
-    assert notes() == [
-        r"lower edge: $-\infty$, 2 of 8 points",
-        r"upper edge: $\infty$, 1 of 8 points",
-        "crosses: NaN, 1 of 8 points",
-    ]
-
-
-@pytest.mark.parametrize("value", [np.nan, -np.inf, np.inf, 0.3])
-def test_points_that_are_all_in_doubt_are_all_grey(axes, value):
-    plot.regime_points(axes, GAINS, np.full(5, value), np.full(5, np.nan))
-    drawn = [line for line in axes.get_lines() if line.get_label() in ("_unreliable", "_on_edge")]
-    assert sum(len(line.get_xdata()) for line in drawn) == 5
-    assert {to_hex(line.get_color()) for line in drawn} == {to_hex("0.6")}
-
-
-def test_points_that_do_not_fit_are_refused(axes, points):
-    exponents, regime = points
-    with pytest.raises(ValueError, match=r"x: got shape \(5,\), expected \(4,\) by the first axis of exponents"):
-        plot.regime_points(axes, GAINS, exponents, regime)
-    with pytest.raises(ValueError, match=r"regime: got shape \(3, 2\), expected \(4, 2\) by exponents"):
-        plot.regime_points(axes, GAINS[:4], exponents, regime[:3])
-    with pytest.raises(ValueError, match=r"regime: got -2, expected -1, 0, 1 or NaN"):
-        plot.regime_points(axes, GAINS[:4], exponents, 2 * regime)
-    with pytest.raises(ValueError, match=r"exponents: got shape \(4, 2, 1\), expected \(gain,\) or \(gain, nets\)"):
-        plot.regime_points(axes, GAINS[:4], exponents[..., None], regime)
-    assert not axes.get_lines()
-
-
 def test_a_phase_diagram_has_its_line_where_the_exponent_is_zero(axes, notes):
     x, y = np.linspace(0, 1, 5), np.linspace(0, 2, 9)
     exponents = y[:, None] - x[None, :] - 0.3
@@ -203,7 +156,7 @@ def test_a_phase_diagram_has_its_line_where_the_exponent_is_zero(axes, notes):
     exponents[2, 3] = np.nan
     exponents[0, 0] = -np.inf
     plot.phase_diagram(axes, x, y, exponents, limit=1)
-    assert any("hatched: NaN, 1 cells" in note for note in notes())
+    assert notes() == ["hatched: NaN, 1 cells", r"in the lowest colour: $-\infty$, 1 of 45 cells"]
     with pytest.raises(ValueError, match=r"x: got shape \(4,\), expected \(5,\)"):
         plot.phase_diagram(axes, x[:4], y, exponents)
     with pytest.raises(ValueError, match="limit: got 0, expected a positive number"):
@@ -214,3 +167,13 @@ def test_a_phase_diagram_without_chaos_has_no_line(axes):
     plot.phase_diagram(axes, np.arange(2.0), np.arange(2.0), -np.ones((2, 2)))
     assert axes.collections[0].get_clim() == (-1, 1)
     assert not any(hasattr(each, "levels") for each in axes.collections)
+
+
+def test_an_exponent_just_above_zero_does_not_take_all_the_colours(axes):
+    plot.phase_diagram(axes, np.arange(3.0), np.arange(2.0), np.array([[-1, -0.5, 1e-9], [-2, -1, -0.25]]))
+    assert axes.collections[0].get_clim() == (-0.75, 0.75)
+
+
+def test_a_phase_diagram_refuses_what_is_not_real(axes):
+    with pytest.raises(ValueError, match="exponents: got complex128, expected real numbers"):
+        plot.phase_diagram(axes, np.arange(2.0), np.arange(2.0), np.full((2, 2), 1j))

@@ -88,3 +88,8 @@ def test_arrays_that_do_not_fit_are_refused(axes, logs):
     with pytest.raises(ValueError, match=r"quantiles: got \(0\.5, 0\.5\), expected 0 <= low < high <= 1"):
         plot.singular_values(axes, logs, quantiles=((0.5, 0.5),))
     assert not axes.get_lines()
+
+
+def test_few_depths_have_no_ticks_between_them(axes):
+    plot.singular_values(axes, np.zeros((2, 3)))
+    assert {tick % 1 for tick in axes.get_xticks()} == {0}

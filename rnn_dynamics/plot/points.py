@@ -1,0 +1,100 @@
+"""Exponents of single nets as points whose colour and shape say whether gradients vanish or explode."""
+
+from typing import Any
+
+import numpy as np
+from jax.typing import ArrayLike
+from matplotlib.axes import Axes
+from matplotlib.cbook import normalize_kwargs
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from .doubts import DOUBTED, on_edge, say_some
+from .labels import HALO, LINE, apart
+from .shapes import same_shape, with_nets
+
+VANISHING, EXPLODING = "#0072B2", "#D55E00"
+# name, colour and marker of each regime
+REGIMES: dict[float, tuple[str, str, str]] = {
+    np.nan: ("unreliable", DOUBTED, "o"),
+    -1: ("vanishing", VANISHING, "v"),
+    0: ("critical", "black", "s"),
+    1: ("exploding", EXPLODING, "^"),
+}
+
+
+def regime_points(
+    axes: Axes,
+    x: ArrayLike,
+    exponents: ArrayLike,
+    regime: ArrayLike,
+    *,
+    name: str = "gain $g$",
+    names: bool = True,
+    **style: Any,
+) -> Axes:
+    """λ₁ over `x` (gain,) of one net or several, (gain,) or (gain, nets), with the colour and shape of its `regime`.
+
+    `regime` is -1 (vanishing), 0 (critical), 1 (exploding) or NaN, for what is not reliable: grey and hollow. Regimes
+    are named right of the axes, at the median height of their points, unless `names` is False. An exponent that is -inf
+    or inf is on the edge, NaN a grey cross on the lower one, and notes say so, and which points have no finite x.
+    `name` is that of the x axis; `style` goes to the points.
+    """
+    across, heights, found = _placed(axes, x, exponents, regime)
+    axes.axhline(0, lw=1.0, color="black", zorder=1.5, label="_zero")
+    middles = {}
+    for key, (word, color, marker) in REGIMES.items():
+        those = np.isnan(found) if np.isnan(key) else found == key
+        ends = {"mfc": "none", "mec": color, "mew": 0.9} if np.isnan(key) else {"mec": "white", "mew": 0.3}
+        look = normalize_kwargs({"ms": 4.5, "color": color, **ends}, Line2D) | normalize_kwargs(style, Line2D)
+        finite = those & np.isfinite(heights)
+        if finite.any():
+            axes.plot(across[finite], heights[finite], marker, label=f"_{word}", **look)
+            middles[word] = (float(np.median(heights[finite])), color)
+        for infinity in (-np.inf, np.inf):
+            on_edge(axes, across[those & (heights == infinity)], marker, top=infinity > 0, **look)
+    _say_what_is_on_the_edge(axes, across, heights)
+    axes.set(xlabel=name, ylabel=r"largest exponent $\lambda_1$ (nats per step)")
+    if names:
+        _name_regimes(axes, middles)
+    return axes
+
+
+def _placed(axes: Axes, x: ArrayLike, exponents: ArrayLike, regime: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
+    """Place, exponent and regime of every point that has a place on the x axis; a note says how many have none."""
+    heights = with_nets("exponents", exponents, "gain", "nets").astype(float)
+    places = same_shape("x", x, "the first axis of exponents", heights.shape[:1])
+    found = same_shape("regime", with_nets("regime", regime, "gain", "nets"), "exponents", heights.shape).astype(float)
+    for value in found[~np.isnan(found) & ~np.isin(found, list(REGIMES))][:1]:
+        raise ValueError(f"regime: got {value:g}, expected -1, 0, 1 or NaN")
+    across = np.broadcast_to(places[:, None], heights.shape)
+    placed = np.isfinite(across)
+    say_some(axes, ~placed, "not drawn: x is NaN or infinite", "points")
+    return across[placed], heights[placed], found[placed]
+
+
+def _say_what_is_on_the_edge(axes: Axes, across: NDArray, heights: NDArray) -> None:
+    """Exponents without a height, counted; the crosses for NaN are drawn here."""
+    missing = np.isnan(heights)
+    on_edge(axes, across[missing], "x")
+    say_some(axes, heights == -np.inf, r"lower edge: $-\infty$", "points")
+    say_some(axes, heights == np.inf, r"upper edge: $\infty$", "points")
+    say_some(axes, missing, "crosses: NaN", "points")
+
+
+def _name_regimes(axes: Axes, middles: dict[str, tuple[float, str]]) -> None:
+    """Right of the axes, each beside its points, and none on another one's name."""
+    low, high = sorted(axes.get_ylim())
+    heights = apart(np.array([height for height, _ in middles.values()]), LINE * (high - low), within=(low, high))
+    for (word, (_, color)), height in zip(middles.items(), heights, strict=True):
+        axes.annotate(
+            word,
+            (1, height),
+            xycoords=("axes fraction", "data"),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            color="0.35" if color == DOUBTED else color,
+            path_effects=HALO,
+            annotation_clip=False,
+        )
