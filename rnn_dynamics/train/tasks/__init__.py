@@ -1,5 +1,28 @@
 """Tasks for recurrent nets, one file each, drawn from keys; chance and solved levels on top of each file."""
 
-from .adding import adding
+from collections.abc import Callable
 
-__all__ = ["adding"]
+from ..task import Task
+from .adding import adding
+from .binary_addition import binary_addition
+from .copy_memory import copy_memory
+from .digits import digits
+from .flip_flop import flip_flop
+from .lorenz import lorenz
+from .parity import delayed_xor, parity
+from .temporal_order import temporal_order
+
+# name -> maker, whose every option has a default; what the contract test runs over
+TASKS: dict[str, Callable[..., Task]] = {
+    "adding": adding,
+    "binary_addition": binary_addition,
+    "copy_memory": copy_memory,
+    "delayed_xor": delayed_xor,
+    "digits": digits,
+    "flip_flop": flip_flop,
+    "lorenz": lorenz,
+    "parity": parity,
+    "temporal_order": temporal_order,
+}
+
+__all__ = ["TASKS", *TASKS]

@@ -3,15 +3,17 @@
 Inputs are numbers U(0, 1) and markers; the markers are 1 at one step of the first half and at one of the second. The
 answer counts at the last step and is the sum of the two marked numbers.
 Chance: the best constant answer is 1, whose squared error is the variance of the sum, 2/12.
+Solved: 0.01, a root mean square error of 0.1, a quarter of that of chance.
 """
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array
 
 from ... import argument
 from ...cells.contract import memoised
 from ..task import Example, Task, squared_error
+from .levels import within
 
 TOLERANCE = 0.1  # of an answer that is called correct
 
@@ -43,12 +45,7 @@ def adding(length: int = 100) -> Task:
         length=length,
         sample=sample,
         loss=squared_error,
-        correct=within_tolerance,
+        correct=within(TOLERANCE),
         chance=1 / 6,
         solved=0.01,
     )
-
-
-def within_tolerance(answer: Float[Array, " outputs"], target: Float[Array, " outputs"]) -> Bool[Array, ""]:
-    """Whether every output is within the tolerance of its target."""
-    return jnp.all(jnp.abs(answer - target) < TOLERANCE)
