@@ -1,8 +1,8 @@
 """Gradient dynamics of recurrent networks in JAX.
 
 `rd.cells` holds recurrent maps as pure functions; the measurements at the top level take any step function
-`step(params, state, x) -> state`, one of those or a user's own. `rd.theory` says what they should give, `rd.train` measures while a
-net learns, `rd.sweep` runs any of it over a grid, `rd.plot` draws it.
+`step(params, state, x) -> state`, one of those or a user's own. `rd.theory` says what they should give, `rd.train`
+measures while a net learns, `rd.sweep` runs any of it over a grid, and `rd.plot` draws what came out.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -65,7 +65,7 @@ def make_orthogonal(activation: str | Activation = "tanh") -> Cell:
         return plain.step(as_affine(p), h, x)
 
     def step(p: OrthogonalParams | Affine, h: State, x: Input) -> State:
-        return (plain.step if isinstance(p, Affine) else raw)(p, h, x)
+        return plain.step(p, h, x) if isinstance(p, Affine) else raw(p, h, x)
 
     return Cell(init, initial_state, step, prepare=as_affine)
 

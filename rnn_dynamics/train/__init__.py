@@ -7,11 +7,18 @@ Optimizers and what combines with them are those of optax.
 """
 
 from . import probes, tasks
+from .clipping import clip_by_norm, clip_by_value, clip_each_step
 from .dataset import dataset
 from .fit import Fit, fit
+from .flossing import flossing
 from .moment import Moment, example_of, loss_along, losses_along, problem
 from .net import Net, Readout, init_net
+from .norm_preserving import norm_preserving
+from .orthogonality import soft_orthogonality
+from .penalty import Penalty
+from .prefloss import prefloss
 from .probe import Probe
+from .projection import project_spectral_radius
 from .task import Example, Task
 
 __all__ = [
@@ -19,16 +26,25 @@ __all__ = [
     "Fit",
     "Moment",
     "Net",
+    "Penalty",
     "Probe",
     "Readout",
     "Task",
+    "clip_by_norm",
+    "clip_by_value",
+    "clip_each_step",
     "dataset",
     "example_of",
     "fit",
+    "flossing",
     "init_net",
     "loss_along",
     "losses_along",
+    "norm_preserving",
+    "prefloss",
     "probes",
     "problem",
+    "project_spectral_radius",
+    "soft_orthogonality",
     "tasks",
 ]

@@ -107,7 +107,9 @@ def as_before(state: State, start: State) -> State:
     """With the key of the kind that the training started with, and arrays where they belong."""
     state = jax.tree.map(jax.numpy.asarray, state)
     typed = jax.dtypes.issubdtype(start.key.dtype, jax.dtypes.prng_key)
-    return state._replace(key=jax.random.wrap_key_data(state.key, impl=jax.random.key_impl(start.key))) if typed else state
+    return (
+        state._replace(key=jax.random.wrap_key_data(state.key, impl=jax.random.key_impl(start.key))) if typed else state
+    )
 
 
 def apart(log: Any, count: int) -> list[Any]:

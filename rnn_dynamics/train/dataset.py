@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | None = None) -> "xarray.Dataset":
-    """`loss`, `penalty` and `log_gradient_norm` over `update`, and held-out loss, correct answers and probes over
-    `recorded`, the number of updates before each look.
+    """Loss, penalty and gradient norm over `step`, the number of the update, and held-out loss, correct answers and
+    probes over `recorded`, the number of updates before each look.
 
     `probes` are those that `fit` was called with; they name dimensions and units. What a probe returns as a dict or
     NamedTuple becomes variables `<probe>_<part>`.
@@ -23,10 +23,10 @@ def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | 
     import xarray
 
     variables: dict[str, tuple[Any, ...]] = {
-        "loss": ("update", found.loss, {"units": "1", "long_name": "loss of the batch, without penalties"}),
-        "penalty": ("update", found.penalty, {"units": "1", "long_name": "what penalties added to the loss"}),
+        "loss": ("step", found.loss, {"units": "1", "long_name": "loss of the batch, without penalties"}),
+        "penalty": ("step", found.penalty, {"units": "1", "long_name": "what penalties added to the loss"}),
         "log_gradient_norm": (
-            "update",
+            "step",
             found.log_gradient_norm,
             {"units": "nats", "long_name": "ln of the norm of the gradient before the optimizer"},
         ),
@@ -36,12 +36,18 @@ def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | 
     for name, value in found.probes.items():
         probe = as_probe(name, (probes or {}).get(name, Probe(lambda moment: moment)))
         for part, array in parts_of(name, value).items():
-            dims = probe.dims if len(probe.dims) == array.ndim - 1 else tuple(f"{part}_{i}" for i in range(array.ndim - 1))
+            dims = (
+                probe.dims if len(probe.dims) == array.ndim - 1 else tuple(f"{part}_{i}" for i in range(array.ndim - 1))
+            )
             variables[part] = (("recorded", *dims), array, {"units": probe.units, "long_name": probe.description})
     return xarray.Dataset(
         {name: (dims, np.asarray(array), attributes) for name, (dims, array, attributes) in variables.items()},
         coords={
-            "update": ("update", np.arange(1, len(found.loss) + 1), {"units": "1", "long_name": "number of the update"}),
+            "step": (
+                "step",
+                np.arange(1, len(found.loss) + 1),
+                {"units": "1", "long_name": "number of the update"},
+            ),
             "recorded": ("recorded", np.asarray(found.recorded), {"units": "1", "long_name": "updates made"}),
         },
         attrs={"updates": int(found.updates), "outcome": ("ended", "solved", "not finite")[int(found.outcome)]},

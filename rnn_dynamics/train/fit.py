@@ -67,6 +67,7 @@ def fit(
     noise: Any = None,
     truncate: int | None = None,
     checkpoint_every: int | None = None,
+    clip_each_step: float | None = None,
     held_out: int = 256,
     held_out_task: Task | None = None,
     stop_when_solved: bool = False,
@@ -84,6 +85,8 @@ def fit(
     noise             the standard deviation of Gaussian noise on every number of the state at every step of an example
     truncate          K: no gradient passes the steps K, 2K, ... of an example (truncated backpropagation)
     checkpoint_every  K: keep the state of every K-th step and compute the others again on the way back, for memory
+    clip_each_step    the greatest norm of ∂L/∂h_t of an example that goes back through a step; probes and penalties
+                      see the plain cell
     held_out          the number of examples that the net is looked at with, the same ones each time, of `held_out_task`
     stop_when_solved  stop at the first look at which the held-out loss is at most `task.solved`
     directory         where checkpoints are kept (Orbax); the same call goes on from the last one, bit for bit
@@ -94,13 +97,23 @@ def fit(
     or the loss NaN or infinite is not made, and ends the training: the last good net is returned. Under a
     transformation, as in a sweep over seeds, all is one program: no checkpoints, no progress, no sharing of devices.
     """
+    for name, value, kind in (("cell", cell, Cell), ("task", task, Task)):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name}: got {value!r}, expected a {kind.__name__}")
+    if not isinstance(optimizer, optax.GradientTransformation):
+        raise TypeError(f"optimizer: got {optimizer!r}, expected a gradient transformation of optax")
+    for penalty in penalties:
+        if not callable(penalty):
+            raise TypeError(f"penalties: got {penalty!r}, expected functions of a Moment")
+    steps = argument.size("steps", steps, 1)
     every = max(1, steps // 10) if every is None else argument.size("every", every, 1)
-    if argument.size("steps", steps, 1) % every:
+    if steps % every:
         raise ValueError(f"steps: got {steps}, expected a multiple of every = {every}")
     key_net, key = jax.random.split(argument.key(key))
     net = init_net(cell, task, key=key_net, hidden=hidden) if net is None else net
     traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((key, net, noise)))
     batch = argument.size("batch", batch, 1)
+    limit = None if clip_each_step is None else argument.number("clip_each_step", clip_each_step, above=0)
     settings = Settings(
         cell=cell,
         task=task,
@@ -111,7 +124,7 @@ def fit(
         batch=batch,
         held_out=argument.size("held_out", held_out, 1),
         every=every,
-        unrolling=Unrolling(_steps("truncate", truncate), _steps("checkpoint_every", checkpoint_every)),
+        unrolling=Unrolling(_steps("truncate", truncate), _steps("checkpoint_every", checkpoint_every), limit),
         stop_when_solved=bool(stop_when_solved),
         devices=None if traced else _sharing(devices, batch),
     )

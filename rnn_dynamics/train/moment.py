@@ -10,7 +10,6 @@ from ..cells.contract import Cell, Input, Params, State, Step
 from .net import Net, loss_of_states, losses_of_states
 from .task import Example, Task
 
-
 Index = int | Int[Array, ""]
 
 

@@ -15,15 +15,17 @@ from jaxtyping import Array, Float
 
 from ..cells.contract import Cell, Params, State
 from ..measure import unroll
+from .clipping import clip_each_step
 from .net import Net, answer, loss_of_states
 from .task import Example, Task, mean_over_mask
 
 
 class Unrolling(NamedTuple):
-    """How states are computed: options that do not change the task."""
+    """How the gradient goes back through the states, which are the same for all of these."""
 
     truncate: int | None = None
     checkpoint_every: int | None = None
+    clip_each_step: float | None = None
 
 
 def prepared(cell: Cell, net: Net) -> Net:
@@ -48,6 +50,8 @@ def states_of(
     batch, T, _ = xs.shape
     zero = cell.initial_state(params)
     h0 = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), zero)
+    if unrolling.clip_each_step is not None:
+        cell = clip_each_step(cell, unrolling.clip_each_step)
     every_example = jax.vmap(cell.step, (None, 0, 0))
 
     def step(params: Params, h: State, moment: tuple[Array, Array]) -> State:
@@ -56,7 +60,7 @@ def states_of(
             cut = t % unrolling.truncate == 0
             h = jax.tree.map(lambda leaf: jnp.where(cut, jax.lax.stop_gradient(leaf), leaf), h)
         h = every_example(params, h, x)
-        return h if noise is None else jax.vmap(partial(disturbed, noise=noise, t=t))(keys, h)
+        return h if noise is None or keys is None else jax.vmap(partial(disturbed, noise=noise, t=t))(keys, h)
 
     moments = jnp.moveaxis(xs, 1, 0), jnp.arange(T, dtype=jnp.int32)
     return unroll(step, params, h0, moments, checkpoint_every=unrolling.checkpoint_every)

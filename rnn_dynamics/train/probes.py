@@ -78,7 +78,9 @@ def lyapunov(k: int = 1, burn_in: int = 0, examples: int = 4) -> Probe:
 
     def means(moment: Moment) -> dict[str, Array]:
         found = over_examples(spectrum, moment, examples)
-        scatter = jnp.std(found.exponents, axis=0, ddof=1) if examples > 1 else jnp.full_like(found.exponents[0], jnp.nan)
+        scatter = (
+            jnp.std(found.exponents, axis=0, ddof=1) if examples > 1 else jnp.full_like(found.exponents[0], jnp.nan)
+        )
         return {
             "exponents": jnp.mean(found.exponents, axis=0),
             "stderr": scatter / examples**0.5,

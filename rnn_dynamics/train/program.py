@@ -126,7 +126,9 @@ def one_update(settings: Settings, state: State, noise: Any) -> tuple[State, Upd
     optimizer = optax.with_extra_args_support(settings.optimizer)
     updates, after = optimizer.update(gradient, state.optimizer, state.net, value=loss)
     net = optax.apply_updates(state.net, updates)
-    fine = jnp.isfinite(loss + penalty) & jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(net)]))
+    fine = jnp.isfinite(loss + penalty) & jnp.all(
+        jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(net)])
+    )
     moved = State(state.step + 1, state.outcome, state.key, net, after)
     stayed = state._replace(outcome=jnp.full_like(state.outcome, NOT_FINITE))
     state = jax.tree.map(partial(jnp.where, fine), moved, stayed)
@@ -151,7 +153,7 @@ def task_gradient(settings: Settings, net: Net, keys: Array, noise: Any) -> tupl
 
 
 def log_norm(tree: Any) -> Float[Array, ""]:
-    """ln of the 2-norm of all numbers of a tree, scaled by the largest so that none overflows or vanishes in squaring."""
+    """ln of the 2-norm of all numbers of a tree, which are scaled by the largest before they are squared."""
     leaves = [leaf for leaf in jax.tree.leaves(tree) if leaf.size]
     largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in leaves]))
     scale = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)

@@ -1,0 +1,124 @@
+"""Training steps against PyTorch's own layers, the cost of probes, and of many seeds, in one run.
+
+    python -m benchmarks.training
+
+The adding problem, T = 200, batch 64, hidden 128, float32, Adam, examples drawn in each step. PyTorch uses all cores
+and flushes denormals, ours one CPU device a core that share the batch. `probes` is a training that looks at its net
+every 50 steps (held-out loss, gradient flow, ∂L/∂h_t, two Lyapunov exponents, ρ(W)) over one that does not, but for
+its end. The seeds
+are 16 trainings vmapped, their number shared by the devices as `rd.sweep` does it, over one training on one device and
+over one whose batch the devices share.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would fight those of XLA
+
+os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=2 {os.environ.get('XLA_FLAGS', '')}"
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import optax
+import torch
+from jax.sharding import AxisType, PartitionSpec
+
+import rnn_dynamics as rd
+from rnn_dynamics import train
+
+from .timing import machine, seconds
+
+T, BATCH, HIDDEN, STEPS = 200, 64, 128, 10
+LAYERS = {"tanh": (rd.cells.elman, torch.nn.RNN), "LSTM": (rd.cells.lstm, torch.nn.LSTM)}
+ADAM = optax.adam(1e-3)
+LOOKS = 50
+SIZES = ((16, 20), (32, 50), (64, 100), (128, 200))
+PROBES = {
+    "flow": train.probes.gradient_flow(),
+    "gradients": train.probes.state_gradients(),
+    "exponents": train.probes.lyapunov(2),
+    "radius": train.probes.spectral_radius(),
+}
+
+
+def ours(cell: rd.cells.Cell, length: int = T, **options: Any) -> Callable[[], Any]:
+    """Some steps from one compiled program."""
+    settings = {"steps": STEPS, "every": STEPS, "hidden": HIDDEN, "batch": BATCH, "held_out": 1} | options
+    return lambda: train.fit(cell, train.tasks.adding(length), ADAM, key=jax.random.key(0), **settings).loss
+
+
+def theirs(layer: type[torch.nn.Module]) -> Callable[[], Any]:
+    """As many steps of a PyTorch user's loop."""
+    torch.manual_seed(0)
+    net, readout = layer(2, HIDDEN), torch.nn.Linear(HIDDEN, 1)
+    optimizer = torch.optim.Adam([*net.parameters(), *readout.parameters()], 1e-3)
+
+    def one_step() -> float:
+        values, marks = torch.rand(T, BATCH), torch.zeros(T, BATCH)
+        examples = torch.arange(BATCH)
+        first, second = torch.randint(0, T // 2, (BATCH,)), torch.randint(T // 2, T, (BATCH,))
+        marks[first, examples] = 1
+        marks[second, examples] = 1
+        target = values[first, examples] + values[second, examples]
+        states, _ = net(torch.stack([values, marks], dim=2))
+        loss = ((readout(states[-1])[:, 0] - target) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return lambda: [one_step() for _ in range(STEPS)]
+
+
+def many_seeds(count: int, hidden: int, length: int) -> Callable[[], Any]:
+    """Trainings that differ in their key, vmapped, their number shared by the devices."""
+
+    def share(keys: jax.Array) -> jax.Array:
+        def one(key: jax.Array) -> jax.Array:
+            return train.fit(rd.cells.elman, train.tasks.adding(length), ADAM, key=key, **small(hidden)).loss
+
+        return jax.vmap(one)(keys)
+
+    mesh = jax.make_mesh((jax.device_count(),), ("seeds",), axis_types=(AxisType.Auto,))
+    over = PartitionSpec("seeds")
+    all_of_them = jax.jit(jax.shard_map(share, mesh=mesh, in_specs=over, out_specs=over, check_vma=False))
+    return lambda: all_of_them(jax.random.split(jax.random.key(0), count))
+
+
+def small(hidden: int) -> dict[str, Any]:
+    """The settings of one of many trainings."""
+    return {"steps": STEPS, "every": STEPS, "hidden": hidden, "batch": BATCH, "held_out": 1}
+
+
+def main() -> None:
+    """Print the table."""
+    torch.set_flush_denormal(True)
+    print(machine())
+    print(f"a training step, T = {T}, batch {BATCH}, hidden {HIDDEN}: PyTorch's time over ours")
+    for name, (cell, layer) in LAYERS.items():
+        found = seconds({"ours": ours(cell), "theirs": theirs(layer)}, 7, pause=0.3)
+        print(f"    {name:>6}  {found['theirs'] / found['ours']:5.2f}")
+    print(f"16 seeds, vmapped, over one training: tanh, batch {BATCH}")
+    for hidden, length in SIZES:
+        calls = {
+            "alone": ours(rd.cells.elman, length=length, devices=jax.devices()[:1], **small(hidden)),
+            "shared": ours(rd.cells.elman, length=length, **small(hidden)),
+            "all": many_seeds(16, hidden, length),
+        }
+        found = seconds(calls, 5)
+        over = [found["all"] / found[name] for name in ("alone", "shared")]
+        print(f"    hidden {hidden:>3}, T = {length:>3}  {over[0]:5.2f}  {over[1]:5.2f}")
+    print(f"a training with probes every {LOOKS} steps over one without")
+    for name, (cell, _) in LAYERS.items():
+        long = {"steps": 2 * LOOKS}
+        calls = {
+            "with": ours(cell, **long, every=LOOKS, probes=PROBES, held_out=64),
+            "without": ours(cell, **long, every=2 * LOOKS),
+        }
+        found = seconds(calls, 3)
+        print(f"    {name:>6}  {found['with'] / found['without']:5.2f}")
+
+
+if __name__ == "__main__":
+    main()

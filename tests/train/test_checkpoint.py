@@ -1,0 +1,110 @@
+"""A training that was cut is the uninterrupted one, bit for bit; another one is refused."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import rnn_dynamics as rd
+from rnn_dynamics import train
+
+TASK, SGD = train.tasks.adding(5), optax.sgd(0.1, momentum=0.9)
+PROBES = {"radius": train.probes.spectral_radius(), "exponents": train.probes.lyapunov(1, examples=2)}
+SETTINGS = {"every": 3, "hidden": 3, "batch": 2, "held_out": 3, "probes": PROBES, "noise": 0.01}
+
+
+def assert_same_bits(left, right):
+    assert jax.tree.structure(left) == jax.tree.structure(right)
+    for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.dtype == b.dtype
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_cut_and_resumed_is_uninterrupted(tmp_path, raw, key):
+    key = jax.random.key_data(key) if raw else key
+    whole = train.fit(rd.cells.elman, TASK, SGD, key=key, steps=12, **SETTINGS)
+    train.fit(rd.cells.elman, TASK, SGD, key=key, steps=6, directory=tmp_path, **SETTINGS)
+    resumed = train.fit(rd.cells.elman, TASK, SGD, key=key, steps=12, directory=tmp_path, **SETTINGS)
+    assert_same_bits(resumed, whole)
+    # a training that is done is read, not computed
+    assert_same_bits(train.fit(rd.cells.elman, TASK, SGD, key=key, steps=12, directory=tmp_path, **SETTINGS), whole)
+
+
+def test_another_training_is_refused(tmp_path, key):
+    train.fit(rd.cells.elman, TASK, SGD, key=key, steps=3, directory=tmp_path, **SETTINGS)
+    others = [
+        {"key": jax.random.key(1)},
+        {"optimizer": optax.sgd(0.2, momentum=0.9)},
+        {"task": train.tasks.adding(6)},
+        {"noise": 0.02},
+        {"net": train.init_net(rd.cells.elman, TASK, key=key, hidden=3)},
+        {"probes": {}},
+    ]
+    given = {"cell": rd.cells.elman, "task": TASK, "optimizer": SGD, "key": key, **SETTINGS}
+    for change in others:
+        with pytest.raises(ValueError, match=r"directory: .* holds another training"):
+            train.fit(**(given | change), steps=3, directory=tmp_path)
+    train.fit(**given, steps=6, directory=tmp_path)
+    with pytest.raises(ValueError, match=r"steps: got 3, but .* holds 6 updates"):
+        train.fit(**given, steps=3, directory=tmp_path)
+
+
+def test_under_a_transformation_there_are_none(tmp_path, key):
+    def learn(key):
+        return train.fit(rd.cells.elman, TASK, SGD, key=key, steps=3, directory=tmp_path, **SETTINGS)
+
+    with pytest.raises(ValueError, match="directory: got"):
+        jax.jit(learn)(key)
+
+
+SCRIPT = """
+import sys, jax, numpy as np, optax, rnn_dynamics as rd
+from rnn_dynamics import train
+found = train.fit(rd.cells.gru, train.tasks.adding(20), optax.adam(1e-2), key=jax.random.key(0), steps=400, every=5,
+                  hidden=8, batch=4, held_out=4, directory=sys.argv[1] if sys.argv[1] != "none" else None)
+np.savez(sys.argv[2], *jax.tree.leaves(found))
+"""
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_is_uninterrupted(tmp_path):
+    environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+
+    def start(directory, result):
+        return subprocess.Popen([sys.executable, "-c", SCRIPT, str(directory), str(result)], env=environment)
+
+    assert start("none", tmp_path / "whole.npz").wait(timeout=240) == 0
+    for _ in range(3):
+        process = start(tmp_path / "kept", tmp_path / "resumed.npz")
+        wait_for_another_checkpoint(tmp_path / "kept", process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = checkpoints(tmp_path / "kept")
+    assert done
+    assert max(done) < 80, "killed too late to show anything"
+    assert start(tmp_path / "kept", tmp_path / "resumed.npz").wait(timeout=240) == 0
+    whole, resumed = np.load(tmp_path / "whole.npz"), np.load(tmp_path / "resumed.npz")
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], resumed[name])
+
+
+def checkpoints(directory: Path) -> list[int]:
+    return [int(path.name) for path in directory.glob("*") if path.name.isdigit()]
+
+
+def wait_for_another_checkpoint(directory, process):
+    before = max(checkpoints(directory), default=0)
+    for _ in range(6000):
+        if max(checkpoints(directory), default=0) > before:
+            return
+        assert process.poll() is None, "it ended before it was killed"
+        time.sleep(0.02)
+    raise AssertionError("no checkpoint was written")

@@ -1,0 +1,272 @@
+"""Training against a plain loop, and what a long run needs: stops, penalties, truncation, noise, one compilation."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from learning import plain_loop
+
+import rnn_dynamics as rd
+from rnn_dynamics import train
+from rnn_dynamics.train.program import log_norm
+
+TASK = train.tasks.adding(6)
+MOMENTUM, SGD = optax.sgd(3e-2, momentum=0.9), optax.sgd(1e-1)  # Adam of optax promotes types silently
+TINY = {"steps": 4, "every": 2, "hidden": 3, "batch": 2, "held_out": 3}
+
+
+def assert_trees_agree(left, right, **tolerance):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **tolerance), left, right)
+
+
+def assert_same_bits(left, right):
+    assert jax.tree.structure(left) == jax.tree.structure(right)
+    for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "cell", [rd.cells.elman, rd.cells.lstm, rd.cells.orthogonal, rd.cells.stack(rd.cells.gru, rd.cells.elman)],
+    ids=["elman", "lstm", "orthogonal", "stack"],
+)  # fmt: skip
+def test_training_is_the_plain_loop(cell, key):
+    found = train.fit(cell, TASK, MOMENTUM, key=key, **TINY)
+    losses, net = plain_loop(cell, TASK, MOMENTUM, key=key, steps=4, batch=2, hidden=3)
+    np.testing.assert_allclose(found.loss, losses, rtol=1e-9)
+    assert_trees_agree(found.net, net, rtol=1e-8, atol=1e-10)
+    assert found.updates == 4
+    assert found.outcome == 0
+    np.testing.assert_array_equal(found.recorded, [0, 2, 4])
+
+
+@pytest.mark.parametrize("truncate", [pytest.param(1, marks=pytest.mark.slow), 4, 6])
+def test_truncation_cuts_the_gradient_at_multiples(truncate, key):
+    found = train.fit(rd.cells.elman, TASK, SGD, key=key, truncate=truncate, **TINY)
+    losses, net = plain_loop(rd.cells.elman, TASK, SGD, key=key, steps=4, batch=2, hidden=3, truncate=truncate)
+    np.testing.assert_allclose(found.loss, losses, rtol=1e-9)
+    assert_trees_agree(found.net, net, rtol=1e-8, atol=1e-10)
+    whole = train.fit(rd.cells.elman, TASK, SGD, key=key, **TINY)
+    same = np.allclose(found.net.cell.W, whole.net.cell.W, rtol=1e-6)
+    assert same == (truncate >= TASK.length)
+
+
+def test_keeping_fewer_states_changes_nothing(key):
+    whole = train.fit(rd.cells.elman, TASK, SGD, key=key, **TINY)
+    fewer = train.fit(rd.cells.elman, TASK, SGD, key=key, checkpoint_every=2, **TINY)
+    assert_trees_agree(whole.net, fewer.net, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in rd.cells.CELLS if name != "threshold"])
+def test_every_cell_trains(name, key):
+    found = train.fit(rd.cells.CELLS[name], TASK, SGD, key=key, **TINY)
+    assert found.updates == 4
+    assert np.isfinite(found.loss).all()
+    start = train.init_net(rd.cells.CELLS[name], TASK, key=jax.random.split(key)[0], hidden=3)
+    moved = [float(jnp.abs(a - b).max()) for a, b in zip(*map(jax.tree.leaves, (found.net, start)), strict=True)]
+    assert max(moved) > 1e-4
+
+
+def test_a_hard_threshold_trains_its_readout_alone(key):
+    found = train.fit(rd.cells.threshold, TASK, SGD, key=key, **TINY)
+    start = train.init_net(rd.cells.threshold, TASK, key=jax.random.split(key)[0], hidden=3)
+    assert_same_bits(found.net.cell, start.cell)
+    assert not np.allclose(found.net.readout.c, start.readout.c)
+
+
+def test_vmapped_over_seeds_and_learning_rates_is_each_alone(key):
+    keys, rates = jax.random.split(key, 3), jnp.asarray([0.1, 0.01, 0.3])
+
+    def learn(key, rate):
+        return train.fit(rd.cells.elman, TASK, optax.sgd(rate), key=key, **TINY)
+
+    together = jax.jit(jax.vmap(learn))(keys, rates)
+    for place in range(3):
+        alone = learn(keys[place], rates[place])
+        assert_trees_agree(jax.tree.map(lambda leaf, i=place: leaf[i], together), alone, rtol=1e-10, atol=1e-12)
+
+
+def learned(key, *, rate):
+    found = train.fit(rd.cells.elman, TASK, optax.sgd(rate), key=key, **TINY)
+    return {"held_out_loss": found.held_out_loss, "updates": found.updates}
+
+
+@pytest.mark.slow
+def test_a_sweep_over_hyper_parameters(key):
+    found = rd.sweep(learned, {"rate": [0.01, 0.1]}, key=key, repeats=2, progress=False)
+    alone = learned(jax.random.fold_in(key, 3), rate=0.1)
+    np.testing.assert_allclose(found.held_out_loss[1, 1], alone["held_out_loss"], rtol=1e-6)
+
+
+def test_an_update_that_is_not_finite_is_not_made(key):
+    wild = optax.sgd(1e40)
+    found = train.fit(rd.cells.linear, TASK, wild, key=key, **{**TINY, "steps": 20, "every": 4})
+    made = int(found.updates)
+    assert found.outcome == 2
+    assert 0 < made < 20
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found.net))
+    assert np.isfinite(found.loss[:made]).all()
+    assert not np.isfinite(np.asarray([found.loss[made], found.log_gradient_norm[made]])).all() or made == 1
+    assert np.isnan(found.loss[made + 1 :]).all()
+    # the last good net is the one of as many updates, and it was looked at once more
+    good = train.fit(rd.cells.linear, TASK, wild, key=key, **{**TINY, "steps": made, "every": made})
+    assert_same_bits(found.net, good.net)
+    looked = np.isfinite(found.correct).sum()
+    assert looked == made // 4 + 2
+
+
+def test_one_diverging_net_does_not_stop_the_others(key):
+    def learn(rate):
+        return train.fit(rd.cells.linear, TASK, optax.sgd(rate), key=key, **{**TINY, "steps": 20, "every": 4})
+
+    found = jax.jit(jax.vmap(learn))(jnp.asarray([1e40, 1e-2]))
+    np.testing.assert_array_equal(found.outcome, [2, 0])
+    np.testing.assert_array_equal(found.updates[1], 20)
+    alone = learn(1e40)
+    np.testing.assert_array_equal(np.isnan(found.held_out_loss[0]), np.isnan(alone.held_out_loss))
+    np.testing.assert_allclose(found.held_out_loss[1], learn(1e-2).held_out_loss, rtol=1e-9)
+
+
+def test_a_solved_task_ends_the_training_at_the_next_look(key):
+    easy = TASK._replace(solved=0.5)
+    settings = {**TINY, "steps": 40, "every": 4, "stop_when_solved": True}
+    found = train.fit(rd.cells.elman, easy, MOMENTUM, key=key, **settings)
+    made = int(found.updates)
+    assert found.outcome == 1
+    assert 0 < made < 40
+    assert found.held_out_loss[made // 4] <= 0.5
+    assert (found.held_out_loss[: made // 4] > 0.5).all()
+    assert np.isnan(found.held_out_loss[made // 4 + 1 :]).all()
+    traced = jax.jit(lambda key: train.fit(rd.cells.elman, easy, MOMENTUM, key=key, **settings))(key)
+    assert_trees_agree(traced, found, rtol=1e-9, atol=1e-12)
+
+
+def test_penalties_add_up_and_are_told_apart(key):
+    def of_readout(moment):
+        return jnp.sum(moment.net.readout.c**2) + moment.net.readout.c.sum()
+
+    def of_time(moment):
+        return moment.step.astype(float)
+
+    plain = train.fit(rd.cells.elman, TASK, SGD, key=key, **{**TINY, "steps": 1, "every": 1})
+    found = train.fit(rd.cells.elman, TASK, SGD, key=key, penalties=(of_readout, of_time), **{**TINY, "every": 4})
+    np.testing.assert_allclose(found.loss[0], plain.loss[0], rtol=1e-12)
+    assert found.penalty[0] == 0  # c and the step are 0
+    one = train.fit(rd.cells.elman, TASK, SGD, key=key, penalties=(of_readout,), **{**TINY, "steps": 1, "every": 1})
+    np.testing.assert_allclose(one.net.readout.c, plain.net.readout.c - 0.1, rtol=1e-9)
+    np.testing.assert_allclose(found.penalty[1], one.net.readout.c**2 + one.net.readout.c + 1, rtol=1e-9)
+
+
+def test_a_penalty_sees_the_examples_of_the_update(key):
+    def loss_again(moment):
+        states = [rd.unroll(*train.problem(moment, i)) for i in range(2)]
+        return sum(train.loss_along(moment, i)(states[i]) for i in range(2)) / 2
+
+    found = train.fit(rd.cells.orthogonal, TASK, SGD, key=key, penalties=(loss_again,), **TINY)
+    np.testing.assert_allclose(found.penalty, found.loss, rtol=1e-9)
+
+
+def test_gradients_clipped_on_their_way_back(key):
+    """Only the training sees it: a probe that takes Jacobians gets the plain cell."""
+    probes = {"flow": train.probes.gradient_flow(1)}
+    clipped = train.fit(rd.cells.elman, TASK, SGD, key=key, clip_each_step=1e-3, probes=probes, **TINY)
+    wide = train.fit(rd.cells.elman, TASK, SGD, key=key, clip_each_step=1e3, **TINY)
+    plain = train.fit(rd.cells.elman, TASK, SGD, key=key, **TINY)
+    assert_trees_agree(wide.net, plain.net, rtol=1e-12)
+    np.testing.assert_allclose(clipped.loss[0], plain.loss[0], rtol=1e-12)
+    cell = rd.cells.elman
+    by_hand = train.fit(train.clip_each_step(cell, 1e-3), TASK, SGD, key=key, **TINY)
+    assert_trees_agree(clipped.net, by_hand.net, rtol=1e-12)
+    assert not np.allclose(clipped.net.cell.W, plain.net.cell.W, rtol=1e-6)
+
+
+def test_noise_on_the_state(key):
+    """With W = 0 and no input a linear state is its noise, so that the loss of a readout of 1 is its variance."""
+    still = train.tasks.adding(6)._replace(loss=lambda answer, target: jnp.mean(answer**2))
+    net = train.init_net(rd.cells.linear, still, key=key, hidden=4)
+    net = jax.tree.map(jnp.zeros_like, net)._replace(readout=train.Readout(jnp.ones((1, 4)) / 2, jnp.zeros(1)))
+    settings = {"steps": 1, "every": 1, "batch": 4000, "held_out": 2, "key": key, "net": net}
+    found = train.fit(rd.cells.linear, still, SGD, noise=0.3, **settings)
+    np.testing.assert_allclose(found.loss[0], 0.09, rtol=4 * (2 / 4000) ** 0.5)
+    assert found.held_out_loss[0] == 0  # a net is looked at without noise
+    without = train.fit(rd.cells.linear, still, SGD, noise=0.0, **settings)
+    assert without.loss[0] == 0
+
+
+def test_compiled_once_for_any_key_and_net(key, compilations):
+    settings = {
+        **TINY,
+        "probes": {"flow": train.probes.gradient_flow(1)},
+        "penalties": (train.soft_orthogonality(0.1),),
+    }
+    for k in jax.random.split(key, 2):  # what JAX compiles for a first call alone
+        train.fit(rd.cells.elman, TASK, SGD, key=k, **settings)
+    before = compilations.count
+    train.fit(rd.cells.elman, TASK, SGD, key=jax.random.key(5), **settings)
+    again = {
+        **settings,
+        "probes": {"flow": train.probes.gradient_flow(1)},
+        "penalties": (train.soft_orthogonality(0.1),),
+    }
+    train.fit(rd.cells.elman, TASK, SGD, key=jax.random.key(6), **again)
+    assert compilations.count == before
+
+
+def test_devices_share_a_batch():
+    code = (
+        "import jax, optax, numpy as np, rnn_dynamics as rd; from rnn_dynamics import train\n"
+        "settings = dict(key=jax.random.key(0), steps=4, every=2, hidden=8, batch=6, held_out=3, noise=0.1)\n"
+        "fit = lambda **more: train.fit(rd.cells.lstm, train.tasks.adding(6), optax.sgd(.1), **settings, **more)\n"
+        "shared, alone = fit(), fit(devices=jax.devices()[:1])\n"
+        "assert len(jax.devices()) == 2\n"
+        "assert len(shared.net.cell.cell.W.devices()) == 2\n"
+        "np.testing.assert_allclose(shared.loss, alone.loss, rtol=1e-5)\n"
+        "np.testing.assert_allclose(shared.net.cell.cell.W, alone.net.cell.cell.W, rtol=1e-4, atol=1e-6)\n"
+    )
+    flags = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"XLA_FLAGS": flags})
+
+
+def test_norms_that_squares_would_lose():
+    tree = {"a": jnp.asarray([3e200, 0.0]), "b": jnp.asarray(4e200)}
+    np.testing.assert_allclose(log_norm(tree), np.log(5e200), rtol=1e-14)
+    np.testing.assert_allclose(log_norm(jax.tree.map(lambda leaf: leaf * 1e-300 * 1e-120, tree)), np.log(5e-220))
+    assert log_norm({"a": jnp.zeros(3)}) == -np.inf
+    assert log_norm({"a": jnp.asarray([np.inf, 1.0])}) == np.inf
+    assert np.isnan(log_norm({"a": jnp.asarray([np.nan, 1.0])}))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"steps": 5}, "steps: got 5, expected a multiple of every = 2"),
+        ({"steps": 0}, "steps"),
+        ({"every": 0}, "every"),
+        ({"batch": 0}, "batch"),
+        ({"held_out": 0}, "held_out"),
+        ({"truncate": 0}, "truncate"),
+        ({"checkpoint_every": 0}, "checkpoint_every"),
+        ({"noise": -1.0}, "noise"),
+        ({"probes": {"wrong": 3}}, "probes"),
+        ({"penalties": (3,)}, "penalties"),
+        ({"held_out_task": train.tasks.flip_flop(6)}, "held_out_task: got 3 inputs, expected 2"),
+        ({"devices": []}, "devices"),
+        ({"net": train.init_net(rd.cells.lstm, TASK, key=jax.random.key(0), hidden=3)}, "params"),
+    ],
+)
+def test_bad_arguments_are_named(wrong, message, key):
+    with pytest.raises((ValueError, TypeError), match=message):
+        train.fit(rd.cells.elman, TASK, SGD, key=key, **(TINY | wrong))
+
+
+def test_what_is_no_cell_task_or_optimizer(key):
+    for place, name in enumerate(("cell", "task", "optimizer")):
+        arguments = [rd.cells.elman, TASK, SGD]
+        arguments[place] = 3
+        with pytest.raises(TypeError, match=name):
+            train.fit(*arguments, key=key, **TINY)
