@@ -67,7 +67,7 @@ def load(part: str) -> tuple[Any, Any]:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise ImportError("digits: needs scikit-learn; pip install 'rnn_dynamics[digits]' brings it") from error
+        raise ImportError("digits: needs scikit-learn; pip install 'rnn_dynamics[train]' brings it") from error
     images, labels = load_digits(return_X_y=True)
     chosen = slice(None, -HELD_OUT) if part == "train" else slice(-HELD_OUT, None)
     return images[chosen].astype(np.uint8), labels[chosen].astype(np.uint8)
