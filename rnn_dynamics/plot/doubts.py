@@ -1,5 +1,6 @@
 """What cannot be drawn at a height, or may not be believed, is said on the picture."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -10,28 +11,33 @@ from numpy.typing import NDArray
 DOUBTED = "0.6"
 # the artist that holds the notes of its axes
 NOTES = "notes"
+LETTERS = 8.0  # points
 
 
 def note(axes: Axes, text: str) -> None:
-    """A line in small grey letters below the name of the x axis, where no curve runs; the same one only once."""
+    """Lines in small grey letters below the name of the x axis, where no curve runs; the same ones only once.
+
+    They are no wider than the axes, which a layout would move apart for them.
+    """
+    inches = axes.get_position().width * axes.figure.get_figure(root=True).get_figwidth()
+    wide = max(24, int(inches * 72 / (0.53 * LETTERS)))  # so many letters, each about half as wide as it is high
+    lines = "\n".join(textwrap.fill(line, wide) for line in text.split("\n"))
     held = [artist for artist in axes.texts if artist.get_gid() == NOTES]
-    if not held:
-        held = [
-            axes.annotate(
-                text,
-                (0, 0),
-                xycoords="axes fraction",
-                xytext=(0, -36),
-                textcoords="offset points",
-                va="top",
-                color="0.35",
-                fontsize=8,
-                gid=NOTES,
-            )
-        ]
-    lines = held[0].get_text().split("\n")
-    if text not in lines:
-        held[0].set_text("\n".join([*lines, text]))
+    if held:
+        said = held[0].get_text()
+        held[0].set_text(said if f"\n{lines}\n" in f"\n{said}\n" else f"{said}\n{lines}")
+        return
+    axes.annotate(
+        lines,
+        (0, 0),
+        xycoords="axes fraction",
+        xytext=(0, -36),
+        textcoords="offset points",
+        va="top",
+        color="0.35",
+        fontsize=LETTERS,
+        gid=NOTES,
+    )
 
 
 def say_some(axes: Axes, those: NDArray, what: str, unit: str) -> None:

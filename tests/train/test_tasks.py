@@ -295,7 +295,7 @@ def test_digits(options):
 
 def test_digits_without_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r"pip install 'rnn_dynamics\[digits\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'rnn_dynamics\[train\]'"):
         tasks.digits(pixels=32)
 
 
