@@ -1,7 +1,10 @@
 """Which cell, as it is drawn at the start, keeps a gradient?
 
 Every cell of the toolkit at its standard initial weights, driven by white noise: the largest Lyapunov exponent, what is
-left of the gradient after some steps in its best direction, and how far apart the singular values of the product are.
+left of the gradient after some steps in its best direction. A linear net runs without noise, at rest: its Jacobian is
+W wherever it is, and a driven state that grows would overflow.
+
+A cell is said to keep a gradient if the median λ₁ of its nets lies within 1/lags of 0: a factor of e either way.
 """
 
 from dataclasses import dataclass
@@ -18,14 +21,15 @@ from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
 from rnn_dynamics import plot
+from rnn_dynamics.plot.doubts import note
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
 
-from .figure import write
+from .figure import Output, write
 
 
 @dataclass(frozen=True)
-class Config:
-    """The threshold cell is left out: its Jacobian is 0."""
+class Config(Output):
+    """By default the threshold cell is left out: its Jacobian is 0."""
 
     cells: tuple[str, ...] = tuple(name for name in rd.cells.CELLS if name != "threshold")
     hidden: int = 32
@@ -50,7 +54,7 @@ def measure(
     found = rd.cells.CELLS[cell]
     for_params, for_inputs, for_tangent = jax.random.split(key, 3)
     params = found.init(for_params, inputs=1, hidden=hidden)
-    xs = drive * jax.random.normal(for_inputs, (length, 1))
+    xs = (0 if cell == "linear" else drive) * jax.random.normal(for_inputs, (length, 1))
     net = (found.step, params, found.initial_state(params), xs)
     first = rd.largest_exponent(*net, burn_in=length // 4, frame_burn_in=length // 4, key=for_tangent)
     sizes = [leaf.size * (2 if jnp.iscomplexobj(leaf) else 1) for leaf in jax.tree.leaves(params)]
@@ -74,60 +78,101 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
     key = jax.random.key(config.seed)
     dataset = rd.sweep(measure, grid, key=key, repeats=config.nets, progress=progress)
     dataset = dataset.squeeze(("hidden", "length", "lags", "drive")).load()
-    return dataset.isel(cell=np.argsort(-dataset.exponent.median("repeat").values))
+    return dataset.isel(cell=np.argsort(-medians(dataset)))
+
+
+def medians(dataset: xarray.Dataset) -> np.ndarray:
+    """The median λ₁ of the nets of each cell; NaN where one of them is NaN."""
+    return dataset.exponent.median("repeat", skipna=False).values
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
     """λ₁ of every net, and the median norm after some lags, a row for each cell."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 0.33 * dataset.sizes["cell"] + 1.6), sharey=True)
-    cells = dataset.cell.values
-    rows = np.arange(len(cells))
-    exponents = dataset.exponent.transpose("cell", "repeat").values
-    axes[0].plot(exponents, rows, "o", ms=4, mew=0, alpha=0.6, color="C0")
-    axes[0].axvline(0, lw=1, color="black")
-    # a linear net may overflow before it is measured: NaN
-    kept = int(np.sum(np.nanmedian(exponents, axis=1) > -1 / dataset.sizes["lag"]))
-    axes[0].set(
-        yticks=rows,
-        yticklabels=cells,
-        xlabel=r"largest exponent $\lambda_1$ (nats per step)",
-        title=f"{kept} of {len(cells)} cells keep a gradient for {dataset.sizes['lag'] - 1} steps",
-    )
-    for row in rows[np.isneginf(np.nanmedian(exponents, axis=1))]:
-        axes[0].annotate(
-            r"$-\infty$ in most nets", (0.02, row), xycoords=("axes fraction", "data"), va="center", color="C0"
-        )
+    figure, axes = plt.subplots(1, 2, figsize=(10, 0.33 * dataset.sizes["cell"] + 2.0), sharey=True)
+    rows = np.arange(dataset.sizes["cell"])
+    exponents(axes[0], dataset, rows)
     axes[0].invert_yaxis()
     norms(axes[1], dataset, rows)
     return figure
 
 
-def norms(axes: Axes, dataset: xarray.Dataset, rows: np.ndarray) -> None:
-    """Median norms at three lags."""
-    last = dataset.sizes["lag"] - 1
-    decades = dataset.log_norm.median("repeat").transpose("cell", "lag").values / np.log(10)
+def exponents(axes: Axes, dataset: xarray.Dataset, rows: np.ndarray) -> None:
+    """A dot for each net; the grey band is where a gradient is kept."""
+    found = dataset.exponent.transpose("cell", "repeat").values
+    lags, cells = dataset.sizes["lag"] - 1, dataset.cell.values
+    axes.axvspan(-1 / lags, 1 / lags, color="0.85", lw=0)
     axes.axvline(0, lw=1, color="black")
-    for lag, marker in ((1, "o"), (max(1, last // 10), "s"), (last, "D")):
-        axes.plot(decades[:, lag], rows, marker, ms=5, label=rf"$\ell$ = {lag}")
+    for row, nets in zip(rows, found, strict=True):
+        dots_and_edges(axes, nets, row, "o", "C0")
+    middle = medians(dataset)
+    kept, grow = np.sum(np.abs(middle) <= 1 / lags), np.sum(middle > 1 / lags)
+    criterion = rf"(grey: median $|\lambda_1| \leq$ 1/{lags})"
+    axes.set(
+        yticks=rows,
+        yticklabels=cells,
+        xlabel=r"largest exponent $\lambda_1$ (nats per step)",
+        title=rf"{kept} of {len(cells)} cells keep a gradient, it grows in {grow}" + "\n" + criterion,
+    )
+
+
+def norms(axes: Axes, dataset: xarray.Dataset, rows: np.ndarray) -> None:
+    """Median norms at three lags, named at the row where they are farthest apart."""
+    last = dataset.sizes["lag"] - 1
+    lags = sorted({1, max(1, last // 10), last})
+    decades = dataset.log_norm.median("repeat", skipna=False).transpose("cell", "lag").values[:, lags] / np.log(10)
+    axes.axvline(0, lw=1, color="black")
+    for place, marker in zip(range(len(lags)), "osD", strict=False):
+        for row in rows:
+            dots_and_edges(axes, decades[row, place : place + 1], row, marker, f"C{place}")
+    spans = np.where(np.isfinite(decades).all(axis=1), np.ptp(np.where(np.isfinite(decades), decades, 0), axis=1), -1)
+    if spans.max() >= 0:
+        row = int(spans.argmax())
+        for place, lag in enumerate(lags):
+            axes.annotate(
+                rf"$\ell$ = {lag}",
+                (decades[row, place], row),
+                xytext=(0, 7),
+                textcoords="offset points",
+                ha="right" if 0 < place < len(lags) - 1 else "left",
+                color=f"C{place}",
+            )
     plot.in_powers_of_ten(axes.xaxis)
-    axes.set(xlabel=r"$\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert_2$, median", title="What is left of it")
-    axes.legend(loc="upper left", handletextpad=0.1)
+    lost = int(np.sum(decades[:, -1] < -2))
+    axes.set(
+        xlabel=r"$\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert_2$, median",
+        title=f"After {last} steps less than 1 % is left in {lost} of {len(rows)} cells",
+    )
+
+
+def dots_and_edges(axes: Axes, values: np.ndarray, row: int, marker: str, color: str) -> None:
+    """Values in a row; infinite ones point out of the edge, NaN is a cross on the left one, and notes say so."""
+    finite = values[np.isfinite(values)]
+    axes.plot(finite, np.full(len(finite), row), marker, ms=5, mew=0, alpha=0.7, color=color)
+    ends = (
+        (values == -np.inf, 0, "<", r"left edge: $-\infty$ or a norm of 0"),
+        (values == np.inf, 1, ">", r"right edge: $\infty$"),
+        (np.isnan(values), 0, "x", "crosses: NaN"),
+    )
+    for those, side, arrow, name in ends:
+        if those.any():
+            style: dict[str, Any] = {"color": color, "ms": 6, "clip_on": False, "transform": axes.get_yaxis_transform()}
+            axes.plot([side], [row], arrow, **style)
+            note(axes, name)
 
 
 def main() -> None:
-    """Print the table, write figures/architectures.png."""
+    """Print the table, write the figure."""
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
     print(f"{config.hidden} units, {config.nets} nets of each cell, inputs N(0, {config.drive:g}²), medians")
     print(f"{'':>15}{'numbers':>9}{'λ₁':>9}{'time constant':>15}{'log₁₀ norm at lag ' + str(config.lags):>24}")
-    for cell in dataset.cell.values:
-        at = dataset.sel(cell=cell).median("repeat")
-        rate = -float(at.exponent)
-        constant = f"{1 / rate:.1f}" if rate > 0 else "-"
+    for cell, exponent in zip(dataset.cell.values, medians(dataset), strict=True):
+        at = dataset.sel(cell=cell).median("repeat", skipna=False)
+        constant = f"{-1 / exponent:.1f}" if exponent < 0 else "-"
         end = float(at.log_norm.isel(lag=-1)) / np.log(10)
-        print(f"{cell:>15}{int(at.numbers):9d}{-rate:9.3f}{constant:>15}{end:24.1f}")
-    write("architectures", draw, dataset)
+        print(f"{cell:>15}{int(at.numbers):9d}{exponent:9.3f}{constant:>15}{end:24.1f}")
+    write("architectures", config, draw, dataset)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ tanh nets without input, of 16 to 512 units. Deep in chaos λ₁ of one draw sca
 wider the net. Near the edge it is biased: the gain beyond which a net is chaotic comes down to the 1 of wide nets only
 slowly. A stack of layers, each driven by the one below, has a block-triangular Jacobian: its exponents are those of its
 layers, and λ₁ is the largest of them; but a layer that is driven by chaos is not the layer that runs alone.
+
+A net is called chaotic where λ₁ > 0 is known, by the rule of `critical.regime`: a limit cycle, whose λ₁ is 0, is not.
 """
 
 from dataclasses import dataclass
@@ -20,14 +22,17 @@ from matplotlib.ticker import ScalarFormatter
 
 import rnn_dynamics as rd
 from rnn_dynamics import plot
+from rnn_dynamics.plot.curves import curve
+from rnn_dynamics.plot.doubts import note, on_edge
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
 
-from .critical import begins_to_explode
-from .figure import write
+from .critical import begins_to_explode, regime, shown
+from .figure import Output, write
+from .layers import scatter_of, stacks
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Output):
     """`gain` lies deep in chaos; the edge is sought among `gains`, (first, last, how many)."""
 
     widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
@@ -47,6 +52,7 @@ class Config:
     gain=Variable("1", "gain g of the recurrent weights"),
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
+    reliable=Variable("1", "whether the arithmetic could see it"),
 )
 def measure(
     key: jax.Array, *, hidden: int, layers: int, length: int, burn_in: int, net: jax.Array, gain: jax.Array
@@ -68,11 +74,14 @@ def measure(
         frame_burn_in=burn_in,
         key=for_tangent,
     )
-    return {"exponent": found.exponent, "stderr": found.stderr}
+    return {"exponent": found.exponent, "stderr": found.stderr, "reliable": found.reliable}
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """`edge` over width and gain, `wide` over width deep in chaos, `deep` over layers and gain; all of them λ₁."""
+    """λ₁ as `edge` over width and gain, `wide` over width deep in chaos, `deep` over layers and gain.
+
+    `edge_fate` is 1 where chaos is known, as `critical.regime` has it.
+    """
     common: dict[str, Any] = {
         "length": [config.length],
         "burn_in": [config.burn_in],
@@ -84,25 +93,30 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
         "wide": {"hidden": list(config.widths), "layers": [1], "gain": [config.gain]},
         "deep": {"hidden": [config.layer_width], "layers": list(config.layers), "gain": gains},
     }
+    kept = {"edge": ("hidden", "gain", "net"), "wide": ("hidden", "net"), "deep": ("layers", "gain", "net")}
     found = {}
     for name, grid in grids.items():
         dataset = rd.sweep(measure, grid | common, key=jax.random.key(config.seed), progress=progress)
-        kept = [dim for dim, values in grid.items() if len(values) > 1]
-        found[name] = dataset.exponent.squeeze(
-            [dim for dim in dataset.status.dims if dim not in (*kept, "net")], drop=True
-        )
+        dataset = dataset.squeeze([dim for dim in dataset.status.dims if dim not in kept[name]], drop=True)
+        found[name] = dataset.exponent
+        if name == "edge":
+            reliable = dataset.reliable.astype(bool)
+            found["edge_fate"] = xarray.apply_ufunc(regime, dataset.exponent, dataset.stderr, reliable, config.length)
     return xarray.Dataset(found, attrs={"gain": config.gain, "layer_width": config.layer_width})
 
 
-def edges(exponents: xarray.DataArray) -> np.ndarray:
-    """The critical gains of the nets in order, inf beyond the last gain."""
-    gain, curves = exponents.gain.values, exponents.transpose("net", "gain").values
-    return np.sort([begins_to_explode(gain, curve, np.sign(curve)) for curve in curves])
+def edges(at: xarray.Dataset) -> np.ndarray:
+    """The gains of one width beyond which its nets are chaotic, in order.
+
+    inf and -inf lie beyond and before the gains swept, NaN where nothing is known of a net comes last.
+    """
+    curves = zip(*(at[name].transpose("net", "gain").values for name in ("edge", "edge_fate")), strict=True)
+    return np.sort([begins_to_explode(at.gain.values, *net) for net in curves])
 
 
 def middle(ordered: np.ndarray) -> float:
-    """The median, the lower one of two: inf has no mean with another number."""
-    return float(ordered[(len(ordered) - 1) // 2])
+    """The median, the lower one of two: inf has no mean with another number. NaN if one is NaN."""
+    return np.nan if np.isnan(ordered).any() else float(ordered[(len(ordered) - 1) // 2])
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
@@ -115,63 +129,68 @@ def draw(dataset: xarray.Dataset) -> Figure:
 
 
 def fluctuations(axes: Axes, dataset: xarray.Dataset) -> None:
+    """λ₁ of every net deep in chaos over the width, with mean and standard deviation beside the theory."""
     gain, widths = dataset.attrs["gain"], dataset.hidden.values
     exponents = dataset.wide.transpose("hidden", "net").values
     axes.plot(np.repeat(widths, exponents.shape[1]), exponents.ravel(), "o", ms=3, mew=0, alpha=0.5, color="C0")
-    means, scatter = exponents.mean(axis=1), exponents.std(axis=1, ddof=1)
-    axes.errorbar(widths, means, scatter, fmt="s-", ms=4, color="C0", capsize=3)
+    scatter = scatter_of(exponents)
+    bars = scatter if np.isfinite(scatter).all() else None
+    axes.errorbar(widths, exponents.mean(axis=1), bars, fmt="s-", ms=4, color="C0", capsize=3)
     theory = float(rd.theory.largest_exponent(gain))
     plot.level(axes, theory, f"mean field {theory:.3f}", right=True)
-    slope = np.polyfit(np.log(widths), np.log(scatter), 1)[0]
+    said = "mean and nets"
+    if bars is not None and len(widths) > 1 and (scatter > 0).all():
+        slope = np.polyfit(np.log(widths), np.log(scatter), 1)[0]
+        said = f"scatter falls as $n^{{{slope:.1f}}}$\n(bars: standard deviation of the nets)"
     over_widths(axes, widths)
-    axes.set(ylabel=r"$\lambda_1$ (nats per step)", title=f"g = {gain:g}: scatter falls as $n^{{{slope:.1f}}}$")
+    axes.set(ylabel=r"$\lambda_1$ (nats per step)", title=f"g = {gain:g}: {said}")
 
 
 def edge_over_width(axes: Axes, dataset: xarray.Dataset) -> None:
+    """The gain beyond which each net is chaotic, and their median; nets without one stand on the edge of the axes."""
     widths = dataset.hidden.values
-    for width in widths:
-        found = edges(dataset.edge.sel(hidden=width))
-        axes.plot(np.full(len(found), width), found, "o", ms=3, mew=0, alpha=0.5, color="C1")
-    medians = [middle(edges(dataset.edge.sel(hidden=width))) for width in widths]
-    axes.plot(widths, medians, "s-", ms=4, color="C1")
-    plot.level(axes, 1.0, "mean field 1", right=True)
+    ends = (float(dataset.gain[0]), float(dataset.gain[-1]))
+    found = {width: edges(dataset.sel(hidden=width)) for width in widths}
+    for width, gains in found.items():
+        axes.plot(np.full(len(gains), width), gains, "o", ms=3, mew=0, alpha=0.5, color="C1")
+    curve(axes, widths, np.array([middle(gains) for gains in found.values()]), marker="s", ms=4, color="C1")
+    every = np.stack(list(found.values()))
+    kinds = ((every == np.inf, "^", f"not up to {ends[1]:g}"), (every == -np.inf, "v", f"before {ends[0]:g} already"))
+    for those, marker, name in (*kinds, (np.isnan(every), "x", "not known")):
+        if those.any():
+            on_edge(axes, widths[those.any(axis=1)], marker, top=marker == "^", color="C1")
+            note(axes, f"of {every.shape[1]} nets chaotic {name}:")
+            note(axes, ", ".join(f"{n} at n = {w}" for n, w in zip(those.sum(axis=1), widths, strict=True) if n))
+    plot.level(axes, 1.0, "mean field 1")
     over_widths(axes, widths)
     axes.set(
-        ylabel="gain beyond which a net is chaotic",
-        title=f"Chaos from {medians[-1]:.2f} on at n = {widths[-1]} (median)",
+        ylabel=r"gain beyond which $\lambda_1 > 0$ for good",
+        title=f"Median net chaotic beyond {shown(middle(found[widths[-1]]), ends)} at n = {widths[-1]}",
     )
 
 
-def stacks(axes: Axes, dataset: xarray.Dataset) -> None:
-    for position, layers in enumerate(dataset.layers.values):
-        exponents = dataset.deep.sel(layers=layers).mean("net")
-        label = "1 layer" if layers == 1 else f"{layers} layers"
-        axes.plot(dataset.gain, exponents, ("-", "--", "-.", ":")[position % 4], label=label)
-    axes.axhline(0, lw=1, color="black", label="_zero")
-    width = dataset.attrs["layer_width"]
-    axes.set(xlabel="gain $g$", ylabel=r"mean $\lambda_1$ (nats per step)", title=f"Stacks of {width} units a layer")
-    axes.margins(y=0.2)
-    plot.label_ends(axes)
-
-
 def over_widths(axes: Axes, widths: np.ndarray) -> None:
+    """A logarithmic axis with a tick at each width."""
     axes.set(xscale="log", xlabel="units $n$", xticks=widths)
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.minorticks_off()
 
 
 def main() -> None:
-    """Print λ₁ and the edge by width, write figures/depth_and_width.png."""
+    """Print λ₁ and the edge by width, write the figure."""
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
+    ends = config.gains[:2]
+    print("± is the standard deviation of the nets; chaos begins in the median net (least to greatest)")
     print(f"{'units':>6}{'λ₁ at g = ' + format(config.gain, 'g'):>20}{'chaos begins at g':>30}")
     for width in dataset.hidden.values:
-        exponents, found = dataset.wide.sel(hidden=width).values, edges(dataset.edge.sel(hidden=width))
-        edge = f"{middle(found):.2f} ({found[0]:.2f} to {found[-1]:.2f})"
-        print(f"{width:6d}{exponents.mean():12.4f} ± {exponents.std(ddof=1):.4f}{edge:>30}")
+        at = dataset.sel(hidden=width)
+        exponents, found = at.wide.values, edges(at)
+        edge = f"{shown(middle(found), ends)} ({shown(found[0], ends)} to {shown(found[-1], ends)})"
+        print(f"{width:6d}{exponents.mean():12.4f} ± {scatter_of(exponents):.4f}{edge:>30}")
     print(f"{'∞':>6}{float(rd.theory.largest_exponent(config.gain)):12.4f}{1:20.2f}")
-    write("depth_and_width", draw, dataset)
+    write("depth_and_width", config, draw, dataset)
 
 
 if __name__ == "__main__":

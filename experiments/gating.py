@@ -4,7 +4,8 @@ GRU and LSTM driven by white noise, over the bias b of the gate that keeps the o
 LSTM's forget gate f. If that gate were all there is, a memory would fade as σ(b)^ℓ, with the time constant
 -1/ln σ(b). What a gradient really does is the largest Lyapunov exponent of all paths, -1/λ₁. For the LSTM the blocks of
 ∂(h, c)_T/∂(h, c)_{T-ℓ} are taken apart, and ∂c_T/∂c_{T-ℓ} over all paths is compared with the path that never leaves c,
-the product of the forget gates.
+the product of the forget gates. A time constant is drawn in colour where λ₁ < 0 is known, by the rule of
+`critical.regime`, and a gradient that grows has none: quantiles are those of λ₁, and only then become times.
 """
 
 from dataclasses import dataclass
@@ -20,9 +21,13 @@ from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
 from rnn_dynamics import plot
+from rnn_dynamics.plot.curves import curve
+from rnn_dynamics.plot.decades import power_of_ten
+from rnn_dynamics.plot.doubts import DOUBTED, note, on_edge
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
 
-from .figure import write
+from .critical import regime
+from .figure import Output, write
 
 BIASES = {"gru": "update_bias", "lstm": "forget_bias"}
 NAMES = {"gru": "GRU, update gate", "lstm": "LSTM, forget gate"}
@@ -30,7 +35,7 @@ BLOCKS = (("h", "h"), ("h", "c"), ("c", "h"), ("c", "c"))
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Output):
     """`biases` are (first, last, how many); the LSTM of `shown` is taken apart over the lag."""
 
     hidden: int = 32
@@ -38,7 +43,7 @@ class Config:
     biases: tuple[float, float, int] = (-2.0, 6.0, 17)
     shown: float = 4.0
     nets: int = 8
-    length: int = 3000
+    length: int = 40_000
     lags: int = 200
     seed: int = 0
 
@@ -54,6 +59,7 @@ def draw_net(key: jax.Array, cell: str, hidden: int, steps: int, gain: jax.Array
 @described(
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
+    reliable=Variable("1", "whether the arithmetic could see it"),
     bias=Variable("1", "bias of the gate that keeps the old state"),
 )
 def exponents(
@@ -63,7 +69,7 @@ def exponents(
     for_net, for_tangent = jax.random.split(key)
     net = draw_net(for_net, cell, hidden, length, gain, bias)
     found = rd.largest_exponent(*net, burn_in=length // 4, key=for_tangent)
-    return {"exponent": found.exponent, "stderr": found.stderr}
+    return {"exponent": found.exponent, "stderr": found.stderr, "reliable": found.reliable}
 
 
 @described(
@@ -79,47 +85,86 @@ def blocks(key: jax.Array, *, hidden: int, lags: int, gain: jax.Array, bias: jax
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """λ₁ of both cells over the bias, and the blocks of the LSTM."""
+    """λ₁ of both cells over the bias with its `fate`, -1 where λ₁ < 0 is known, and the blocks of the LSTM."""
     biases = np.linspace(*config.biases)
     common: dict[str, Any] = {"hidden": [config.hidden], "gain": [config.gain], "bias": biases}
     options: dict[str, Any] = {"key": jax.random.key(config.seed), "repeats": config.nets, "progress": progress}
     memory = rd.sweep(exponents, {"cell": list(BIASES), "length": [config.length], **common}, **options)
     taken_apart = rd.sweep(blocks, {"lags": [config.lags], **common}, **options)
     left = taken_apart.drop_vars(("status", "error")).squeeze(("lags", "hidden", "gain"))
-    return memory.squeeze(("length", "hidden", "gain")).merge(left, compat="override", combine_attrs="override")
+    dataset = memory.squeeze(("length", "hidden", "gain")).merge(left, compat="override", combine_attrs="override")
+    measured = config.length - config.length // 4
+    reliable = dataset.reliable.astype(bool)
+    fate = xarray.apply_ufunc(regime, dataset.exponent, dataset.stderr, reliable, measured)
+    return dataset.assign(fate=fate).assign_attrs(shown=config.shown)
 
 
-def draw(dataset: xarray.Dataset, config: Config = Config()) -> Figure:
+def draw(dataset: xarray.Dataset) -> Figure:
     """Time constants over the bias, one LSTM taken apart over the lag, the share of the forget gate over the bias."""
     figure, axes = plt.subplots(1, 3, figsize=(13.5, 4.2))
     time_constants(axes[0], dataset)
-    shown = dataset.sel(bias=config.shown, method="nearest")
+    shown = dataset.sel(bias=dataset.attrs["shown"], method="nearest")
     taken_apart(axes[1], shown)
     share_of_the_gate(axes[2], dataset)
     return figure
 
 
+def times_of(exponents: np.ndarray) -> np.ndarray:
+    """-1/λ₁, and inf where λ₁ is not negative."""
+    return np.where(
+        exponents < 0, -1 / np.where(exponents < 0, exponents, -1), np.where(exponents >= 0, np.inf, np.nan)
+    )
+
+
+def known_times(at: xarray.Dataset) -> np.ndarray:
+    """The time constant of the median λ₁ of the nets of one cell, over the bias.
+
+    NaN unless more than half of the nets are known to share their fate, which then is that of the median.
+    """
+    told = ((at.fate == -1).mean("repeat") > 0.5) | ((at.fate == 1).mean("repeat") > 0.5)
+    return np.where(told, times_of(at.exponent.median("repeat").values), np.nan)
+
+
 def time_constants(axes: Axes, dataset: xarray.Dataset) -> None:
+    """A point for each net, grey where it is not known whether its gradient fades; the curve is that of the median."""
     biases = dataset.bias.values
+    gate = 1 / np.log1p(np.exp(-biases))
     for position, cell in enumerate(BIASES):
-        rates = -dataset.exponent.sel(cell=cell)
-        times = np.log(np.where(rates > 0, 1 / rates, np.nan))  # a gradient that grows has none
-        plot.gradient_flow(axes, times.T, lag=biases, symbol="$b$", label=NAMES[cell], color=f"C{position}")
-    gate = -np.log(np.log1p(np.exp(-biases)))
-    plot.gradient_flow(axes, gate, lag=biases, label=r"gate alone, $-1/\ln\sigma(b)$", color="black", ls="--", lw=1)
+        at, color = dataset.sel(cell=cell).transpose("bias", "repeat", ...), f"C{position}"
+        heights = np.log10(times_of(at.exponent.values))
+        places = np.broadcast_to((biases + 0.1 * (2 * position - 1))[:, None], heights.shape)
+        known = np.abs(at.fate.values) == 1
+        for those, dot in ((~known, DOUBTED), (known, color)):
+            axes.plot(places[those], heights[those], "o", ms=2.8, mew=0, alpha=0.7, color=dot, label="_nets")
+            on_edge(axes, places[those & np.isinf(heights)], "^", top=True, color=dot)
+        curve(axes, biases, np.log10(known_times(at)), color=color)
+        axes.text(0.03, 0.93 - 0.07 * position, NAMES[cell], color=color, transform=axes.transAxes)
+    curve(axes, biases, np.log10(gate), color="black", ls="--", lw=1)
+    axes.text(0.03, 0.79, r"dashed: gate alone, $-1/\ln\sigma(b)$", transform=axes.transAxes)
+    note(axes, r"grey: $|\lambda_1|$ within 2 standard errors + 1/T of 0; a curve where most nets share a fate")
+    note(axes, r"triangles: $\lambda_1 \geq 0$ in one net or more, a gradient that does not fade")
+    plot.in_powers_of_ten(axes.yaxis)
     axes.set(xlabel="bias $b$ of the gate", ylabel=r"time constant $-1/\lambda_1$ (steps)")
-    axes.set_title("The bias makes the memory")
-    plot.label_ends(axes)
+    longer = np.stack([known_times(dataset.sel(cell=cell)) / gate for cell in BIASES])
+    longer = longer[np.isfinite(longer)]
+    said = f"{longer.min():.1f} to {longer.max():.0f} times those of the gate alone" if len(longer) else "not known"
+    axes.set_title(f"Time constants are\n{said}")
 
 
 def taken_apart(axes: Axes, at: xarray.Dataset) -> None:
+    """The norms of the blocks over the lag, medians over the nets; the title compares what is left at the last lag."""
     curves = {
         rf"$\partial {to}_T/\partial {of}_{{T-\ell}}$": at[f"log_{to}_{of}"].median("repeat").values
         for to, of in (("c", "c"), ("c", "h"), ("h", "c"), ("h", "h"))
     }
     curves["forget gates alone"] = at.log_path.median("repeat").values
     plot.gate_paths(axes, curves)
-    axes.set_title(f"LSTM, $b_f$ = {at.bias.item():g}, by blocks: medians")
+    whole = next(iter(curves))
+    ends = [power_of_ten(round(curves[name][-1] / np.log(10), 1)) for name in (whole, "forget gates alone")]
+    axes.set_title(
+        f"LSTM, $b_f$ = {at.bias.item():g}: median ‖∂c/∂c‖ is {ends[0]} after {at.sizes['lag'] - 1} steps,\n"
+        f"by way of the forget gates alone {ends[1]}"
+    )
     plot.label_ends(axes)
 
 
@@ -130,24 +175,27 @@ def share_of_the_gate(axes: Axes, dataset: xarray.Dataset) -> None:
         share = (dataset.log_path - dataset.log_c_c).isel(lag=lag).transpose("repeat", "bias")
         plot.gradient_flow(axes, share.values, lag=dataset.bias.values, label=rf"$\ell$ = {lag}")
     axes.set(xlabel="bias $b_f$ of the forget gate", ylabel=r"forget gates alone over $\partial c/\partial c$")
-    axes.set_title("How much of ∂c/∂c the forget gates are")
-    axes.set_ylim(-40, 10)
+    most = np.exp(float((dataset.log_path - dataset.log_c_c).isel(lag=-1).median("repeat").max()))
+    axes.set_title(
+        f"After {dataset.sizes['lag'] - 1} steps forget gates alone\nare at most {100 * most:.0f} % of ∂c/∂c (median)"
+    )
+    axes.set_ylim(-40, 6)
     plot.label_ends(axes)
 
 
 def main() -> None:
-    """Print the time constants, write figures/gating.png."""
+    """Print the time constants, write the figure."""
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
-    print("time constants -1/λ₁ in steps, medians over the nets; a dash where the gradient grows")
+    print("time constants -1/λ₁ in steps of the median λ₁; unknown unless most nets share a fate")
     print(f"{'bias':>6}{'gate alone':>12}{'GRU':>9}{'LSTM':>9}{'forget gates in ∂c/∂c at the last lag':>42}")
     last = (dataset.log_path - dataset.log_c_c).isel(lag=-1).median("repeat")
     for bias in dataset.bias.values:
-        rates = [-float(dataset.exponent.sel(cell=cell, bias=bias).median()) for cell in BIASES]
-        times = "".join(f"{1 / rate:9.1f}" if rate > 0 else f"{'-':>9}" for rate in rates)
+        found = [known_times(dataset.sel(cell=cell, bias=[bias]))[0] for cell in BIASES]
+        times = "".join(f"{'unknown':>9}" if np.isnan(time) else f"{time:9.1f}" for time in found)
         print(f"{bias:6.2f}{1 / np.log1p(np.exp(-bias)):12.1f}{times}{np.exp(float(last.sel(bias=bias))):42.3g}")
-    write("gating", draw, dataset, config)
+    write("gating", config, draw, dataset)
 
 
 if __name__ == "__main__":

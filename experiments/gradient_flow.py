@@ -21,13 +21,17 @@ from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
 from rnn_dynamics import plot
+from rnn_dynamics.plot.doubts import note
 from rnn_dynamics.sweep import Variable, described
 
-from .figure import write
+from .critical import regime
+from .figure import Output, write
+
+FATES = {-1: "gradients vanish", 0: "gradients keep their size", 1: "gradients explode"}
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Output):
     """A tanh net driven by weak noise; exponents are measured over `length` steps, gradients over the last `lags`."""
 
     gains: tuple[float, ...] = (0.5, 1.1, 2.0)
@@ -37,6 +41,13 @@ class Config:
     drive: float = 0.1
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Fail before the sweep does."""
+        if not 1 <= self.lags < self.length:
+            raise ValueError(f"lags: got {self.lags}, expected at least 1 and fewer than length = {self.length}")
+        if not self.gains:
+            raise ValueError("gains: got none, expected at least one")
+
 
 @described(
     log_gradient=Variable("nats", "ln of the gradient of a loss, relative to its last one", ("before",)),
@@ -44,6 +55,7 @@ class Config:
     log_bound=Variable("nats", "ln of the product of the norms of the Jacobians", ("lag",)),
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
+    reliable=Variable("1", "whether the arithmetic could see it"),
     radius=Variable("1", "spectral radius of W"),
 )
 def measure(
@@ -68,6 +80,7 @@ def measure(
         "log_bound": flow.log_bound,
         "exponent": first.exponent,
         "stderr": first.stderr,
+        "reliable": first.reliable,
         "radius": rd.eigen.spectral_radius(params.W),
     }
 
@@ -80,12 +93,13 @@ def log_norms(gradients: Any) -> jax.Array:
 
 
 def run(config: Config = Config()) -> xarray.Dataset:
-    """The curves at every gain."""
+    """The curves at every gain; the attribute `measured` is the number of steps behind each exponent."""
     fixed: dict[str, Any] = {name: [getattr(config, name)] for name in ("hidden", "length", "lags", "seed")}
     grid = {**fixed, "drive": [config.drive], "gain": list(config.gains)}
     with jax.enable_x64(False):
         dataset = rd.sweep(measure, grid, key=jax.random.key(config.seed), progress=False)
-    return dataset.squeeze([dim for dim in dataset.status.dims if dim != "gain"])
+    dataset = dataset.squeeze([dim for dim in dataset.status.dims if dim != "gain"])
+    return dataset.assign_attrs(measured=config.length - config.length // 4)
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
@@ -93,13 +107,23 @@ def draw(dataset: xarray.Dataset) -> Figure:
     gains = dataset.sizes["gain"]
     figure, axes = plt.subplots(1, gains, figsize=(3.9 * gains, 4.0), squeeze=False)
     for axis, gain in zip(axes[0], dataset.gain.values, strict=True):
-        answers(axis, dataset.sel(gain=gain))
+        answers(axis, dataset.sel(gain=gain), fate_of(dataset, gain))
         axis.set_ylabel("")
     axes[0, 0].set_ylabel("norm, 1 at lag 0")
+    note(axes[0, 0], "± standard error; the sign of $\\lambda_1$ is known")
+    note(axes[0, 0], f"beyond two of them + 1/{dataset.attrs['measured']}")
     return figure
 
 
-def answers(axes: Axes, at: xarray.Dataset) -> None:
+def fate_of(dataset: xarray.Dataset, gain: float) -> str:
+    """In words, by the rule that all experiments share: λ₁ against two standard errors and 1/T."""
+    at = dataset.sel(gain=gain)
+    found = regime(at.exponent.values, at.stderr.values, at.reliable.values.astype(bool), dataset.attrs["measured"])
+    return "undecided" if np.isnan(found) else FATES[int(found)]
+
+
+def answers(axes: Axes, at: xarray.Dataset, fate: str) -> None:
+    """The five curves at one gain; the title says what becomes of the gradient."""
     lags = np.arange(at.sizes["lag"])
     curves: tuple[tuple[Any, str, dict[str, Any]], ...] = (
         (at.log_norm.values, r"$\Vert\partial h_T/\partial h_{T-\ell}\Vert$", {"lw": 2.2}),
@@ -112,15 +136,19 @@ def answers(axes: Axes, at: xarray.Dataset) -> None:
         plot.gradient_flow(axes, logs, label=label, **style)
     plot.label_ends(axes)
     exponent, stderr, radius = at.exponent.item(), at.stderr.item(), at.radius.item()
-    fate = "vanishes" if exponent < -2 * stderr else "explodes" if exponent > 2 * stderr else "on the edge"
     known = f"$\\lambda_1$ = {exponent:.3f} ± {stderr:.3f}, $\\rho(W)$ = {radius:.2f}"
     axes.set_title(f"g = {at.gain.item():g}: {fate}\n{known}")
 
 
 def main() -> None:
-    """Print where the curves end and write figures/gradient_flow.png."""
+    """Print where the curves end, write the figure."""
     config = tyro.cli(Config)
     dataset = run(config)
+    margin = f"2 standard errors + 1/{dataset.attrs['measured']}"
+    for gain in dataset.gain.values:
+        at = dataset.sel(gain=gain)
+        print(f"g = {gain:g}: λ₁ = {at.exponent.item():.5f} ± {at.stderr.item():.5f}: {fate_of(dataset, gain)}")
+    print(f"the sign of λ₁ is known beyond {margin}\n")
     end = {"lag": config.lags}
     print(f"log₁₀ after {config.lags} steps; the gradient of the loss after {config.lags - 1}")
     print(f"{'gain':>6} {'ρ(W)':>6} {'gradient':>9} {'product':>9} {'bound':>9} {'e^λ₁ℓ':>9} {'ρ(W)^ℓ':>9}")
@@ -134,7 +162,7 @@ def main() -> None:
             config.lags * np.log(at.radius.item()),
         )
         print(f"{gain:6g} {at.radius.item():6.2f}", *(f"{value / np.log(10):9.1f}" for value in ends))
-    write("gradient_flow", draw, dataset)
+    write("gradient_flow", config, draw, dataset)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """Which initial weights carry a gradient through T steps in every direction?
 
 The singular values of ∂h_T/∂h_0 say how much each direction is stretched. All of them at 1 is an isometry: nothing
-vanishes, nothing explodes. Nets driven by weak noise, as they are drawn:
+vanishes, nothing explodes. A direction is called kept here if it is stretched by less than a factor of 10 either way.
+The state of an LSTM is (h, c): half of its directions are those of h, which no gate holds. Computed in float64, since
+float32 loses the smallest of values that are hundreds of powers of ten apart. Nets driven by weak noise, as they are
+drawn:
 
     Gaussian      tanh, W ~ N(0, 1/n)
     orthogonal    tanh, W orthogonal (Saxe, McClelland, Ganguli 2014)
@@ -27,14 +30,14 @@ from rnn_dynamics import plot
 from rnn_dynamics.cells import initializers
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
 
-from .figure import write
+from .figure import Output, write
 
-# decades that the figure reaches down
-LOWEST = 20
+# decades that the figure reaches down, and within which of 1 a direction is kept
+LOWEST, KEPT = 20, 1
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Output):
     """Singular values are looked at after each of `depths` steps."""
 
     hidden: int = 64
@@ -42,6 +45,13 @@ class Config:
     drive: float = 0.1
     nets: int = 4
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Fail before the sweep does."""
+        if not self.depths or min(self.depths) < 1 or sorted(set(self.depths)) != list(self.depths):
+            raise ValueError(f"depths: got {self.depths}, expected numbers of steps from 1, in order")
+        if max(self.depths) < 3:
+            raise ValueError(f"depths: got {self.depths}, expected the last to be 3 at least, for chrono's biases")
 
 
 def recurrent(cell: rd.cells.Cell, initializer: initializers.Initializer) -> Callable[..., Any]:
@@ -99,7 +109,7 @@ def measure(
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """The singular values of every net at every depth."""
+    """The singular values of every net at every depth, in float64."""
     grid: dict[str, Any] = {
         "init": list(INITS),
         "hidden": [config.hidden],
@@ -108,14 +118,23 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
         "net": 1000 * config.seed + np.arange(float(config.nets)),
         "depth": [float(depth) for depth in config.depths],
     }
-    dataset = rd.sweep(measure, grid, key=jax.random.key(config.seed), progress=progress)
+    with jax.enable_x64(True):
+        dataset = rd.sweep(measure, grid, key=jax.random.key(config.seed), progress=progress)
     return dataset.squeeze(("hidden", "longest", "drive", "repeat"))
 
 
 def spread(at: xarray.Dataset) -> float:
-    """Powers of ten between the largest and the smallest singular value at the last depth, the median over nets."""
-    values = own_values(at).isel(depth=-1)
-    return float((values.max("index") - values.min("index")).median() / np.log(10))
+    """Powers of ten across the middle 80 % of the directions of all nets at the last depth; NaN if these are not known.
+
+    Of extremes alone one direction in hundreds would decide.
+    """
+    low, high = np.quantile(own_values(at).isel(depth=-1), (0.1, 0.9))
+    return float(high - low) / np.log(10)
+
+
+def kept(at: xarray.Dataset) -> float:
+    """The share of the directions of all nets that are kept at the last depth; those that are not known are not."""
+    return float((np.abs(own_values(at).isel(depth=-1)) < KEPT * np.log(10)).mean())
 
 
 def own_values(at: xarray.Dataset) -> xarray.DataArray:
@@ -131,32 +150,39 @@ def draw(dataset: xarray.Dataset) -> Figure:
         at = dataset.sel(init=init)
         values = own_values(at).transpose("depth", "net", "index").values
         plot.singular_values(axis, values, depth=at.depth.values)
-        axis.set_title(f"{init}: {spread(at):.1f} decades")
+        axis.axhspan(-KEPT, KEPT, color="0.85", lw=0, zorder=0.5)
+        axis.set_title(
+            f"{init}: {100 * kept(at):.0f} % of directions kept,\nthe middle 80 % span {shown(spread(at))} decades"
+        )
         axis.label_outer()
     axes[0].set_ylim(-LOWEST, 2)  # what lies lower is as good as 0
     figure.suptitle(
-        "Singular values over the depth: median, the middle 50 and 80 %, extremes (dashed), and the decades between "
-        f"these at T = {dataset.depth.values[-1]:g}",
+        "Singular values over the depth: median, the middle 50 and 80 %, extremes (dashed). Kept: within a factor of "
+        f"{10**KEPT} of 1 (grey) at T = {dataset.depth.values[-1]:g}",
         fontsize=10,
     )
     return figure
 
 
+def shown(decades: float) -> str:
+    """A number of decades as text."""
+    return "unknown" if np.isnan(decades) else f"{decades:.{0 if decades >= 10 else 1}f}"
+
+
 def main() -> None:
-    """Print how far from an isometry each is, write figures/initialisation.png."""
+    """Print how far from an isometry each is, write the figure."""
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
-    print(f"log₁₀ of the singular values of ∂h_T/∂h_0 at T = {max(config.depths)}, medians over {config.nets} nets")
-    print(f"{'':>12}{'largest':>9}{'middle':>9}{'smallest':>10}{'decades apart':>15}")
+    print(f"log₁₀ of the singular values of ∂h_T/∂h_0 at T = {max(config.depths)}, quantiles over {config.nets} nets")
+    shares = {"least": 0.0, "10 %": 0.1, "median": 0.5, "90 %": 0.9, "most": 1.0}
+    print(f"{'':>12}" + "".join(f"{name:>9}" for name in shares) + f"{'10 to 90 %':>12}{'kept':>7}{'unknown':>9}")
     for init in dataset.init.values:
         at = dataset.sel(init=init)
-        last = own_values(at).isel(depth=-1)
-        ends = [
-            float(part.median()) / np.log(10) for part in (last.max("index"), last.median("index"), last.min("index"))
-        ]
-        print(f"{init:>12}{ends[0]:9.2f}{ends[1]:9.2f}{ends[2]:10.2f}{spread(at):15.1f}")
-    write("initialisation", draw, dataset)
+        last = own_values(at).isel(depth=-1).values / np.log(10)
+        row = "".join(f"{number:9.2f}" for number in np.quantile(last, list(shares.values())))
+        print(f"{init:>12}{row}{shown(spread(at)):>12}{kept(at):7.0%}{np.isnan(last).sum():9d}")
+    write("initialisation", config, draw, dataset)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ explode. For a linear net they are one.
 
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from rnn_dynamics import plot
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
 
 from . import critical
-from .figure import FIGURES, write
+from .figure import FIGURES, Output, folder, write
 from .gradient_flow import log_norms
 
 README = Path("README.md")
@@ -49,7 +49,7 @@ FIXED = ("leading", "length", "burn_in", "lags")
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Output):
     """Gains are spaced evenly; `nets` random draws of each cell and width, numbered from 1000 · seed.
 
     `leading` exponents are measured, the largest ones. `--full` starts from the publication size, for an accelerator.
@@ -224,8 +224,8 @@ def main() -> None:
     rows = critical.critical_gains(dataset)
     print(critical.table(rows, config.gains))
     print("NaN, as the progress bar counts them, are the smallest singular values of points where float32 loses them")
-    write("regimes", draw, dataset)
-    if replace(config, store=None) == Config():
+    write("regimes", config, draw, dataset)
+    if folder(config) == FIGURES:
         (FIGURES / "regimes.json").write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n")
         if README.exists():
             rewrite(README, critical.summary(rows, config))

@@ -5,6 +5,9 @@ drawn once. Both push units into saturation, where tanh' is small, so that a lar
 explode. In a wide net both do the same (`rd.theory`): with q = g² E[tanh²(√q z)] + s², the edge
 χ₁ = g² E[sech⁴(√q z)] = 1 is
 dashed beside the measured one.
+
+The sign of a mean λ₁ is known as in `critical.regime`, by the standard error over the nets. Where it is not, which is
+where nets with a fixed bias settle into cycles, the line of the measured edge has islands.
 """
 
 from dataclasses import dataclass
@@ -21,16 +24,17 @@ from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
 from rnn_dynamics import plot
+from rnn_dynamics.plot.doubts import note
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
 
-from .critical import begins_to_explode
-from .figure import write
+from .critical import regime
+from .figure import Output, write
 
 KINDS = ("noise", "bias")
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Output):
     """`gains` and `strengths` are (first, last, how many)."""
 
     hidden: int = 100
@@ -41,6 +45,14 @@ class Config:
     burn_in: int = 200
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Fail before the sweep does."""
+        for name, (first, last, number) in (("gains", self.gains), ("strengths", self.strengths)):
+            if not 0 <= first < last or number < 2 or (name == "gains" and first == 0):
+                least = "0 < first" if name == "gains" else "0 <= first"
+                got = f"{name}: got {(first, last, number)}"
+                raise ValueError(f"{got}, expected {least} < last and how many, at least 2")
+
 
 @described(
     kind=Variable("1", "what the units get beside their recurrent input"),
@@ -48,6 +60,7 @@ class Config:
     strength=Variable("1", "standard deviation s of noise or bias"),
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
+    reliable=Variable("1", "whether the arithmetic could see it"),
 )
 def measure(
     key: jax.Array, *, kind: str, hidden: int, length: int, burn_in: int, gain: jax.Array, strength: jax.Array
@@ -63,11 +76,11 @@ def measure(
     found = rd.largest_exponent(
         cell.step, params, h0, jnp.broadcast_to(drawn, (steps, hidden)), burn_in=burn_in, key=for_tangent
     )
-    return {"exponent": found.exponent, "stderr": found.stderr}
+    return {"exponent": found.exponent, "stderr": found.stderr, "reliable": found.reliable}
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """λ₁ over gain and strength, of noise and of bias."""
+    """λ₁ over gain and strength, of noise and of bias, the `mean` of the nets and its `fate`, the sign if known."""
     grid: dict[str, Any] = {
         "kind": list(KINDS),
         "hidden": [config.hidden],
@@ -78,7 +91,12 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
     }
     key = jax.random.key(config.seed)
     dataset = rd.sweep(measure, grid, key=key, repeats=config.nets, progress=progress)
-    return dataset.squeeze(("hidden", "length", "burn_in"))
+    dataset = dataset.squeeze(("hidden", "length", "burn_in")).load()
+    nets = dataset.sizes["repeat"]
+    scatter = dataset.exponent.std("repeat", ddof=1, skipna=False) / np.sqrt(nets) if nets > 1 else None
+    stderr = dataset.stderr.isel(repeat=0) if scatter is None else scatter
+    mean, reliable = dataset.exponent.mean("repeat", skipna=False), dataset.reliable.astype(bool).all("repeat")
+    return dataset.assign(mean=mean, fate=xarray.apply_ufunc(regime, mean, stderr, reliable, config.length))
 
 
 def edge(strengths: np.ndarray) -> np.ndarray:
@@ -95,41 +113,54 @@ def draw(dataset: xarray.Dataset) -> Figure:
 
 
 def phases(axes: Axes, at: xarray.Dataset) -> None:
+    """The mean λ₁ over strength and gain, dots where its sign is not known, and the edge of wide nets."""
     gains, strengths = at.gain.values, at.strength.values
-    exponents = at.exponent.mean("repeat").transpose("gain", "strength").values
-    plot.phase_diagram(axes, strengths, gains, exponents)
+    plot.phase_diagram(axes, strengths, gains, at["mean"].transpose("gain", "strength").values)
     expected = edge(strengths)
     axes.plot(strengths, expected, "--", color="black", lw=1.4, label="_edge")
     axes.text(0.97, 0.05, r"dashed: mean field, $\chi_1 = 1$", color="white", ha="right", transform=axes.transAxes)
+    rows, columns = np.nonzero(np.abs(at.fate.transpose("gain", "strength").values) != 1)
+    axes.plot(strengths[columns], gains[rows], ".", ms=3, color="black", label="_unknown")
+    note(axes, f"dots: mean of {at.sizes['repeat']} nets within 2 standard errors + 1/T of 0,")
+    note(axes, "where the line of the mean is no edge, and has islands")
     kind = at.kind.item()
     axes.set(xlabel=f"standard deviation $s$ of the {kind}", ylabel="gain $g$")
     axes.set_ylim(gains[0], gains[-1])
-    calm = quenched_at(at, 2.0)
-    said = f"no chaos at g = 2 beyond s = {calm:.1f}" if np.isfinite(calm) else "chaos at g = 2 throughout"
-    axes.set_title(f"{kind.capitalize()}: {said}")
+    axes.set_title(f"{kind.capitalize()}: {said_of(at, 2.0)}")
 
 
-def quenched_at(at: xarray.Dataset, gain: float) -> float:
-    """The least strength beyond which the mean λ₁ at that gain stays negative; NaN if there is none."""
-    exponents = at.exponent.mean("repeat").sel(gain=gain, method="nearest").values
-    chaotic = np.flatnonzero(~(exponents < 0))
-    last = chaotic[-1] if len(chaotic) else -1
-    return float(at.strength.values[last + 1]) if last + 1 < len(exponents) else np.nan
+def said_of(at: xarray.Dataset, gain: float) -> str:
+    """Up to which strength the mean λ₁ is known to be positive at the gain nearest to this one, from which negative."""
+    row = at.sel(gain=gain, method="nearest")
+    fates, strengths = row.fate.values, row.strength.values
+    chaotic, others = np.flatnonzero(fates == 1), np.flatnonzero(fates != -1)
+    begins = others[-1] + 1 if len(others) else 0
+    parts = [rf"$\lambda_1$ > 0 up to s = {strengths[chaotic[-1]]:.1f}"] if len(chaotic) else []
+    parts += [rf"$\lambda_1$ < 0 from {strengths[begins]:.1f} on"] if begins < len(strengths) else []
+    return f"at g = {row.gain.item():.2g}: " + (", ".join(parts) or r"no sign of $\lambda_1$ is known")
+
+
+def edge_between(gains: np.ndarray, fates: np.ndarray) -> str:
+    """The last gain at which the mean λ₁ is known to be negative, and that from which on it is known to be positive."""
+    negative, others = np.flatnonzero(fates == -1), np.flatnonzero(fates != 1)
+    begins = others[-1] + 1 if len(others) else 0
+    low = f"{gains[negative[-1]]:.2f}" if len(negative) else f"< {gains[0]:g}"
+    return f"{low} to {gains[begins]:.2f}" if begins < len(gains) else f"{low} to > {gains[-1]:g}"
 
 
 def main() -> None:
-    """Print the critical gains, write figures/saturation.png."""
+    """Print the critical gains, write the figure."""
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
     strengths = dataset.strength.values
-    print(f"gain at which the mean λ₁ of {config.nets} nets of {config.hidden} units passes 0 for the last time")
-    print(f"{'s':>6}" + "".join(f"{name:>12}" for name in (*KINDS, "mean field")))
+    print(f"gains between which the mean λ₁ of {config.nets} nets of {config.hidden} units changes its sign")
+    print(f"{'s':>6}" + "".join(f"{name:>16}" for name in (*KINDS, "mean field")))
     for strength, expected in zip(strengths, edge(strengths), strict=True):
-        means = [dataset.exponent.sel(kind=kind, strength=strength).mean("repeat").values for kind in KINDS]
-        gains = [begins_to_explode(dataset.gain.values, mean, np.sign(mean)) for mean in means]
-        print(f"{strength:6.2f}" + "".join(f"{gain:12.3f}" for gain in (*gains, expected)))
-    write("saturation", draw, dataset)
+        rows = [dataset.sel(kind=kind, strength=strength) for kind in KINDS]
+        between = [edge_between(row.gain.values, row.fate.values) for row in rows]
+        print(f"{strength:6.2f}" + "".join(f"{text:>16}" for text in (*between, f"{expected:.2f}")))
+    write("saturation", config, draw, dataset)
 
 
 if __name__ == "__main__":

@@ -8,24 +8,26 @@ next: where W is random, as here, the mean of ln|eig J_t| follows the exponents,
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import tyro
+import xarray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
 from rnn_dynamics import plot
+from rnn_dynamics.plot.doubts import note
 
-from .figure import write
+from .figure import Output, write
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Output):
     """An undriven tanh net on its attractor; `snapshots` of its Jacobians are taken apart into eigenvalues."""
 
     gains: tuple[float, ...] = (3.0, 8.0)
@@ -36,70 +38,96 @@ class Config:
     seed: int = 0
 
 
-class Spectra(NamedTuple):
-    """What is known of a net at one gain."""
+METHODS: dict[str, dict[str, Any]] = {"LU": {}, "QR": {"method": "qr", "every": 1}}
+# of the fields of a spectrum that are no plain numbers
+DIMS = {
+    **dict.fromkeys(("exponents", "stderr", "reliable", "converged"), ("index",)),
+    **dict.fromkeys(("history", "local"), ("block", "index")),
+    "steps": ("block",),
+}
 
-    by_lu: rd.LyapunovSpectrum
-    by_qr: rd.LyapunovSpectrum
-    of_W: np.ndarray
-    of_jacobians: np.ndarray
 
+def run(config: Config = Config()) -> xarray.Dataset:
+    """The spectra at every gain, of the same random matrix scaled, from the same first state, and eigenvalues.
 
-def run(config: Config = Config()) -> list[Spectra]:
-    """The spectra at every gain, of the same random matrix scaled, from the same first state."""
+    The fields of `rd.LyapunovSpectrum` over gain and decomposition, `of_W` and `of_jacobians` over the gain.
+    """
     with jax.enable_x64(False):
-        return [at(gain, config) for gain in config.gains]
+        return xarray.concat([at(gain, config) for gain in config.gains], "gain")
 
 
-def at(gain: float, config: Config) -> Spectra:
+def at(gain: float, config: Config) -> xarray.Dataset:
+    """One gain: the spectra in float32, the eigenvalues in float64."""
     cell = rd.cells.elman
     key_params, key_state = jax.random.split(jax.random.key(config.seed))
     params = cell.init(key_params, inputs=1, hidden=config.hidden, gain=gain)
     h0 = jax.random.normal(key_state, (config.hidden,))
     h0 = rd.unroll(cell.step, params, h0, None, length=config.burn_in)[-1]
-    by_lu = rd.lyapunov_spectrum(cell.step, params, h0, None, length=config.T)
-    by_qr = rd.lyapunov_spectrum(cell.step, params, h0, None, length=config.T, method="qr", every=1)
+    blocks = max(2, min(32, config.T // 10))  # the same for both methods, so that they fit one array
+    found = [
+        rd.lyapunov_spectrum(cell.step, params, h0, None, length=config.T, blocks=blocks, **options)
+        for options in METHODS.values()
+    ]
     with jax.enable_x64(True):  # small eigenvalues drown in rounding too
         params, h0 = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), (params, h0))
-        of_W = rd.eigen.eigenvalues(params.W)
-        of_jacobians = rd.eigen.jacobian_eigenvalues(cell.step, params, h0, None, length=config.snapshots)
-    return Spectra(*jax.tree.map(np.asarray, (by_lu, by_qr, of_W, of_jacobians)))
+        of_W = np.asarray(rd.eigen.eigenvalues(params.W))
+        of_jacobians = np.asarray(rd.eigen.jacobian_eigenvalues(cell.step, params, h0, None, length=config.snapshots))
+    fields = {
+        name: (
+            ("decomposition", *DIMS.get(name, ())),
+            np.stack([np.asarray(getattr(spectrum, name)) for spectrum in found]),
+        )
+        for name in rd.LyapunovSpectrum._fields
+    }
+    eigenvalues = {"of_W": ("index", of_W), "of_jacobians": (("snapshot", "index"), of_jacobians)}
+    return xarray.Dataset({**fields, **eigenvalues}, coords={"gain": gain, "decomposition": list(METHODS)})
 
 
-def draw(spectra: list[Spectra], config: Config = Config()) -> Figure:
+def spectrum_of(found: xarray.Dataset, method: str) -> rd.LyapunovSpectrum:
+    """One method's spectrum at one gain, as it was measured."""
+    chosen = found.sel(decomposition=method)
+    return rd.LyapunovSpectrum(*(jnp.asarray(chosen[name].values) for name in rd.LyapunovSpectrum._fields))
+
+
+def draw(dataset: xarray.Dataset) -> Figure:
     """A row for each gain: the exponents by both methods, and the eigenvalues."""
-    figure, axes = plt.subplots(len(spectra), 2, figsize=(9, 3.7 * len(spectra)), squeeze=False, width_ratios=(1.55, 1))
-    for row, gain, found in zip(axes, config.gains, spectra, strict=True):
-        exponents(row[0], found, gain)
-        eigenvalues(row[1], found, gain)
+    gains = dataset.gain.values
+    figure, axes = plt.subplots(len(gains), 2, figsize=(9, 3.7 * len(gains)), squeeze=False, width_ratios=(1.55, 1))
+    for row, gain in zip(axes, gains, strict=True):
+        exponents(row[0], dataset.sel(gain=gain))
+        eigenvalues(row[1], dataset.sel(gain=gain))
     return figure
 
 
-def exponents(axes: Axes, found: Spectra, gain: float) -> None:
+def exponents(axes: Axes, found: xarray.Dataset) -> None:
     """λ_i by both methods, beside what eigenvalues say; the first ones enlarged."""
-    index = np.arange(1, len(found.of_W) + 1)
-    axes.plot(index, np.log(np.abs(found.of_W)), "-.", color="C2", label=r"$\ln\,|$eig $W|$")
-    axes.plot(index, log_moduli(found.of_jacobians), "--", color="C3", label=r"mean $\ln\,|$eig $J_t|$")
-    plot.lyapunov_spectrum(axes, found.by_qr, label="QR every step", color="C1", ms=6, mfc="none")
-    plot.lyapunov_spectrum(axes, found.by_lu, label="LU frames", color="C0", floor=False, ms=2.5)
-    by_qr, by_lu = (np.sum(~spectrum.reliable) for spectrum in (found.by_qr, found.by_lu))
-    axes.set_title(f"g = {gain:g}: in doubt (grey) are {by_qr} of {len(index)} exponents by QR, {by_lu} by LU")
+    by_lu, by_qr = (spectrum_of(found, method) for method in METHODS)
+    index = np.arange(1, found.sizes["index"] + 1)
+    axes.plot(index, np.log(np.abs(found.of_W.values)), "-.", color="C2", label=r"$\ln\,|$eig $W|$")
+    axes.plot(index, log_moduli(found.of_jacobians.values), "--", color="C3", label=r"mean $\ln\,|$eig $J_t|$")
+    plot.lyapunov_spectrum(axes, by_qr, label="QR every step", color="C1", ms=6, mfc="none")
+    plot.lyapunov_spectrum(axes, by_lu, label="LU frames", color="C0", floor=False, ms=2.5)
+    doubted = [np.sum(~spectrum.reliable) for spectrum in (by_qr, by_lu)]
+    shares = f"{doubted[0]} of {len(index)} exponents by QR, {doubted[1]} by LU"
+    axes.set_title(f"g = {found.gain.item():g}: in doubt (grey) are {shares}")
     plot.label_ends(axes)
     first = 6
     inset = axes.inset_axes((0.15, 0.19, 0.36, 0.27))
-    part = {name: getattr(found.by_lu, name)[:first] for name in ("exponents", "stderr", "reliable")}
-    plot.lyapunov_spectrum(inset, found.by_lu._replace(**part), color="C0", floor=False, ms=2)
+    part = {name: getattr(by_lu, name)[:first] for name in ("exponents", "stderr", "reliable")}
+    plot.lyapunov_spectrum(inset, by_lu._replace(**part), color="C0", floor=False, ms=2)
     inset.set(xlabel="", ylabel="")
     inset.set_title(f"the first {first}, ± standard error", fontsize=9)
 
 
-def eigenvalues(axes: Axes, found: Spectra, gain: float) -> None:
+def eigenvalues(axes: Axes, found: xarray.Dataset) -> None:
     """Eigenvalues of W and of the Jacobians, with the radius of the circular law and that of the first exponent."""
-    radius = float(np.exp(found.by_lu.exponents[0]))
-    plot.eigenvalue_cloud(axes, found.of_W, circles={"eig $W$, radius $g$": gain}, color="C2", ms=4)
-    edge = {r"eig $J_t$, radius $e^{\lambda_1}$": radius}
-    plot.eigenvalue_cloud(axes, found.of_jacobians, circles=edge, color="C3", alpha=0.25, ms=2)
-    axes.set_title(f"g = {gain:g}: eigenvalues, and |z| = 1")
+    gain, first = found.gain.item(), float(spectrum_of(found, "LU").exponents[0])
+    plot.eigenvalue_cloud(axes, found.of_W.values, circles={"eig $W$, radius $g$": gain}, color="C2", ms=4)
+    edge = {r"eig $J_t$, radius $e^{\lambda_1}$": float(np.exp(first))}
+    plot.eigenvalue_cloud(axes, found.of_jacobians.values, circles=edge, color="C3", alpha=0.25, ms=2)
+    largest = np.abs(found.of_W.values).max()
+    axes.set_title(rf"$\ln\,\rho(W)$ = {np.log(largest):.2f}, $\lambda_1$ = {first:.2f}")
+    note(axes, "solid: |z| = 1")
 
 
 def log_moduli(eigenvalues: np.ndarray) -> np.ndarray:
@@ -108,22 +136,24 @@ def log_moduli(eigenvalues: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Print what can be trusted and write figures/spectra.png."""
+    """Print what can be trusted, write the figure."""
     config = tyro.cli(Config)
-    spectra = run(config)
+    dataset = run(config)
     print(f"{config.hidden} exponents in nats per step, float32, {config.T} steps")
     print(
         f"{'gain':>5} {'method':>7} {'λ₁':>17} {'ln ρ(W)':>9} {'lowest':>9} {'in doubt':>9} {'sum-rule residual':>18}"
     )
-    for gain, found in zip(config.gains, spectra, strict=True):
-        for name, spectrum in (("LU", found.by_lu), ("QR", found.by_qr)):
+    for gain in dataset.gain.values:
+        found = dataset.sel(gain=gain)
+        radius = np.abs(found.of_W.values).max()
+        for method in METHODS:
+            spectrum = spectrum_of(found, method)
             first = f"{spectrum.exponents[0]:.4f} ± {spectrum.stderr[0]:.4f}"
-            last = spectrum.exponents.min()
             print(
-                f"{gain:5g} {name:>7} {first:>17} {np.log(np.abs(found.of_W[0])):9.4f} {last:9.2f} "
+                f"{gain:5g} {method:>7} {first:>17} {np.log(radius):9.4f} {spectrum.exponents.min():9.2f} "
                 f"{np.sum(~spectrum.reliable):9d} {spectrum.sum_rule_residual:18.3g}"
             )
-    write("spectra", draw, spectra, config)
+    write("spectra", config, draw, dataset)
 
 
 if __name__ == "__main__":

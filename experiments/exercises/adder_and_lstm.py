@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
 
+from ..figure import Output
 from . import adder
 from . import scalar_lstm as lstm
 from .report import Report, Row, present
@@ -25,7 +26,7 @@ SLOPES = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Output):
     """Numbers of `bits` bits, a surrogate of slope β; an LSTM over T steps, and over T_long with gate biases ± bias."""
 
     bits: int = 6
@@ -208,7 +209,7 @@ def draw_lags(axis: Axes, c: Config) -> None:
 
 
 def main() -> None:
-    """Print the table and write figures/exercises/adder_and_lstm.png."""
+    """Print the table, draw the figure."""
     present(sys.modules[__name__], tyro.cli(Config))
 
 

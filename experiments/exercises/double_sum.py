@@ -19,9 +19,11 @@ import tyro
 from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
+from rnn_dynamics import plot
 from rnn_dynamics.cells.activations import logistic, tanh
 from rnn_dynamics.measure.scaled import to_array
 
+from ..figure import Output
 from .report import Report, Row, present
 
 LOGISTIC, LSTM = rd.cells.make_elman("logistic"), rd.cells.lstm
@@ -31,7 +33,7 @@ Q_PRINTED = np.array([[-0.6, -0.8], [-0.8, 0.5]])
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Output):
     """Sizes of the logistic net and of the LSTM, whose weights and inputs are drawn from the seed."""
 
     hidden: int = 4
@@ -194,15 +196,17 @@ def draw(config: Config = Config()) -> Figure:
     # terms with k > t do not exist and stay blank
     shown = np.ma.masked_where(norms == 0, np.log10(np.where(norms == 0, 1, norms)))
     image = axis.imshow(shown)
-    figure.colorbar(image, label=r"$\log_{10}$ of the norm of the term")
-    axis.set(xlabel="step $k$ at which W acted", ylabel="time $t$ of the loss")
+    bar = figure.colorbar(image, label="norm of the term")
+    plot.in_powers_of_ten(bar.ax.yaxis)
+    # `plot.contributions` counts from 1
+    axis.set(xlabel="step $k$ at which W acted, from 0 as in the document", ylabel="time $t$ of the loss, from 0")
     axis.set_title("∂L/∂W term by term: a loss hardly sees the steps long before it")
     axis.grid(visible=False)
     return figure
 
 
 def main() -> None:
-    """Print the table and write figures/exercises/double_sum.png."""
+    """Print the table, draw the figure."""
     present(sys.modules[__name__], tyro.cli(Config))
 
 

@@ -22,7 +22,9 @@ import tyro
 from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
+from rnn_dynamics import plot
 
+from ..figure import Output
 from .report import Report, Row, present
 
 WEIGHTS = {
@@ -40,7 +42,7 @@ NETS: dict[str, tuple[rd.cells.Cell, dict[str, float]]] = {
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Output):
     """The numbers of the exercise, and the nets whose gradients are compared at the end of it."""
 
     inputs: tuple[float, ...] = (0.0, 1.0)
@@ -190,12 +192,13 @@ def draw(config: Config = Config()) -> Figure:
             if crowded:
                 axis.text(config.T, ends.max() + 1.5, f"g = {min(config.gains):g} to {max(config.gains):g}", ha="right")
             axis.set(xlabel="lag $\\ell$ (steps)", title=f"{net}: {note}")
-        axes[0].set_ylabel(r"$\log_{10}\,\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert_2$")
+        plot.in_powers_of_ten(axes[0].yaxis)
+        axes[0].set_ylabel(r"$\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert_2$")
     return figure
 
 
 def main() -> None:
-    """Print the table and write figures/exercises/gru_by_hand.png."""
+    """Print the table, draw the figure."""
     present(sys.modules[__name__], tyro.cli(Config))
 
 

@@ -54,7 +54,7 @@ def _shown(value: Any) -> str:
 
 
 def present(exercise: ModuleType, config: Any) -> None:
-    """Print the exercise's table and draw figures/exercises/<its name>.png below the working directory."""
+    """Print the exercise's table and draw exercises/<its name>.png in the folder of the config."""
     print(exercise.run(config))
-    write(f"exercises/{Path(str(exercise.__file__)).stem}", exercise.draw, config)
+    write(f"exercises/{Path(str(exercise.__file__)).stem}", config, exercise.draw, config)
     print()

@@ -21,11 +21,12 @@ from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
 
+from ..figure import Output
 from .report import Report, Row, present
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Output):
     """The numbers of the exercise; x_1 .. x_T = linspace(-1, 1, T)."""
 
     a: float = 0.9
@@ -153,7 +154,7 @@ def draw(config: Config = Config()) -> Figure:
 
 
 def main() -> None:
-    """Print the table and write figures/exercises/scalar_linear.png."""
+    """Print the table, draw the figure."""
     present(sys.modules[__name__], tyro.cli(Config))
 
 

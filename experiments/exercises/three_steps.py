@@ -23,15 +23,17 @@ import tyro
 from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
+from rnn_dynamics import plot
 from rnn_dynamics.cells.activations import logistic
 
+from ..figure import Output
 from .report import Report, Row, present
 
 CELL = rd.cells.make_elman("logistic")
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Output):
     """Sizes of the net (1, 1, 1 is the scalar exercise), and of the nets of exercise 2."""
 
     inputs: int = 2
@@ -195,13 +197,14 @@ def draw(config: Config = Config()) -> Figure:
                 color=line.get_color(),
             )
         axis.set(xlabel="lag $\\ell$ (steps)", ylim=(-45, 18))
-        axis.set_ylabel(r"$\log_{10}\,\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert_2$")
+        plot.in_powers_of_ten(axis.yaxis)
+        axis.set_ylabel(r"$\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert_2$")
         axis.set_title(r"Logistic net: large weights need not explode (dotted: bound $(\sigma_{\max}/4)^\ell$)")
     return figure
 
 
 def main() -> None:
-    """Print the table and write figures/exercises/three_steps.png."""
+    """Print the table, draw the figure."""
     present(sys.modules[__name__], tyro.cli(Config))
 
 

@@ -138,4 +138,6 @@ def test_report_and_figure(exercise, reports):
     assert "nan" not in text
     figure = exercise.draw(exercise.Config(**SMALL.get(exercise, {})))
     assert all(axis.get_xlabel() or axis.get_ylabel() for axis in figure.axes)
+    # heights are powers of ten and not their logarithms
+    assert not any("log" in axis.get_ylabel() for axis in figure.axes)
     plt.close(figure)
