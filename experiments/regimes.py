@@ -177,13 +177,19 @@ def draw(dataset: xarray.Dataset) -> Figure:
         last = row is rows[-1]
         norms = at.log_norm.median("net").transpose("gain", "lag").values
         plot.regime_map(above, at.gain.values, np.arange(at.sizes["lag"]), norms, limit=8, bar=last)
-        below_gain, beyond = (critical.shown(found[1], ends) for found in (row.vanish_below, row.explode_beyond))
-        above.set(xlabel="", title=f"{critical.NAMES[row.cell]}: gradients vanish below {below_gain}")
-        below.set_title(f"median net explodes beyond {beyond}")
+        vanish, explode = row.vanish_below[1], row.explode_beyond[1]
+        above.set(xlabel="", title=f"{critical.NAMES[row.cell]}: vanish below {critical.shown(vanish, ends)}")
+        below.set_title(
+            f"half explode beyond {explode:.2f}" if explode < ends[1] else f"at most half explode by {ends[1]:g}"
+        )
         exponents_over_gain(below, at, row, names=last)
         if row is not rows[0]:
             above.set_ylabel("")
             below.set_ylabel("")
+    figure.suptitle(
+        f"Gradients of {dataset.sizes['net']} nets of {hidden} units, without input: medians above, each net below",
+        fontsize="medium",
+    )
     return figure
 
 

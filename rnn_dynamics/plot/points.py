@@ -16,7 +16,7 @@ from .shapes import same_shape, with_nets
 VANISHING, EXPLODING = "#0072B2", "#D55E00"
 # name, colour and marker of each regime
 REGIMES: dict[float, tuple[str, str, str]] = {
-    np.nan: ("unreliable", DOUBTED, "o"),
+    np.nan: ("not known", DOUBTED, "o"),
     -1: ("vanishing", VANISHING, "v"),
     0: ("critical", "black", "s"),
     1: ("exploding", EXPLODING, "^"),
@@ -35,7 +35,7 @@ def regime_points(
 ) -> Axes:
     """λ₁ over `x` (gain,) of one net or several, (gain,) or (gain, nets), with the colour and shape of its `regime`.
 
-    `regime` is -1 (vanishing), 0 (critical), 1 (exploding) or NaN, for what is not reliable: grey and hollow. Regimes
+    `regime` is -1 (vanishing), 0 (critical), 1 (exploding) or NaN, where that is not known: grey and hollow. Regimes
     are named right of the axes, at the median height of their points, unless `names` is False. An exponent that is -inf
     or inf is on the edge, NaN a grey cross on the lower one, and notes say so, and which points have no finite x.
     `name` is that of the x axis; `style` goes to the points.

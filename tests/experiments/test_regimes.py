@@ -113,7 +113,7 @@ def test_figure_and_table(tiny):
     figure = regimes.draw(tiny)
     titles = " ".join(axes.get_title() + axes.get_title(loc="left") for axes in figure.axes)
     for row in rows:
-        assert f"{critical.NAMES[row.cell]}: gradients vanish below {row.vanish_below[1]:.2f}" in titles
+        assert f"{critical.NAMES[row.cell]}: vanish below {row.vanish_below[1]:.2f}" in titles
     plt.close(figure)
 
 

@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 from rnn_dynamics import plot
 
 GAINS = np.array([0.5, 0.8, 1.0, 1.3])
-CODES = {"vanishing": -1, "critical": 0, "exploding": 1, "unreliable": np.nan}
+CODES = {"vanishing": -1, "critical": 0, "exploding": 1, "not known": np.nan}
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_points_have_the_colour_and_the_shape_of_their_regime(axes, named, point
         expected = [(GAINS[i], exponents[i, j]) for i, j in np.argwhere(chosen)]
         assert line.get_xydata().tolist() == [list(point) for point in expected]
         assert line.get_linestyle() == "None"
-        looks.add((line.get_marker(), to_hex(line.get_markeredgecolor() if word == "unreliable" else line.get_color())))
+        looks.add((line.get_marker(), to_hex(line.get_markeredgecolor() if word == "not known" else line.get_color())))
     assert len({marker for marker, _ in looks}) == len({color for _, color in looks}) == 4
     (grey,) = named("_unreliable")
     assert (grey.get_markerfacecolor(), to_hex(grey.get_markeredgecolor())) == ("none", to_hex("0.6"))
