@@ -110,8 +110,8 @@ def draw(dataset: xarray.Dataset) -> Figure:
         answers(axis, dataset.sel(gain=gain), fate_of(dataset, gain))
         axis.set_ylabel("")
     axes[0, 0].set_ylabel("norm, 1 at lag 0")
-    note(axes[0, 0], "± standard error; the sign of $\\lambda_1$ is known")
-    note(axes[0, 0], f"beyond two of them + 1/{dataset.attrs['measured']}")
+    margin = f"two of them + 1/{dataset.attrs['measured']}"
+    note(axes[0, 0], f"± standard error; the sign of λ₁ is known beyond {margin}")
     return figure
 
 

@@ -49,6 +49,6 @@ def test_another_seed_leaves_the_committed_figure_alone(tmp_path, monkeypatch):
     assert (tmp_path / FIGURES / "exercises" / "one.png").exists()
 
 
-@pytest.mark.parametrize("name", [*sorted({*every.EXPERIMENTS} - {"exercises", "regimes"}), "exercises.double_sum"])
+@pytest.mark.parametrize("name", [*sorted({*every.EXPERIMENTS} - {"exercises"}), "exercises.double_sum"])
 def test_every_config_can_name_its_folder(name):
     assert issubclass(importlib.import_module(f"experiments.{name}").Config, Output)
