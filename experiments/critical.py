@@ -9,6 +9,13 @@ import xarray
 import rnn_dynamics as rd
 
 NAMES = {"linear": "linear", "elman": "tanh", "gru": "GRU", "lstm": "LSTM"}
+# the matrix whose eigenvalues are asked
+RECURRENT = {
+    "linear": lambda params: params.W,
+    "elman": lambda params: params.W,
+    "gru": lambda params: params.candidate.W,
+    "lstm": lambda params: params.cell.W,
+}
 NEITHER = 0.01  # nats a step: a gradient that keeps its size within e over 100 steps
 
 

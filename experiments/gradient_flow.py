@@ -24,7 +24,7 @@ from rnn_dynamics import plot
 from rnn_dynamics.plot.doubts import note
 from rnn_dynamics.sweep import Variable, described
 
-from .critical import regime
+from .critical import NAMES, RECURRENT, regime
 from .figure import Output, write
 
 FATES = {-1: "gradients vanish", 0: "gradients keep their size", 1: "gradients explode"}
@@ -32,8 +32,12 @@ FATES = {-1: "gradients vanish", 0: "gradients keep their size", 1: "gradients e
 
 @dataclass(frozen=True)
 class Config(Output):
-    """A tanh net driven by weak noise; exponents are measured over `length` steps, gradients over the last `lags`."""
+    """A net driven by weak noise; exponents are measured over `length` steps, gradients over the last `lags`.
 
+    `cell` is linear, elman, gru or lstm; W is its recurrent matrix, of the candidate where there are gates.
+    """
+
+    cell: str = "elman"
     gains: tuple[float, ...] = (0.5, 1.1, 2.0)
     hidden: int = 128
     length: int = 2000
@@ -45,6 +49,8 @@ class Config(Output):
         """Fail before the sweep does."""
         if not 1 <= self.lags < self.length:
             raise ValueError(f"lags: got {self.lags}, expected at least 1 and fewer than length = {self.length}")
+        if self.cell not in RECURRENT:
+            raise ValueError(f"cell: got {self.cell!r}, expected one of {', '.join(RECURRENT)}")
         if not self.gains:
             raise ValueError("gains: got none, expected at least one")
 
@@ -59,20 +65,24 @@ class Config(Output):
     radius=Variable("1", "spectral radius of W"),
 )
 def measure(
-    key: jax.Array, *, hidden: int, length: int, lags: int, seed: int, drive: jax.Array, gain: jax.Array
+    key: jax.Array, *, cell: str, hidden: int, length: int, lags: int, seed: int, drive: jax.Array, gain: jax.Array
 ) -> dict[str, jax.Array]:
     """The five answers; the same random matrix, scaled, and the same noise at every gain."""
-    cell = rd.cells.elman
+    net = rd.cells.CELLS[cell]
     for_params, for_xs, for_tangent = jax.random.split(jax.random.key(seed), 3)
-    params = cell.init(for_params, inputs=1, hidden=hidden, gain=gain)
+    params = net.init(for_params, inputs=1, hidden=hidden, gain=gain)
     xs = drive * jax.random.normal(for_xs, (length, 1))
-    h0 = cell.initial_state(params)
-    first = rd.largest_exponent(cell.step, params, h0, xs, burn_in=length // 4, key=for_tangent)
-    before = rd.unroll(cell.step, params, h0, xs[:-lags])[-1]
-    end = (cell.step, params, before, xs[-lags:])
+    h0 = net.initial_state(params)
+    first = rd.largest_exponent(net.step, params, h0, xs, burn_in=length // 4, key=for_tangent)
+    before = jax.tree.map(lambda leaf: leaf[-1], rd.unroll(net.step, params, h0, xs[:-lags]))
+    end = (net.step, params, before, xs[-lags:])
     flow = rd.gradient_flow(*end)
-    # L = ½ (mean h_T - 1)²: at every step the gradient has the same shape, its direction at the last one all ones
-    gradients = rd.state_gradients(*end, lambda states: (states[-1].mean() - 1) ** 2 / 2)
+
+    def loss(states: Any) -> jax.Array:
+        """½ (mean h_T - 1)²: the direction of its gradient at the last step is all ones."""
+        return (net.output(jax.tree.map(lambda leaf: leaf[-1], states)).mean() - 1) ** 2 / 2
+
+    gradients = rd.state_gradients(*end, loss)
     log_gradient = log_norms(gradients)[::-1]
     return {
         "log_gradient": log_gradient - log_gradient[0],
@@ -81,7 +91,7 @@ def measure(
         "exponent": first.exponent,
         "stderr": first.stderr,
         "reliable": first.reliable,
-        "radius": rd.eigen.spectral_radius(params.W),
+        "radius": rd.eigen.spectral_radius(RECURRENT[cell](params)),
     }
 
 
@@ -94,12 +104,12 @@ def log_norms(gradients: Any) -> jax.Array:
 
 def run(config: Config = Config()) -> xarray.Dataset:
     """The curves at every gain; the attribute `measured` is the number of steps behind each exponent."""
-    fixed: dict[str, Any] = {name: [getattr(config, name)] for name in ("hidden", "length", "lags", "seed")}
+    fixed: dict[str, Any] = {name: [getattr(config, name)] for name in ("cell", "hidden", "length", "lags", "seed")}
     grid = {**fixed, "drive": [config.drive], "gain": list(config.gains)}
     with jax.enable_x64(False):
         dataset = rd.sweep(measure, grid, key=jax.random.key(config.seed), progress=False)
     dataset = dataset.squeeze([dim for dim in dataset.status.dims if dim != "gain"])
-    return dataset.assign_attrs(measured=config.length - config.length // 4)
+    return dataset.assign_attrs(measured=config.length - config.length // 4, cell=NAMES[config.cell])
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
@@ -137,7 +147,7 @@ def answers(axes: Axes, at: xarray.Dataset, fate: str) -> None:
     plot.label_ends(axes)
     exponent, stderr, radius = at.exponent.item(), at.stderr.item(), at.radius.item()
     known = f"$\\lambda_1$ = {exponent:.3f} ± {stderr:.3f}, $\\rho(W)$ = {radius:.2f}"
-    axes.set_title(f"g = {at.gain.item():g}: {fate}\n{known}")
+    axes.set_title(f"{at.attrs['cell']}, g = {at.gain.item():g}: {fate}\n{known}")
 
 
 def main() -> None:

@@ -35,13 +35,6 @@ from .regimes_figure import draw
 README = Path("README.md")
 BEGIN, END = "<!-- written by python -m experiments.regimes -->\n", "<!-- end -->\n"
 
-# the matrix whose eigenvalues are asked
-RECURRENT = {
-    "linear": lambda params: params.W,
-    "elman": lambda params: params.W,
-    "gru": lambda params: params.candidate.W,
-    "lstm": lambda params: params.cell.W,
-}
 FIXED = ("leading", "length", "burn_in", "lags")
 
 
@@ -67,8 +60,10 @@ class Config(Output):
     def __post_init__(self) -> None:
         if not 0 < self.gains[0] < self.gains[1]:
             raise ValueError(f"gains: got {self.gains}, expected the first and the last, 0 < first < last")
-        if unknown := set(self.cells) - set(RECURRENT):
-            raise ValueError(f"cells: got {', '.join(sorted(unknown))}, expected some of {', '.join(RECURRENT)}")
+        if unknown := set(self.cells) - set(critical.RECURRENT):
+            raise ValueError(
+                f"cells: got {', '.join(sorted(unknown))}, expected some of {', '.join(critical.RECURRENT)}"
+            )
         for name, least in (("steps", 2), ("nets", 1), ("leading", 1), ("burn_in", 1), ("lags", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected at least {least}")
@@ -134,7 +129,7 @@ def measure(
     spectrum = rd.lyapunov_spectrum(*net_at, k=k, length=steps, frame_burn_in=burn_in, key=for_frame)
     flow = rd.gradient_flow(*net_at, length=lags)
     gradients = rd.state_gradients(*net_at, loss, length=lags)
-    W = RECURRENT[cell](params)
+    W = critical.RECURRENT[cell](params)
     return {
         "exponents": spectrum.exponents,
         "stderr": spectrum.stderr,

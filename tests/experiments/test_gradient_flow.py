@@ -28,7 +28,7 @@ def test_five_answers_that_keep_their_order():
     figure = gradient_flow.draw(dataset)
     assert len(figure.axes) == 3
     first = figure.axes[0]
-    assert (first.get_title(loc="left") + first.get_title()).startswith("g = 0.5: gradients vanish")
+    assert (first.get_title(loc="left") + first.get_title()).startswith("tanh, g = 0.5: gradients vanish")
     for axes, end in zip(figure.axes, norm[:, -1], strict=True):
         assert {r"$\rho(W)^\ell$", r"$e^{\lambda_1\ell}$"} <= {text.get_text() for text in axes.texts}
         assert np.isclose(axes.get_lines()[0].get_ydata()[-1], end / np.log(10), rtol=1e-6)
@@ -47,3 +47,12 @@ def test_a_fate_needs_two_standard_errors_and_one_over_the_length():
 def test_no_steps_before_the_lags():
     with pytest.raises(ValueError, match="lags: got 40, expected at least 1 and fewer than length = 40"):
         gradient_flow.Config(lags=40, length=40)
+
+
+def test_an_lstm_at_a_chosen_gain():
+    dataset = gradient_flow.run(gradient_flow.Config(cell="lstm", gains=(0.5,), hidden=6, length=300, lags=10))
+    assert (dataset.log_norm <= dataset.log_bound + 1e-4).all()
+    assert dataset.exponent < 0
+    plt.close(gradient_flow.draw(dataset))
+    with pytest.raises(ValueError, match="cell: got 'mgu', expected one of linear, elman, gru, lstm"):
+        gradient_flow.Config(cell="mgu")
