@@ -1,5 +1,6 @@
 """Train a net on a task, and look at it while it learns."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,8 +79,8 @@ def fit(
     """A net trained for `steps` updates of `batch` fresh examples each.
 
     net               initial parameters, of `init_net`; by default those of the cell's `init` with `hidden` units
-    every             updates from one look at the net to the next, of which `steps` is a multiple; by default a tenth
-                      of all. Then the held-out loss is taken, the probes are run, and a checkpoint is written
+    every             updates from one look at the net to the next, of which `steps` is a multiple; by default
+                      about a tenth of all. Then the held-out loss is taken, probes are run, a checkpoint is written
     probes            {name: measurement of a Moment}; `rnn_dynamics.train.probes` has some
     penalties         functions of a Moment whose sum is added to the loss
     noise             the standard deviation of Gaussian noise on every number of the state at every step of an example
@@ -97,21 +98,13 @@ def fit(
     or the loss NaN or infinite is not made, and ends the training: the last good net is returned. Under a
     transformation, as in a sweep over seeds, all is one program: no checkpoints, no progress, no sharing of devices.
     """
-    for name, value, kind in (("cell", cell, Cell), ("task", task, Task)):
-        if not isinstance(value, kind):
-            raise TypeError(f"{name}: got {value!r}, expected a {kind.__name__}")
-    if not isinstance(optimizer, optax.GradientTransformation):
-        raise TypeError(f"optimizer: got {optimizer!r}, expected a gradient transformation of optax")
-    for penalty in penalties:
-        if not callable(penalty):
-            raise TypeError(f"penalties: got {penalty!r}, expected functions of a Moment")
-    steps = argument.size("steps", steps, 1)
-    every = max(1, steps // 10) if every is None else argument.size("every", every, 1)
-    if steps % every:
-        raise ValueError(f"steps: got {steps}, expected a multiple of every = {every}")
+    _refuse_others(cell, task, optimizer, penalties)
+    every = _interval(argument.size("steps", steps, 1), every)
     key_net, key = jax.random.split(argument.key(key))
     net = init_net(cell, task, key=key_net, hidden=hidden) if net is None else net
-    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((key, net, noise)))
+    noise = None if noise is None else argument.real("noise", noise, at_least=0)
+    state = program.start(optimizer, net, key)
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((state, noise)))
     batch = argument.size("batch", batch, 1)
     limit = None if clip_each_step is None else argument.number("clip_each_step", clip_each_step, above=0)
     settings = Settings(
@@ -128,13 +121,31 @@ def fit(
         stop_when_solved=bool(stop_when_solved),
         devices=None if traced else _sharing(devices, batch),
     )
-    noise = None if noise is None else argument.real("noise", noise, at_least=0)
-    state = program.start(optimizer, net, key)
     if not traced:
         return _in_stretches(settings, state, noise, steps // every, directory, progress)
     if directory is not None:
         raise ValueError(f"directory: got {directory!r}, expected None under a transformation such as jit or vmap")
     return _in_one_program(settings, state, noise, steps // every)
+
+
+def _refuse_others(cell: Any, task: Any, optimizer: Any, penalties: Sequence[Any]) -> None:
+    for name, value, kind in (("cell", cell, Cell), ("task", task, Task)):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name}: got {value!r}, expected a {kind.__name__}")
+    if not isinstance(optimizer, optax.GradientTransformation):
+        raise TypeError(f"optimizer: got {optimizer!r}, expected a gradient transformation of optax")
+    for penalty in penalties:
+        if not callable(penalty):
+            raise TypeError(f"penalties: got {penalty!r}, expected functions of a Moment")
+
+
+def _interval(steps: int, every: int | None) -> int:
+    """The number of updates between looks: as given, or for ten looks, fewer where no such number divides `steps`."""
+    if every is None:
+        return next(number for number in range(math.ceil(steps / 10), steps + 1) if steps % number == 0)
+    if steps % argument.size("every", every, 1):
+        raise ValueError(f"steps: got {steps}, expected a multiple of every = {every}")
+    return every
 
 
 def _steps(name: str, value: int | None) -> int | None:

@@ -270,3 +270,14 @@ def test_what_is_no_cell_task_or_optimizer(key):
         arguments[place] = 3
         with pytest.raises(TypeError, match=name):
             train.fit(*arguments, key=key, **TINY)
+
+
+def test_ten_looks_where_nothing_else_is_said(key):
+    settings = {"hidden": 2, "batch": 1, "held_out": 1, "key": key}
+    assert list(train.fit(rd.cells.elman, TASK, SGD, steps=6, **settings).recorded) == [0, 1, 2, 3, 4, 5, 6]
+    assert list(train.fit(rd.cells.elman, TASK, SGD, steps=25, **settings).recorded) == [0, 5, 10, 15, 20, 25]
+
+
+def test_inside_jit_with_a_key_from_outside(key):
+    inside = jax.jit(lambda: train.fit(rd.cells.elman, TASK, SGD, key=key, **TINY))()
+    assert_trees_agree(inside, train.fit(rd.cells.elman, TASK, SGD, key=key, **TINY), rtol=1e-10, atol=1e-12)
