@@ -86,7 +86,8 @@ def at(gain: float, config: Config) -> xarray.Dataset:
 def spectrum_of(found: xarray.Dataset, method: str) -> rd.LyapunovSpectrum:
     """One method's spectrum at one gain, as it was measured."""
     chosen = found.sel(decomposition=method)
-    return rd.LyapunovSpectrum(*(jnp.asarray(chosen[name].values) for name in rd.LyapunovSpectrum._fields))
+    fields: Any = (chosen[name].values for name in rd.LyapunovSpectrum._fields)
+    return rd.LyapunovSpectrum(*fields)
 
 
 def draw(dataset: xarray.Dataset) -> Figure:

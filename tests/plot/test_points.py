@@ -30,7 +30,7 @@ def test_points_have_the_colour_and_the_shape_of_their_regime(axes, named, point
         assert line.get_linestyle() == "None"
         looks.add((line.get_marker(), to_hex(line.get_markeredgecolor() if word == "not known" else line.get_color())))
     assert len({marker for marker, _ in looks}) == len({color for _, color in looks}) == 4
-    (grey,) = named("_unreliable")
+    (grey,) = named("_not known")
     assert (grey.get_markerfacecolor(), to_hex(grey.get_markeredgecolor())) == ("none", to_hex("0.6"))
     (zero,) = named("_zero")
     assert set(zero.get_ydata()) == {0}
@@ -73,7 +73,7 @@ def test_exponents_without_a_height_are_on_the_edges_and_said(axes, named, notes
 @pytest.mark.parametrize("value", [np.nan, -np.inf, np.inf, 0.3])
 def test_points_that_are_all_in_doubt_are_all_grey(axes, value):
     plot.regime_points(axes, GAINS, np.full(4, value), np.full(4, np.nan))
-    drawn = [line for line in axes.get_lines() if line.get_label() in ("_unreliable", "_on_edge")]
+    drawn = [line for line in axes.get_lines() if line.get_label() in ("_not known", "_on_edge")]
     assert sum(len(line.get_xdata()) for line in drawn) == 4
     assert {to_hex(line.get_color()) for line in drawn} == {to_hex("0.6")}
 
