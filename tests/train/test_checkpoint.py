@@ -27,7 +27,7 @@ def assert_same_bits(left, right):
         assert a.dtype == b.dtype
 
 
-@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("raw", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_cut_and_resumed_is_uninterrupted(tmp_path, raw, key):
     key = jax.random.key_data(key) if raw else key
     whole = train.fit(rd.cells.elman, TASK, SGD, key=key, steps=12, **SETTINGS)

@@ -168,6 +168,7 @@ def test_each_step_a_recursion_done_by_hand():
     np.testing.assert_allclose(with_a, (0.6 + 1.6) * (1 + 2 + 4 + 8), rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_each_step_with_a_large_limit_changes_nothing(key):
     for cell in (rd.cells.lstm, rd.cells.lru):
         params = cell.init(key, inputs=2, hidden=3)

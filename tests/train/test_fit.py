@@ -79,6 +79,7 @@ def test_a_hard_threshold_trains_its_readout_alone(key):
     assert not np.allclose(found.net.readout.c, start.readout.c)
 
 
+@pytest.mark.slow
 def test_vmapped_over_seeds_and_learning_rates_is_each_alone(key):
     keys, rates = jax.random.split(key, 3), jnp.asarray([0.1, 0.01, 0.3])
 
