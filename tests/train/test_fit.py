@@ -31,9 +31,14 @@ def assert_same_bits(left, right):
 
 
 @pytest.mark.parametrize(
-    "cell", [rd.cells.elman, rd.cells.lstm, rd.cells.orthogonal, rd.cells.stack(rd.cells.gru, rd.cells.elman)],
-    ids=["elman", "lstm", "orthogonal", "stack"],
-)  # fmt: skip
+    "cell",
+    [
+        pytest.param(rd.cells.elman, id="elman"),
+        pytest.param(rd.cells.lstm, id="lstm", marks=pytest.mark.slow),
+        pytest.param(rd.cells.orthogonal, id="orthogonal", marks=pytest.mark.slow),
+        pytest.param(rd.cells.stack(rd.cells.gru, rd.cells.elman), id="stack", marks=pytest.mark.slow),
+    ],
+)
 def test_training_is_the_plain_loop(cell, key):
     found = train.fit(cell, TASK, MOMENTUM, key=key, **TINY)
     losses, net = plain_loop(cell, TASK, MOMENTUM, key=key, steps=4, batch=2, hidden=3)
