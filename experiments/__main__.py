@@ -24,6 +24,10 @@ EXPERIMENTS = (
     "initialisation",
     "depth_and_width",
     "architectures",
+    "clipping_hides",
+    "learned_adder",
+    "training_dynamics",
+    "interventions",
 )
 PAGE = FIGURES / "README.md"
 HEADING = """# Figures

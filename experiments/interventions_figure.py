@@ -1,0 +1,85 @@
+"""The picture of `interventions`: a row an intervention, a column a delay."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rnn_dynamics import plot
+from rnn_dynamics.plot.doubts import note
+
+
+def draw(dataset: xarray.Dataset) -> Figure:
+    """How many nets learnt, and how low the loss got, in the order of the former."""
+    at = dataset.isel(intervention=np.argsort(-learnt(dataset).sum(axis=1), kind="stable"))
+    figure, axes = plt.subplots(1, 2, figsize=(13, 1.4 + 0.34 * at.sizes["intervention"]))
+    rates(axes[0], at)
+    lowest(axes[1], at)
+    return figure
+
+
+def learnt(dataset: xarray.Dataset) -> np.ndarray:
+    """How many nets learnt, (intervention, delay)."""
+    return np.asarray(dataset.learnt.sum("repeat").transpose("intervention", "delay").values)
+
+
+def wilson(successes: int, of: int) -> tuple[float, float]:
+    """The 95 % interval of a rate."""
+    z, rate = 1.96, successes / of
+    middle, half = rate + z**2 / (2 * of), z * np.sqrt(rate * (1 - rate) / of + z**2 / (4 * of**2))
+    return (middle - half) / (1 + z**2 / of), (middle + half) / (1 + z**2 / of)
+
+
+def longest(dataset: xarray.Dataset) -> np.ndarray:
+    """The longest delay that more than half of the nets learnt, 0 where there is none; (intervention,)."""
+    most = learnt(dataset) > dataset.sizes["repeat"] / 2
+    return np.asarray(np.max(np.where(most, dataset.delay.values, 0), axis=1))
+
+
+def rates(axes: Axes, at: xarray.Dataset) -> None:
+    """A table of the number of nets that learnt, on colours."""
+    counts, nets = learnt(at), at.sizes["repeat"]
+    axes.imshow(counts, cmap="Blues", vmin=0, vmax=1.6 * nets, aspect="auto")
+    for (row, column), count in np.ndenumerate(counts):
+        axes.text(column, row, str(count), ha="center", va="center")
+    axes.set_xticks(range(at.sizes["delay"]), [f"{delay:g}" for delay in at.delay.values])
+    axes.set_yticks(range(at.sizes["intervention"]), [str(name) for name in at.intervention.values])
+    axes.grid(False)
+    reach = longest(at)
+    names, plain = at.intervention.values, dict(zip(at.intervention.values, reach, strict=True)).get("none")
+    best = " and ".join(str(name) for name in names[reach == reach.max()][:2])
+    told = f"Most nets learn a delay of {plain:g} with nothing done,\n" if plain is not None else ""
+    axes.set_title(
+        f"{told}of {reach.max():g} with {best}" + (" and others" if (reach == reach.max()).sum() > 2 else "")
+    )
+    axes.set_xlabel("delay (steps)")
+    low, high = wilson(nets // 2, nets)
+    note(axes, f"nets of {nets} that learnt; the 95 % interval of {nets // 2} is {nets * low:.1f} to {nets * high:.1f}")
+
+
+def lowest(axes: Axes, at: xarray.Dataset) -> None:
+    """The median over nets of the lowest held-out loss, over the delay; the best and the plain ones named."""
+    losses = at.loss.min("look").median("repeat").transpose("intervention", "delay").values
+    names = [str(name) for name in at.intervention.values]
+    named = {"none", *names[:3], "pre-flossing", "radius at most 1"} & set(names)
+    for position, name in enumerate(name for name in names if name not in named):
+        axes.plot(at.delay, np.log10(losses[names.index(name)]), color="0.8", lw=1, label=f"_other{position}")
+    for position, name in enumerate(name for name in names if name in named):
+        style = {"color": "black", "lw": 2.2} if name == "none" else {"color": f"C{position % 6}"}
+        axes.plot(at.delay, np.log10(losses[names.index(name)]), marker="o", ms=4, label=name, **style)
+    for height, text in ((at.attrs["solved"], "learnt"), (at.attrs["chance"], "chance")):
+        plot.level(axes, np.log10(height), text)
+    plot.in_powers_of_ten(axes.yaxis)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(at.delay.values, [f"{delay:g}" for delay in at.delay.values])
+    axes.set_xticks([], minor=True)
+    axes.set(xlabel="delay (steps)", ylabel="lowest held-out loss, median (nats)")
+    place = int(np.searchsorted(at.delay.values, longest(at).max()))
+    best = int(np.argmin(losses[:, place]))
+    plain = f"{losses[names.index('none'), place]:.2g} with nothing done, " if "none" in names else ""
+    axes.set_title(
+        f"{at.attrs['steps']} updates; grey: the other interventions. At a delay of\n"
+        f"{at.delay.values[place]:g} the loss falls to {plain}{losses[best, place]:.2g} with {names[best]}"
+    )
+    plot.label_ends(axes)

@@ -1,0 +1,199 @@
+"""Does a net that learns to add find the adder that was wired by hand, and is its carry in its gradient?
+
+tanh nets of three units are trained on sums of two numbers, bit by bit from the least significant, as the net of the
+exercise (`exercises.adder`) was wired for with hard thresholds. All pairs are then added, and the best of the trained
+nets is laid beside the wired one: its weights, and its states over what is to be added, two bits and the carry, 0 to 3.
+In the wired net unit k says whether that is at least k, and the carry is its second unit.
+
+Where the two bits differ the carry is handed on, over any number of such steps. Its gradient ∂h_t/∂h_{t-ℓ} is compared
+with that over random bits, for the trained net and for the wired one with σ(βz) for its threshold, whose own is 0.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import tyro
+import xarray
+
+import rnn_dynamics as rd
+from rnn_dynamics import train
+
+from .exercises import adder
+from .figure import Output, write
+from .learned_adder_figure import draw
+
+TANH, LOGISTIC = rd.cells.elman, rd.cells.make_elman("logistic")
+STREAMS = ("carried", "random")
+
+
+@dataclass(frozen=True)
+class Config(Output):
+    """`nets` of `hidden` units learn sums of `bits` bits; `far` is the length of longer ones."""
+
+    hidden: int = 3
+    bits: int = 6
+    far: int = 60
+    nets: int = 32
+    steps: int = 4000
+    batch: int = 64
+    rate: float = 0.01
+    slope: float = 8.0
+    lags: int = 30
+    seed: int = 0
+
+
+class Adder(NamedTuple):
+    """A net that adds: its parameters, and which answer it gives in a state."""
+
+    cell: rd.cells.Cell
+    params: rd.cells.Affine
+    V: np.ndarray
+    c: float
+
+
+def learn(config: Config) -> train.Fit:
+    """All nets at once; a leading axis."""
+    task, optimizer = train.tasks.binary_addition(config.bits), optax.adam(config.rate)
+    options: dict[str, Any] = {"steps": config.steps, "hidden": config.hidden, "batch": config.batch}
+
+    def one(key: jax.Array) -> train.Fit:
+        return train.fit(TANH, task, optimizer, key=key, every=max(1, config.steps // 40), **options)
+
+    return jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(config.seed), config.nets))
+
+
+def as_adder(net: train.Net) -> Adder:
+    """The two classes of the trained readout, as one number that is positive for a bit of 1."""
+    V, c = net.readout
+    return Adder(TANH, net.cell, np.asarray(V[1] - V[0]), float(c[1] - c[0]))
+
+
+def wired(slope: float) -> Adder:
+    """The adder of the exercise with logistic units of that slope."""
+    params = rd.cells.Affine(W=jnp.asarray(adder.W), U=jnp.asarray(adder.U), b=jnp.asarray(adder.B))
+    return Adder(LOGISTIC, jax.tree.map(lambda leaf: slope * leaf, params), adder.V, adder.B_Y)
+
+
+def states(net: Adder, xs: np.ndarray) -> np.ndarray:
+    """h_1 .. h_T of every example, (examples, T, hidden)."""
+    h0, inputs = net.cell.initial_state(net.params), jnp.asarray(xs, net.params.W.dtype)
+    return np.asarray(jax.vmap(lambda x: rd.unroll(net.cell.step, net.params, h0, x))(inputs))
+
+
+def wrong(net: Adder, xs: np.ndarray, right: np.ndarray) -> int:
+    """How many sums have a wrong bit."""
+    answers = states(net, xs) @ net.V + net.c > 0
+    return int(np.any(answers != (right > 0.5), axis=1).sum())
+
+
+def to_add(xs: np.ndarray) -> np.ndarray:
+    """Both bits and the carry of every step, 0 to 3."""
+    count = xs.sum(axis=2).astype(int)
+    for t in range(1, xs.shape[1]):
+        count[:, t] += count[:, t - 1] // 2
+    return count
+
+
+def by_count(net: Adder, bits: int) -> tuple[np.ndarray, ...]:
+    """The least, mean and largest state of every unit where 0 .. 3 is to be added, each (4, hidden)."""
+    xs, _ = adder.all_pairs(bits)
+    found, count = states(net, xs), to_add(xs)
+    groups = [found[count == number] for number in range(4)]
+    return tuple(np.array([of(group, axis=0) for group in groups]) for of in (np.min, np.mean, np.max))
+
+
+def stream(name: str, steps: int, key: jax.Array) -> jax.Array:
+    """Pairs of bits: random ones, or one that makes a carry and then pairs that differ, which hand it on."""
+    if name == "random":
+        return jax.random.bernoulli(key, 0.5, (steps, 2)).astype(jnp.float64)
+    first = jax.random.bernoulli(key, 0.5, (steps,)).astype(jnp.float64)
+    return jnp.stack([first, 1 - first], axis=1).at[0].set(1.0)
+
+
+def flows(net: Adder, lags: int, key: jax.Array, examples: int = 64) -> dict[str, np.ndarray]:
+    """ln ‖∂h_t/∂h_{t-ℓ}‖ (example, lag) along both kinds of input, in float64."""
+    params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), net.params)
+    h0 = net.cell.initial_state(params)
+
+    def one(key: jax.Array, name: str) -> jax.Array:
+        return rd.gradient_flow(net.cell.step, params, h0, stream(name, lags + 1, key), lags=lags).log_norm
+
+    keys = jax.random.split(key, examples)
+    return {name: np.asarray(jax.vmap(lambda key, name=name: one(key, name))(keys)) for name in STREAMS}
+
+
+def long_sums(net: Adder, far: int, seed: int, pairs: int = 2000) -> dict[str, float]:
+    """The share of sums of `far` bits that are right: of random ones, and of those that hand on one carry all the way.
+
+    The latter begin with two ones or with two zeros, by turns, and have a 1 and a 0 in every other place; a net that
+    forgets the carry gets half of them right.
+    """
+    random = np.random.default_rng(seed).integers(0, 2, (pairs, far + 1, 2))
+    carried = random.copy()
+    carried[..., 1] = 1 - carried[..., 0]
+    carried[:, 0] = np.arange(pairs)[:, None] % 2
+    random[:, -1] = carried[:, -1] = 0
+    streams = {"random": random, "carried": carried}
+    return {name: 1 - wrong(net, xs.astype(float), to_add(xs) % 2) / pairs for name, xs in streams.items()}
+
+
+def run(config: Config = Config()) -> xarray.Dataset:
+    """How the nets learnt, `wrong` sums of each, and weights, states and gradients of the best and of the wired one."""
+    found = learn(config)
+    xs, right = adder.all_pairs(config.bits)
+    nets = [as_adder(jax.tree.map(lambda leaf, i=i: leaf[i], found.net)) for i in range(config.nets)]
+    errors = np.array([wrong(net, xs, right) for net in nets])
+    ended = np.asarray(found.held_out_loss[:, -1])
+    best = int(np.lexsort((np.where(np.isfinite(ended), ended, np.inf), errors))[0])
+    weights = np.column_stack([np.asarray(leaf) for leaf in (*nets[best].params, nets[best].V)])
+    dataset = xarray.Dataset(
+        {
+            "loss": (("net", "recorded"), np.asarray(found.held_out_loss)),
+            "wrong": ("net", errors),
+            "trained_weights": (("unit", "weight"), weights),
+        },
+        coords={"recorded": np.asarray(found.recorded[0])},
+        attrs={"best": best, "sums": len(xs), "bits": config.bits, "far": config.far, "slope": config.slope},
+    )
+    with jax.enable_x64(True):
+        for name, net in (("trained", nets[best]), ("wired", wired(config.slope))):
+            dataset = dataset.merge(looked_at(name, net, config))
+    return dataset
+
+
+def looked_at(name: str, net: Adder, config: Config) -> xarray.Dataset:
+    """States, gradients and long sums of one adder."""
+    unit = "unit" if name == "trained" else "wired_unit"
+    variables: dict[str, Any] = {
+        f"{name}_{part}": (("count", unit), values)
+        for part, values in zip(("low", "mean", "high"), by_count(net, config.bits), strict=True)
+    }
+    for kind, values in flows(net, config.lags, jax.random.key(config.seed)).items():
+        variables[f"{name}_flow_{kind}"] = (("example", "lag"), values)
+    variables |= {f"{name}_far_{kind}": right for kind, right in long_sums(net, config.far, config.seed).items()}
+    return xarray.Dataset(variables, {"count": range(4), "lag": range(config.lags + 1)})
+
+
+def main() -> None:
+    """Print who adds, and what a carry leaves in the gradient; write the figure."""
+    config = tyro.cli(Config)
+    dataset = run(config)
+    errors = dataset.wrong.values
+    print(f"{(errors == 0).sum()} of {config.nets} nets add all {dataset.sums} pairs; wrong: {sorted(errors.tolist())}")
+    for name in ("trained", "wired"):
+        for kind in STREAMS:
+            right = 100 * dataset[f"{name}_far_{kind}"].item()
+            last = np.median(dataset[f"{name}_flow_{kind}"].isel(lag=-1)) / np.log(10)
+            print(
+                f"{name}, {kind} bits: {right:.1f} % of sums of {config.far} bits are right, and the median norm of "
+                f"the gradient over {config.lags} steps is 10^{last:.1f}"
+            )
+    write("learned_adder", config, draw, dataset)
+
+
+if __name__ == "__main__":
+    main()

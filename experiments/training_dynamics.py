@@ -1,0 +1,107 @@
+"""What becomes of the gradient while a net learns to remember?
+
+tanh, GRU and LSTM nets learn the adding problem over T = 50, 100 and 200 steps, and are looked at on the way: the loss
+of held-out examples, the norm of ∂L/∂h_{T-ℓ} for every lag ℓ, and the largest Lyapunov exponent λ_1 along the examples.
+Before learning every gradient vanishes, that of the GRU fastest. The gated nets learn as their λ_1 rises
+to some -2/T and above; tanh nets start with a larger gradient than the GRU, lose it, and stay at chance.
+
+All nets get the same budget: `steps` updates of `batch` examples, Adam, gradients clipped by norm. What is not learnt
+within it may be learnt in a larger one. λ_1 is the mean over T steps from h_0 = 0 and over examples.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+import tyro
+import xarray
+
+import rnn_dynamics as rd
+from rnn_dynamics import train
+from rnn_dynamics.sweep import Variable, described, one_device_per_core
+from rnn_dynamics.train.clipping import clip_by_norm
+
+from .figure import Output, write
+from .training_dynamics_figure import SOLVED, draw, name_of, solved_after
+
+
+@dataclass(frozen=True)
+class Config(Output):
+    """Every cell of `cells` learns over every length of `lengths`, from `seeds` initialisations."""
+
+    cells: tuple[str, ...] = ("elman", "gru", "lstm")
+    lengths: tuple[int, ...] = (50, 100, 200)
+    seeds: int = 2
+    hidden: int = 32
+    steps: int = 900
+    looks: int = 18
+    batch: int = 32
+    rate: float = 0.01
+    limit: float = 1.0
+    seed: int = 0
+
+
+@described(
+    loss=Variable("1", "held-out loss", ("look",)),
+    updates=Variable("1", "updates made", ("look",)),
+    log_state_gradient=Variable("nats", "ln of the norm of the derivative of the loss in h_t", ("look", "time")),
+    exponent=Variable("nats per step", "largest Lyapunov exponent", ("look",)),
+    stderr=Variable("nats per step", "its standard error", ("look",)),
+    reliable=Variable("1", "whether the arithmetic could see it", ("look",)),
+)
+def learn(
+    key: jax.Array, *, cell: str, length: int, hidden: int, steps: int, looks: int, batch: int, rate: Any, limit: Any
+) -> dict[str, jax.Array]:
+    """One training and what was seen of it."""
+    probes = {
+        "states": train.probes.state_gradients(examples=16),
+        "lyapunov": train.probes.lyapunov(examples=4),
+    }
+    optimizer = optax.chain(clip_by_norm(limit), optax.adam(rate))
+    task, chosen = train.tasks.adding(length), rd.cells.CELLS[cell]
+    options: dict[str, Any] = {"hidden": hidden, "batch": batch, "every": steps // looks, "probes": probes}
+    found = train.fit(chosen, task, optimizer, key=key, steps=steps, **options)
+    return {
+        "loss": found.held_out_loss,
+        "updates": found.recorded,
+        "log_state_gradient": found.probes["states"],
+        "exponent": found.probes["lyapunov"]["exponents"][:, 0],
+        "stderr": found.probes["lyapunov"]["stderr"][:, 0],
+        "reliable": found.probes["lyapunov"]["reliable"][:, 0],
+    }
+
+
+def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
+    """What was seen of every training, over (cell, length, repeat, look)."""
+    grid: dict[str, Any] = {"cell": list(config.cells), "length": list(config.lengths)}
+    grid |= {name: [getattr(config, name)] for name in ("hidden", "steps", "looks", "batch", "rate", "limit")}
+    found = rd.sweep(learn, grid, key=jax.random.key(config.seed), repeats=config.seeds, progress=progress)
+    return found.squeeze(("hidden", "steps", "looks", "batch", "rate", "limit")).load()
+
+
+def main() -> None:
+    """Print who solves what, with λ_1 before and after; write the figure."""
+    config = tyro.cli(Config)
+    one_device_per_core()
+    dataset = run(config, progress=True)
+    print(f"{config.steps} updates of {config.batch} examples; solved: held-out loss below {SOLVED}")
+    print(f"{'cell':>6}{'T':>5}{'net':>5}{'solved after':>14}{'loss':>10}{'λ₁ before':>12}{'after':>9}{'2 errors':>10}")
+    for cell in dataset.cell.values:
+        for length in dataset.length.values:
+            at = dataset.sel(cell=cell, length=length)
+            for net, after in enumerate(solved_after(at)):
+                one = at.isel(repeat=net)
+                before, final = one.exponent.values[[0, -1]]
+                errors = 2 * one.stderr.values[-1]
+                shown = f"{after:14.0f}" if np.isfinite(after) else f"{'not':>14}"
+                print(
+                    f"{name_of(cell):>6}{length:5d}{net:5d}{shown}{one.loss.values[-1]:10.2g}{before:12.3f}{final:9.3f}"
+                    f"{errors:10.3f}" + ("" if one.reliable.values[-1] else "  not reliable")
+                )
+    write("training_dynamics", config, draw, dataset)
+
+
+if __name__ == "__main__":
+    main()
