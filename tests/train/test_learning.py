@@ -1,0 +1,43 @@
+"""Who learns what: nets that must solve a task within a budget, one that cannot, and the gradient that says why."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import rnn_dynamics as rd
+from rnn_dynamics import train
+
+pytestmark = pytest.mark.slow
+BUDGET = {"steps": 900, "every": 50, "batch": 32, "stop_when_solved": True, "key": jax.random.key(0)}
+
+
+@pytest.fixture(autouse=True)
+def as_users_compute():
+    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+def optimizer():
+    return optax.chain(train.clip_by_norm(1.0), optax.adam(0.01))
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_gates_solve_adding_over_200_steps(name):
+    found = train.fit(rd.cells.CELLS[name], train.tasks.adding(200), optimizer(), hidden=32, **BUDGET)
+    assert found.outcome == 1
+    assert found.held_out_loss[int(found.updates) // 50] <= 0.01
+
+
+def test_a_gaussian_tanh_net_does_not_and_its_gradient_says_why():
+    """At g = .5 and T = 50 the gradient of the first state is 13 orders of magnitude below that of the last."""
+    task, cell = train.tasks.adding(50), rd.cells.elman
+    net = train.init_net(cell, task, key=jax.random.key(0), hidden=32, gain=0.5)
+    probes = {"gradient": train.probes.state_gradients(16)}
+    found = train.fit(cell, task, optimizer(), net=net, probes=probes, **BUDGET)
+    assert found.outcome == 0
+    assert (found.held_out_loss[1:] > 0.8 * task.chance).all()
+    gradients = np.asarray(found.probes["gradient"])
+    assert gradients[0, 0] - gradients[0, -1] < -30
+    # training did not bring it back either
+    assert (gradients[:, 0] - gradients[:, -1] < np.log(1e-3)).all()
