@@ -41,3 +41,11 @@ def test_a_gaussian_tanh_net_does_not_and_its_gradient_says_why():
     assert gradients[0, 0] - gradients[0, -1] < -30
     # training did not bring it back either
     assert (gradients[:, 0] - gradients[:, -1] < np.log(1e-3)).all()
+
+
+def test_an_orthogonal_start_lets_a_tanh_net_solve_50_steps():
+    task, cell = train.tasks.adding(50), rd.cells.elman
+    net = train.init_net(cell, task, key=jax.random.key(0), hidden=64, recurrent=rd.cells.initializers.orthogonal)
+    slower = optax.chain(train.clip_by_norm(1.0), optax.adam(1e-3))
+    found = train.fit(cell, task, slower, net=net, **{**BUDGET, "steps": 3000, "every": 100, "batch": 64})
+    assert found.outcome == 1
