@@ -16,6 +16,7 @@ from ..cells.affine import Affine
 from ..cells.contract import memoised
 from ..cells.gates import gates as gates_of
 from .moment import Moment, loss_along, losses_along, problem
+from .norm import log_norm
 from .probe import Probe
 
 __all__ = ["contributions", "gates", "gradient_flow", "lyapunov", "spectral_radius", "state_gradients"]
@@ -34,11 +35,11 @@ def gradient_flow(examples: int = 4) -> Probe:
     """ln ‖∂h_T/∂h_{T-ℓ}‖ for every lag ℓ, the mean over the examples."""
     examples = argument.size("examples", examples, 1)
 
-    def log_norm(moment: Moment, index: Array) -> Array:
+    def curve(moment: Moment, index: Array) -> Array:
         return measure.gradient_flow(*problem(moment, index)).log_norm
 
     return Probe(
-        lambda moment: jnp.mean(over_examples(log_norm, moment, examples), axis=0),
+        lambda moment: jnp.mean(over_examples(curve, moment, examples), axis=0),
         "nats",
         "ln of the 2-norm of the derivative of h_T with respect to h_(T-lag)",
         ("lag",),
@@ -50,14 +51,11 @@ def state_gradients(examples: int = 4) -> Probe:
     """ln ‖∂L/∂h_t‖ for t = 1 .. T, the mean over the examples; -inf where a norm is below the type's smallest."""
     examples = argument.size("examples", examples, 1)
 
-    def log_norm(moment: Moment, index: Array) -> Array:
-        found = measure.state_gradients(*problem(moment, index), loss_along(moment, index))
-        rows = jnp.concatenate([leaf.reshape(len(leaf), -1) for leaf in jax.tree.leaves(found)], axis=1)
-        size = jnp.max(jnp.abs(rows), axis=1)
-        return jnp.log(size) + jnp.log(jnp.linalg.norm(rows / jnp.where(size > 0, size, 1)[:, None], axis=1))
+    def log_norms(moment: Moment, index: Array) -> Array:
+        return jax.vmap(log_norm)(measure.state_gradients(*problem(moment, index), loss_along(moment, index)))
 
     return Probe(
-        lambda moment: jnp.mean(over_examples(log_norm, moment, examples), axis=0),
+        lambda moment: jnp.mean(over_examples(log_norms, moment, examples), axis=0),
         "nats",
         "ln of the norm of the derivative of the loss with respect to h_t",
         ("time",),

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int
 from ..cells.contract import Cell
 from .moment import Moment
 from .net import Net
+from .norm import log_norm
 from .objective import Unrolling, batch_loss, draw, prepared, verdict
 from .probe import Probe
 from .task import Task
@@ -150,15 +151,6 @@ def task_gradient(settings: Settings, net: Net, keys: Array, noise: Any) -> tupl
     mesh = jax.make_mesh((len(settings.devices),), ("examples",), (AxisType.Auto,), devices=settings.devices)
     specs = PartitionSpec(), PartitionSpec("examples")
     return jax.shard_map(share, mesh=mesh, in_specs=specs, out_specs=PartitionSpec(), check_vma=False)(net, keys)
-
-
-def log_norm(tree: Any) -> Float[Array, ""]:
-    """ln of the 2-norm of all numbers of a tree, which are scaled by the largest before they are squared."""
-    leaves = [leaf for leaf in jax.tree.leaves(tree) if leaf.size]
-    largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in leaves]))
-    scale = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
-    squares = sum(jnp.sum(jnp.square(jnp.abs(leaf / scale))) for leaf in leaves)
-    return jnp.log(scale) + jnp.log(squares) / 2
 
 
 compiled_record = jax.jit(record, static_argnums=0)

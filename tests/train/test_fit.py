@@ -13,7 +13,7 @@ from learning import plain_loop
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
-from rnn_dynamics.train.program import log_norm
+from rnn_dynamics.train.norm import log_norm
 
 TASK = train.tasks.adding(6)
 MOMENTUM, SGD = optax.sgd(3e-2, momentum=0.9), optax.sgd(1e-1)  # Adam of optax promotes types silently
