@@ -28,6 +28,7 @@ EXPERIMENTS = (
     "learned_adder",
     "training_dynamics",
     "interventions",
+    "preflossing",
 )
 PAGE = FIGURES / "README.md"
 HEADING = """# Figures

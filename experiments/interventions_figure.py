@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnn_dynamics import plot
-from rnn_dynamics.plot.doubts import note
+
+from .counts import table
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
@@ -24,13 +25,6 @@ def learnt(dataset: xarray.Dataset) -> np.ndarray:
     return np.asarray(dataset.learnt.sum("repeat").transpose("intervention", "delay").values)
 
 
-def wilson(successes: int, of: int) -> tuple[float, float]:
-    """The 95 % interval of a rate."""
-    z, rate = 1.96, successes / of
-    middle, half = rate + z**2 / (2 * of), z * np.sqrt(rate * (1 - rate) / of + z**2 / (4 * of**2))
-    return (middle - half) / (1 + z**2 / of), (middle + half) / (1 + z**2 / of)
-
-
 def longest(dataset: xarray.Dataset) -> np.ndarray:
     """The longest delay that more than half of the nets learnt, 0 where there is none; (intervention,)."""
     most = learnt(dataset) > dataset.sizes["repeat"] / 2
@@ -39,23 +33,15 @@ def longest(dataset: xarray.Dataset) -> np.ndarray:
 
 def rates(axes: Axes, at: xarray.Dataset) -> None:
     """A table of the number of nets that learnt, on colours."""
-    counts, nets = learnt(at), at.sizes["repeat"]
-    axes.imshow(counts, cmap="Blues", vmin=0, vmax=1.6 * nets, aspect="auto")
-    for (row, column), count in np.ndenumerate(counts):
-        axes.text(column, row, str(count), ha="center", va="center")
-    axes.set_xticks(range(at.sizes["delay"]), [f"{delay:g}" for delay in at.delay.values])
-    axes.set_yticks(range(at.sizes["intervention"]), [str(name) for name in at.intervention.values])
-    axes.grid(False)
+    names = [str(name) for name in at.intervention.values]
+    table(axes, learnt(at), nets=at.sizes["repeat"], rows=names, columns=at.delay.values)
     reach = longest(at)
-    names, plain = at.intervention.values, dict(zip(at.intervention.values, reach, strict=True)).get("none")
-    best = " and ".join(str(name) for name in names[reach == reach.max()][:2])
+    plain = dict(zip(names, reach, strict=True)).get("none")
+    best = " and ".join([name for name, far in zip(names, reach, strict=True) if far == reach.max()][:2])
     told = f"Most nets learn a delay of {plain:g} with nothing done,\n" if plain is not None else ""
     axes.set_title(
         f"{told}of {reach.max():g} with {best}" + (" and others" if (reach == reach.max()).sum() > 2 else "")
     )
-    axes.set_xlabel("delay (steps)")
-    low, high = wilson(nets // 2, nets)
-    note(axes, f"nets of {nets} that learnt; the 95 % interval of {nets // 2} is {nets * low:.1f} to {nets * high:.1f}")
 
 
 def lowest(axes: Axes, at: xarray.Dataset) -> None:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import xarray
 
-from experiments import clipping_hides, interventions, learned_adder, training_dynamics
+from experiments import clipping_hides, interventions, learned_adder, preflossing, training_dynamics
 from experiments.clipping_hides_figure import trusted
+from experiments.counts import wilson
 from experiments.exercises import adder
-from experiments.interventions_figure import learnt, longest, wilson
+from experiments.interventions_figure import learnt, longest
 from experiments.learned_adder_figure import carrying
+from experiments.preflossing_figure import reach
 from experiments.training_dynamics_figure import lags, solved_after
 from rnn_dynamics import train
 
@@ -171,3 +173,27 @@ def test_known_intervals_of_a_rate():
 def test_an_intervention_that_is_not_known():
     with pytest.raises(ValueError, match="prayer"):
         interventions.Config(interventions=("prayer",))
+
+
+def test_preflossing_brings_exponents_to_zero_and_delays_are_those_asked_for():
+    starts = ("Gaussian", "nearly all flossed")
+    config = preflossing.Config(starts=starts, spacing=2, delays=2, seeds=2, hidden=8, updates=100, steps=4, looks=2)
+    dataset = preflossing.run(config)
+    assert dataset.delay.values.tolist() == [2, 4]
+    assert dataset.look.values.tolist() == [0, 2, 4]
+    first = np.abs(dataset.exponents.isel(index=slice(0, 6))).max(("repeat", "index"))
+    assert first.sel(start="nearly all flossed") < 0.5 * first.sel(start="Gaussian")
+    learnt = xarray.DataArray([[[1, 0], [0, 0]], [[1, 1], [1, 1]]], dims=("start", "delay", "repeat"))
+    figure = preflossing.draw(dataset.assign(learnt=learnt))
+    assert [text.get_text() for text in figure.axes[0].texts[:4]] == ["1", "0", "2", "2"]
+    assert reach(dataset.assign(learnt=learnt)) == "Most nets learn a delay of 0 (Gaussian),\nof 4 (nearly all flossed)"
+    plt.close(figure)
+
+
+def test_temporal_xor_of_a_traced_delay_is_that_of_the_task():
+    key, hardest = jax.random.key(4), train.tasks.temporal_xor(21, 20)
+    for delay in (2, 6, 20):
+        example = jax.jit(lambda d: preflossing.after(d, hardest).sample(key))(delay)
+        plain = train.tasks.temporal_xor(21, delay).sample(key)
+        for one, other in zip(example, plain, strict=True):
+            np.testing.assert_array_equal(one, other)

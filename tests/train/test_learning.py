@@ -49,3 +49,16 @@ def test_an_orthogonal_start_lets_a_tanh_net_solve_50_steps():
     slower = optax.chain(train.clip_by_norm(1.0), optax.adam(1e-3))
     found = train.fit(cell, task, slower, net=net, **{**BUDGET, "steps": 3000, "every": 100, "batch": 64})
     assert found.outcome == 1
+
+
+def test_flossing_nearly_all_exponents_lets_a_tanh_net_learn_a_longer_delay():
+    """Engelken (2023), at reduced size: 30 steps of temporal XOR, which the same net does not learn as it is drawn."""
+    task, cell, floss = train.tasks.temporal_xor(62, 30), rd.cells.elman, optax.adam(5e-3)
+    net = train.init_net(cell, task, key=jax.random.key(0), hidden=48)
+    flossed = train.prefloss(cell, net, task, key=jax.random.key(1), k=44, steps=200, optimizer=floss)
+    assert flossed.exponents[0].max() < -0.15
+    assert np.abs(flossed.exponents[-1, :12]).max() < 0.05
+    slower = optax.chain(train.clip_by_norm(0.03), optax.adam(1e-3))
+    budget = {"steps": 1000, "every": 100, "batch": 16, "key": jax.random.key(2)}
+    assert train.fit(cell, task, slower, net=net, **budget).correct.max() < 0.55
+    assert train.fit(cell, task, slower, net=flossed.net, **budget).correct[-1] > 0.95

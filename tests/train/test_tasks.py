@@ -26,6 +26,7 @@ SMALL = {
     "lorenz": ({"length": 6, "horizon": 3}, {"length": 1, "horizon": 1, "observed": 1, "interval": 0.5}),
     "parity": ({"length": 6}, {"length": 1}),
     "temporal_order": ({"length": 40}, {"length": 2}),
+    "temporal_xor": ({"length": 13, "delay": 6}, {"length": 3, "delay": 2}),
 }
 CASES = [(name, tuple(options.items())) for name, many in SMALL.items() for options in many]
 every_case = pytest.mark.parametrize(("name", "options"), CASES, ids=lambda value: str(value).replace(" ", ""))
@@ -226,6 +227,15 @@ def test_delayed_xor(options):
     assert seen == set(range(task.length))
 
 
+@each_small("temporal_xor")
+def test_temporal_xor(options):
+    delay = options["delay"]
+    for task, xs, targets, counted in few("temporal_xor", options):
+        bits = [bool(bit) for bit in xs[:, 0]]
+        assert list(counted) == list(range(delay, task.length))
+        assert [bool(targets[t]) for t in counted] == [bits[t - delay] != bits[t - delay // 2] for t in counted]
+
+
 @each_small("binary_addition")
 def test_binary_addition(options):
     bits = options["bits"]
@@ -321,6 +331,9 @@ def test_digits_without_its_package(monkeypatch):
         ("lorenz", {"observed": 4}, "observed: got 4, expected 1, 2 or 3 coordinates"),
         ("parity", {"length": 0}, "length: got 0, expected a whole number of at least 1"),
         ("temporal_order", {"length": 1}, "length: got 1, expected a whole number of at least 2"),
+        ("temporal_xor", {"delay": 0}, "delay: got 0, expected a whole number of at least 2"),
+        ("temporal_xor", {"delay": 5}, "delay: got 5, expected an even number"),
+        ("temporal_xor", {"length": 20}, "length: got 20, expected a whole number of at least 21"),
     ],
 )
 def test_bad_arguments(name, options, message):

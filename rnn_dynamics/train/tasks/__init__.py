@@ -11,6 +11,7 @@ from .flip_flop import flip_flop
 from .lorenz import lorenz
 from .parity import delayed_xor, parity
 from .temporal_order import temporal_order
+from .temporal_xor import temporal_xor
 
 # name -> maker, whose every option has a default; what the contract test runs over
 TASKS: dict[str, Callable[..., Task]] = {
@@ -23,6 +24,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "lorenz": lorenz,
     "parity": parity,
     "temporal_order": temporal_order,
+    "temporal_xor": temporal_xor,
 }
 
 __all__ = ["TASKS", *TASKS]

@@ -1,0 +1,62 @@
+"""The picture of `preflossing`: what flossing does to the exponents, and what nets learn then."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rnn_dynamics import plot
+from rnn_dynamics.plot.curves import band, curve
+
+from .counts import table
+
+
+def draw(dataset: xarray.Dataset) -> Figure:
+    """The counts, learning of the delay where starts differ most, and the spectra before training."""
+    figure, axes = plt.subplots(1, 3, figsize=(13, 3.6))
+    counts, names = learnt(dataset), [str(name) for name in dataset.start.values]
+    table(axes[0], counts, nets=dataset.sizes["repeat"], rows=names, columns=dataset.delay.values)
+    axes[0].set_title(reach(dataset))
+    learning(axes[1], dataset.isel(delay=int(np.argmax(np.ptp(counts, axis=0)))))
+    spectra(axes[2], dataset)
+    for axis in axes[1:]:
+        plot.label_ends(axis)
+    return figure
+
+
+def learnt(dataset: xarray.Dataset) -> np.ndarray:
+    """How many nets learnt, (start, delay)."""
+    return np.asarray(dataset.learnt.sum("repeat").transpose("start", "delay").values)
+
+
+def reach(dataset: xarray.Dataset) -> str:
+    """The longest delay that most nets learn, from the first start and from the best one."""
+    most = learnt(dataset) > dataset.sizes["repeat"] / 2
+    longest = np.max(np.where(most, dataset.delay.values, 0), axis=1)
+    best = int(np.argmax(longest))
+    first, other = dataset.start.values[[0, best]]
+    return f"Most nets learn a delay of {longest[0]:g} ({first}),\nof {longest[best]:g} ({other})"
+
+
+def spectra(axes: Axes, dataset: xarray.Dataset) -> None:
+    """All exponents before training, the median over nets and their range."""
+    index = 1 + np.arange(dataset.sizes["index"])
+    for position, name in enumerate(dataset.start.values):
+        values = dataset.exponents.sel(start=name).transpose("repeat", "index").values
+        curve(axes, index, np.median(values, axis=0), color=f"C{position}", label=str(name))
+        band(axes, index, values.min(axis=0), values.max(axis=0), color=f"C{position}")
+    plot.level(axes, 0, "a gradient stays")
+    axes.set(xlabel="exponent $i$", ylabel=r"$\lambda_i$ before training (nats per step)")
+    axes.set_title("Flossing brings as many exponents to 0\nas it is told to, and no more")
+
+
+def learning(axes: Axes, at: xarray.Dataset) -> None:
+    """The held-out answers that are right, over training: of every net, and the median over nets."""
+    for position, name in enumerate(at.start.values):
+        values = at.correct.sel(start=name).transpose("repeat", "look").values
+        axes.plot(at.look.values, values.T, color=f"C{position}", lw=0.8, alpha=0.5, label="_one")
+        curve(axes, at.look.values, np.median(values, axis=0), color=f"C{position}", label=str(name))
+    plot.level(axes, 0.95, "learnt")
+    axes.set(xlabel="updates", ylabel="held-out answers that are right")
+    axes.set_title(f"Learning a delay of {at.delay.item():g} steps")
