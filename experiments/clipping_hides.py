@@ -13,6 +13,7 @@ itself by more than a degree, no angle to it means anything: such nets are not t
 What the direction is worth is asked of a second batch: the angle between the gradients of the two, and by what share
 the loss of the second falls in a step of length `stride` down the gradient of the first. All gradients are those in W,
 U and b: a readout that is not trained yet gains from nearly every step, and would hide what the recurrent net does.
+All gains and lengths see the same nets, so that falls are averaged over gains or lengths first and nets are counted.
 """
 
 from dataclasses import dataclass
@@ -153,6 +154,7 @@ def run(config: Config = Config()) -> xarray.Dataset:
     variables |= {name: (("length", "net"), values) for name, values in by_length.items()}
     coords = {"gain": gains, "length": list(config.lengths), "net": np.arange(config.nets)}
     attributes = {"at_length": config.length, "at_gain": config.gain, "limit": config.limit, "stride": config.stride}
+    attributes |= {"turn": TURN}
     return xarray.Dataset(variables, coords, attributes)
 
 

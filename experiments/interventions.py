@@ -12,7 +12,7 @@ pre-flossing, flossing while the net learns, soft orthogonality and the orthogon
 A spectral radius of at most 1 prevents learning, and cells whose gates start open are too slow for the budget.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,12 +25,6 @@ import xarray
 import rnn_dynamics as rd
 from rnn_dynamics import train
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
-from rnn_dynamics.train.clipping import clip_by_norm, clip_each_step
-from rnn_dynamics.train.flossing import flossing
-from rnn_dynamics.train.norm_preserving import norm_preserving
-from rnn_dynamics.train.orthogonality import soft_orthogonality
-from rnn_dynamics.train.prefloss import prefloss
-from rnn_dynamics.train.projection import project_spectral_radius
 
 from .counts import wilson
 from .figure import Output, write
@@ -46,7 +40,7 @@ class Plan(NamedTuple):
     before: optax.GradientTransformation = optax.identity()
     after: optax.GradientTransformation = optax.identity()
     penalties: tuple[Any, ...] = ()
-    noise: float | None = None
+    unrolled: Mapping[str, float] = {}  # options of `fit`
     preflossed: bool = False
 
 
@@ -54,16 +48,16 @@ FLOSSED = 20  # exponents of 24: see `preflossing` for why nearly all
 # makers, since JAX may not compute before `one_device_per_core`
 PLANS: dict[str, Callable[[], Plan]] = {
     "none": Plan,
-    "clip by norm": lambda: Plan(before=clip_by_norm(1.0)),
-    # a batch of 16 leaves an example a sixteenth of its gradient, which is clipped at 1
-    "clip each step": lambda: Plan(cell=clip_each_step(rd.cells.elman, 1 / 16)),
-    "noise": lambda: Plan(noise=0.05),
-    "radius at most 1": lambda: Plan(after=project_spectral_radius(1.0)),
-    "soft orthogonality": lambda: Plan(penalties=(soft_orthogonality(1.0),)),
+    "clip by norm": lambda: Plan(before=train.clip_by_norm(1.0)),
+    "clip by value": lambda: Plan(before=train.clip_by_value(0.1)),
+    "clip each step": lambda: Plan(unrolled={"clip_each_step": 1.0}),
+    "noise": lambda: Plan(unrolled={"noise": 0.05}),
+    "radius at most 1": lambda: Plan(after=train.project_spectral_radius(1.0)),
+    "soft orthogonality": lambda: Plan(penalties=(train.soft_orthogonality(1.0),)),
     "orthogonal start": lambda: Plan(recurrent=rd.cells.initializers.orthogonal),
     "orthogonal cell": lambda: Plan(cell=rd.cells.orthogonal, recurrent=None),
-    "omega": lambda: Plan(penalties=(norm_preserving(0.1),)),
-    "flossing": lambda: Plan(penalties=(flossing(1.0, k=FLOSSED, every=10),)),
+    "omega": lambda: Plan(penalties=(train.norm_preserving(0.1),)),
+    "flossing": lambda: Plan(penalties=(train.flossing(1.0, k=FLOSSED, every=10),)),
     "pre-flossing": lambda: Plan(preflossed=True),
     "GRU": lambda: Plan(cell=rd.cells.gru),
     "GRU, chrono": lambda: Plan(cell=rd.cells.gru, chrono=("update_bias",)),
@@ -124,7 +118,7 @@ def start(
     net = train.init_net(plan.cell, task, key=for_net, hidden=hidden, **options)
     if plan.preflossed:
         floss: dict[str, Any] = {"k": FLOSSED, "steps": flossed, "optimizer": optax.adam(rate)}
-        net = prefloss(plan.cell, net, task, key=for_floss, **floss).net
+        net = train.prefloss(plan.cell, net, task, key=for_floss, **floss).net
     return net
 
 
@@ -154,12 +148,7 @@ def learn(
     net = start(plan, hardest, key=for_net, hidden=hidden, longest=longest, flossed=flossed, rate=rate)
     task = copy_after(delay, longest, symbols, alphabet)
     optimizer = optax.chain(plan.before, optax.adam(rate), plan.after)
-    options: dict[str, Any] = {
-        "batch": batch,
-        "every": steps // looks,
-        "penalties": plan.penalties,
-        "noise": plan.noise,
-    }
+    options: dict[str, Any] = {"batch": batch, "every": steps // looks, "penalties": plan.penalties, **plan.unrolled}
     found = train.fit(plan.cell, task, optimizer, key=for_fit, steps=steps, net=net, **options)
     return {"loss": found.held_out_loss, "correct": found.correct, "outcome": found.outcome}
 

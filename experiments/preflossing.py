@@ -21,7 +21,6 @@ import xarray
 import rnn_dynamics as rd
 from rnn_dynamics import train
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
-from rnn_dynamics.train.prefloss import prefloss
 from rnn_dynamics.train.tasks.temporal_xor import compared
 
 from .counts import wilson
@@ -113,7 +112,7 @@ def learn(
     k = round(STARTS[start].flossed * hidden)
     if k:
         options: dict[str, Any] = {"steps": updates, "optimizer": optax.adam(floss_rate), "length": floss_length}
-        net = prefloss(cell, net, hardest, key=for_floss, k=k, **options).net
+        net = train.prefloss(cell, net, hardest, key=for_floss, k=k, **options).net
     stream = train.tasks.temporal_xor(500, longest).sample(for_stream).xs
     spectrum = rd.lyapunov_spectrum(cell.step, net.cell, cell.initial_state(net.cell), stream, burn_in=100)
     optimizer = optax.chain(optax.clip_by_global_norm(limit), optax.adam(rate))

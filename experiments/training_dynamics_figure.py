@@ -1,4 +1,7 @@
-"""The picture of `training_dynamics`: a column a length; the loss, λ_1, and the gradient before and after learning."""
+"""The picture of `training_dynamics`: a column a length; the loss, λ_1 T, and the gradient before and after learning."""
+
+from collections.abc import Callable
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnn_dynamics import plot
-from rnn_dynamics.plot.curves import band, curve
-from rnn_dynamics.plot.decades import decades, power_of_ten
+from rnn_dynamics.plot.curves import curve
+from rnn_dynamics.plot.decades import decades
 from rnn_dynamics.plot.doubts import note
 
 NAMES = {"elman": "tanh", "gru": "GRU", "lstm": "LSTM"}
@@ -16,17 +19,26 @@ CHANCE, SOLVED = 1 / 6, 0.01
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
-    """Rows: loss, largest exponent, gradient over the lag; a column a length."""
+    """Rows: loss, largest exponent times T, gradient over the lag; a column a length."""
     columns = dataset.sizes["length"]
-    figure, axes = plt.subplots(3, columns, figsize=(0.4 + 3.2 * columns, 6.5), sharey="row", squeeze=False)
+    figure, axes = plt.subplots(3, columns, figsize=(0.5 + 3.1 * columns, 5.8), squeeze=False)
+    for axis in axes[:2, 1:].ravel():
+        axis.sharey(axes[axis.get_subplotspec().rowspan.start, 0])
     for column, length in zip(axes.T, dataset.length.values, strict=True):
         at = dataset.sel(length=length)
         for panel, axis in zip((losses, exponents, gradients), column, strict=True):
             panel(axis, at, int(length))
+    for axis in axes[:2, 1:].ravel():
+        axis.tick_params(labelleft=False)
+    for axis in axes[0]:
+        axis.set_xlabel("")
+        axis.tick_params(labelbottom=False)
     for axis in axes.ravel():
-        plot.label_ends(axis, line=0.1)
+        plot.label_ends(axis, line=0.12)
     for axis in axes[:, 1:].ravel():
         axis.set_ylabel("")
+    note(axes[1, 0], "dashed: 1 % left after T")
+    note(axes[2, 0], "dashed: before the first update\nin all rows a line is one net")
     return figure
 
 
@@ -42,43 +54,84 @@ def solved_after(at: xarray.Dataset) -> np.ndarray:
     return np.where(done.any(axis=1), updates[np.arange(len(done)), done.argmax(axis=1)], np.inf)
 
 
+def of_every_net(axes: Axes, x: np.ndarray, heights: np.ndarray, *, label: str | None = None, **style: Any) -> None:
+    """A curve for every net of (net, x), the first with the label."""
+    for net, values in enumerate(heights):
+        curve(axes, x, values, label=None if net else label, **style)
+
+
+def said_line(axes: Axes, height: float, name: str, *, below: bool = False) -> None:
+    """A dotted line across the axes with its name at the right end, above or below it."""
+    axes.axhline(height, ls=":", color="0.35", lw=1.2, label="_line")
+    axes.annotate(
+        name,
+        (0.99, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, -3 if below else 2),
+        textcoords="offset points",
+        ha="right",
+        va="top" if below else "bottom",
+        color="0.35",
+        fontsize=8,
+    )
+
+
+def said_range(values: np.ndarray, said: Callable[[float], str]) -> str:
+    """From the least to the largest of what is known, as mathematics."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return "not known"
+    least, most = said(known.min()), said(known.max())
+    return f"${least}$" if least == most else f"${least}$ to ${most}$"
+
+
+def said_number(value: float) -> str:
+    """With a decimal below ten."""
+    return f"{value:.{int(abs(value) < 9.95)}f}"
+
+
+def in_two_lines(start: str, found: list[str]) -> str:
+    """The first of what was found after the start, the rest below it."""
+    return start + ",\n".join([found[0], *([", ".join(found[1:])] if found[1:] else [])])
+
+
+def said_share(log: float) -> str:
+    """10^log, as a power of ten where it is below a hundredth."""
+    return f"10^{{{log:.0f}}}" if -np.inf < log < -2 else f"{10**log:.1g}"
+
+
 def losses(axes: Axes, at: xarray.Dataset, length: int) -> None:
     """The held-out loss of every net."""
     counts = []
     for position, cell in enumerate(at.cell.values):
         of = at.sel(cell=cell)
-        for repeat in of.repeat.values:
-            one = of.sel(repeat=repeat)
-            label = name_of(cell) if repeat == of.repeat.values[0] else None
-            curve(axes, one.updates.values, np.log10(one.loss.values), color=f"C{position}", label=label)
-        after = solved_after(of)
-        counts.append(f"{name_of(cell)} {np.isfinite(after).sum()}")
-    axes.axhline(np.log10(CHANCE), ls=":", color="0.35", lw=1.2, label="_chance")
-    axes.axhline(np.log10(SOLVED), ls=":", color="0.35", lw=1.2, label="_solved")
-    axes.text(
-        0.99, np.log10(SOLVED), "solved", transform=axes.get_yaxis_transform(), ha="right", va="bottom", color="0.35"
-    )
+        heights = np.log10(of.loss.transpose("repeat", "look").values)
+        of_every_net(axes, of.updates.isel(repeat=0).values, heights, color=f"C{position}", label=name_of(cell))
+        counts.append(f"{name_of(cell)} {np.isfinite(solved_after(of)).sum()}")
+    said_line(axes, np.log10(CHANCE), "chance", below=True)
+    said_line(axes, np.log10(SOLVED), "solved")
     plot.in_powers_of_ten(axes.yaxis)
     axes.set(xlabel="updates", ylabel="held-out loss")
-    axes.set_title(f"T = {length}, of {at.sizes['repeat']} nets solve:\n{', '.join(counts)}")
+    axes.set_title(f"T = {length}, of {at.sizes['repeat']} nets of a cell solve it:\n{', '.join(counts)}")
 
 
 def exponents(axes: Axes, at: xarray.Dataset, length: int) -> None:
-    """The mean of λ_1 over nets, with its range, and the rate at which 1 % would be left of a gradient after T."""
+    """λ_1 T of every net, where the arithmetic could see it, and the height at which 1 % is left of a gradient."""
+    found = []
+    reliable = at.reliable.astype(bool)
+    seen = length * at.exponent.where(reliable).transpose("cell", "repeat", "look")
     for position, cell in enumerate(at.cell.values):
-        of = at.sel(cell=cell)
-        values = of.exponent.where(of.reliable.astype(bool)).transpose("repeat", "look").values
-        updates = of.updates.isel(repeat=0).values
-        curve(axes, updates, values.mean(axis=0), color=f"C{position}", label=name_of(cell))
-        band(axes, updates, values.min(axis=0), values.max(axis=0), color=f"C{position}")
-    axes.axhline(np.log(0.01) / length, ls="--", lw=1, color="0.35", label="_needed")
+        values = seen.sel(cell=cell).values
+        updates = at.updates.sel(cell=cell).isel(repeat=0).values
+        of_every_net(axes, updates, values, color=f"C{position}", label=name_of(cell))
+        found.append(f"{name_of(cell)} {said_range(values[:, -1], said_number)}")
+    axes.axhline(np.log(0.01), ls="--", lw=1, color="0.35", label="_needed")
     axes.axhline(0, lw=0.8, color="0.35", label="_zero")
-    axes.set(xlabel="updates", ylabel=r"$\lambda_1$ (nats per step)")
-    last = at.exponent.isel(look=-1).mean("repeat")
-    found = ", ".join(f"{name_of(c)} {length * last.sel(cell=c).item():.1f}" for c in at.cell.values)
-    axes.set_title(r"At the end $\lambda_1 T$ is on average" + f"\n{found}")
-    doubted = int((~at.reliable.astype(bool)).sum())
-    note(axes, "dashed: 1 % left after T")
+    axes.set_yscale("symlog", linthresh=1, linscale=0.6)
+    axes.set_yticks([-100, -10, -1, 0, 1], ["$-100$", "$-10$", "$-1$", "$0$", "$1$"])
+    axes.set(xlabel="updates", ylabel=r"$\lambda_1 T$ (nats)")
+    axes.set_title(in_two_lines(r"$\lambda_1 T$ at the end: ", found))
+    doubted = int((~reliable).sum())
     if doubted:
         note(axes, f"{doubted} not reliable, left out")
 
@@ -90,19 +143,16 @@ def lags(at: xarray.Dataset, look: int, length: int) -> np.ndarray:
 
 
 def gradients(axes: Axes, at: xarray.Dataset, length: int) -> None:
-    """The gradient over the lag, before the first update (dashed) and after the last one."""
-    said = []
+    """The gradient of every net over the lag, before the first update (dashed) and after the last one."""
+    found = []
     for position, cell in enumerate(at.cell.values):
         of = at.sel(cell=cell)
         for look, style in ((0, "--"), (-1, "-")):
-            heights = np.median(lags(of, look, length), axis=0)
+            heights = lags(of, look, length)
             label = name_of(cell) if look else None
-            curve(axes, np.arange(length), heights, color=f"C{position}", ls=style, label=label)
-        said.append(f"{name_of(cell)} {power_of_ten(round(heights[-1], 1)) if np.isfinite(heights[-1]) else 0}")
+            of_every_net(axes, np.arange(length), heights, color=f"C{position}", ls=style, label=label)
+        found.append(f"{name_of(cell)} {said_range(heights[:, -1], said_share)}")
     plot.in_powers_of_ten(axes.yaxis)
     symbols = r"$\Vert\partial L/\partial h_{T-\ell}\Vert\,/\,\Vert\partial L/\partial h_T\Vert$"
     axes.set(xlabel=r"lag $\ell$ (steps)", ylabel=symbols)
-    axes.set_title(f"Left after {length - 1} steps, at the end:\n{', '.join(said)}")
-    note(axes, "dashed: before the first update")
-    if np.isneginf(at.log_state_gradient.isel(look=[0, -1], time=slice(0, length)).values).any():
-        note(axes, "triangle, 0: below float32 in one")
+    axes.set_title(in_two_lines(rf"Left at $\ell = {length - 1}$: ", found))

@@ -62,6 +62,20 @@ def real(
     return jnp.asarray(value, dtype or (own if own in (jnp.float32, jnp.float64) else floating(None)))
 
 
+def flag(name: str, value: Any) -> bool:
+    """`value` as True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: got {value!r}, expected True or False")
+    return bool(value)
+
+
+def instance(name: str, value: Any, kind: Any, what: str = "") -> Any:
+    """`value`, which must be of this kind; `what` says so in other words than the name of the kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: got {value!r}, expected {what or 'a ' + kind.__name__}")
+    return value
+
+
 def choice(name: str, value: Any, options: Collection[str]) -> Any:
     """`value`, which must be one of `options`."""
     if value not in options:

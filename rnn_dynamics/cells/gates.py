@@ -16,8 +16,8 @@ def gates(params: Params, shown: Float[Array, " hidden"], x: Any) -> dict[str, F
 
     For a stack call it with the parameters of one layer.
     """
-    names = [name for name in getattr(params, "_fields", ()) if name not in CANDIDATES]
-    found = {name: part for name in names if isinstance(part := getattr(params, name), Affine)}
-    if not found:
+    parts = {name: getattr(params, name) for name in getattr(params, "_fields", ())}
+    found = {name: part for name, part in parts.items() if isinstance(part, Affine) and name not in CANDIDATES}
+    if not found or not parts.keys() & set(CANDIDATES):
         raise TypeError(f"params: got {type(params).__name__}, which has no gates; expected those of a gated cell")
     return {name: logistic(affine(part, shown, x)) for name, part in found.items()}

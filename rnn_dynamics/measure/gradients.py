@@ -15,6 +15,8 @@ from jaxtyping import Array, Float
 from ..cells.contract import Input, Params, State, Step
 from . import door
 from .flat import flatten
+from .linear_maps import linear_maps
+from .scaled import from_exponent, log_norm, rescaled, sum_of
 
 Loss = Callable[[State], Array]
 
@@ -63,6 +65,24 @@ def _state_gradients(
     value, pull = jax.vjp(nudged, door.varying_like(nothing, h0))
     gradients = jax.vmap(pull)(jnp.eye(T, dtype=value.dtype)) if per_loss else pull(jnp.ones_like(value))
     return jax.tree.map(jnp.conj, gradients[0])
+
+
+def log_state_gradients(step: Step, params: Params, h0: State, xs: Input, losses: Loss) -> Float[Array, " T"]:
+    """ln ‖∂L/∂h_t‖ for t = 1 .. T, with L = Σ `losses(states)`, (T,); -inf for an exact zero alone.
+
+    a_t is carried back as direction · 2^exponent, so that it neither underflows nor overflows.
+    """
+    before, direct = direct_gradients(step, losses, params, h0, xs, len(jax.tree.leaves(xs)[0]))
+
+    def backward(later: tuple[Array, Array], at: tuple[State, Input, Array]) -> tuple[tuple[Array, Array], Array]:
+        (direction, exponent), (h, x, d) = later, at
+        norm = log_norm(from_exponent(direction, exponent))
+        pulled, grown = rescaled(linear_maps(step, params, h, x).pull(direction[None])[0])
+        return sum_of((pulled, exponent + grown), rescaled(d)), norm
+
+    # what ∂L/∂h_0 has by h_0 alone is nothing
+    earlier = jnp.concatenate([jnp.zeros_like(direct[:1]), direct[:-1]])
+    return jax.lax.scan(backward, rescaled(direct[-1]), (before, xs, earlier), reverse=True)[1]
 
 
 def direct_gradients(

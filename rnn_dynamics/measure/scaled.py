@@ -45,6 +45,20 @@ def power_of_two(exponent: Int[Array, ""], dtype: Any) -> Float[Array, ""]:
     return jnp.ldexp(jnp.ones((), dtype), exponent)
 
 
+def sum_of(
+    one: tuple[Float[Array, "*shape"], Int[Array, ""]], other: tuple[Float[Array, "*shape"], Int[Array, ""]]
+) -> tuple[Float[Array, "*shape"], Int[Array, ""]]:
+    """The sum of two arrays that `rescaled` has brought to direction · 2^exponent, in the same form."""
+    lowest = jnp.iinfo(one[1].dtype).min // 2
+    (left, low), (right, high) = [(d, jnp.where(jnp.any(d != 0), e, lowest)) for d, e in (one, other)]
+    top = jnp.maximum(low, high)
+    # what is left of the smaller one below 2^-limit of the larger cannot be seen in the sum
+    limit = -jnp.finfo(left.dtype).minexp
+    parts = [d * power_of_two(jnp.maximum(e - top, -limit), d.dtype) for d, e in ((left, low), (right, high))]
+    direction, grown = rescaled(parts[0] + parts[1])
+    return direction, jnp.where(top == lowest, 0, top + grown)
+
+
 def from_exponent(direction: Float[Array, "*shape"], exponent: Int[Array, ""]) -> Scaled:
     """direction · 2^exponent."""
     return Scaled(direction, exponent.astype(direction.dtype) * math.log(2))

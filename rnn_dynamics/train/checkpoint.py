@@ -1,7 +1,6 @@
 """Checkpoints of a training by Orbax: the state and all that was recorded so far, and of which training they are."""
 
 import hashlib
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +30,12 @@ class Checkpoints:
                 f"directory: got {str(directory)!r}; checkpoints need orbax-checkpoint, as installed by "
                 "`pip install 'rnn_dynamics[train]'`"
             ) from error
-        logging.getLogger("absl").setLevel(logging.ERROR)
         self.args = orbax.checkpoint.args
         self.directory = Path(directory).absolute()
         self.directory.mkdir(parents=True, exist_ok=True)
         options = orbax.checkpoint.CheckpointManagerOptions(max_to_keep=2)
         self.manager = orbax.checkpoint.CheckpointManager(self.directory, options=options)
-        self.digest = digest(settings, start, noise)
+        self.digest, self.kind = digest(settings, start, noise), kind(settings)
 
     def latest(self, stretches: int) -> tuple[State, list[Record], list[Update]]:
         """The state to go on from, and the records and updates before it."""
@@ -46,9 +44,15 @@ class Checkpoints:
             return self.start, [], []
         found = self.manager.restore(done, args=self.args.Composite(meta=self.args.JsonRestore()))
         if found.meta["training"] != self.digest:
+            held = found.meta.get("kind", {})
+            others = [
+                f"{name} = {held.get(name)}, not {given}"
+                for name, given in self.kind.items()
+                if held.get(name) != given
+            ]
+            what = ", ".join(others) or "in its cell, task, optimizer, penalties, probes, key or initial net"
             raise ValueError(
-                f"directory: {self.directory} holds another training: its cell, task, optimizer, options, key or "
-                "initial net is not the one given; expected the same training, or a new place"
+                f"directory: {self.directory} holds another training: {what}; expected the same one, or a new place"
             )
         if done > stretches:
             every = self.settings.every
@@ -65,14 +69,15 @@ class Checkpoints:
         return as_before(state, self.start), apart(records, done), apart(updates, done)
 
     def save(self, state: State, records: list[Record], updates: list[Update]) -> None:
-        """After a stretch; written in the background."""
+        """After a stretch; written in the background. Each holds all that was recorded so far."""
         if self.manager is None:
             return
         logs = [jax.tree.map(lambda *each: np.stack(each), *log) for log in (records, updates)]
         leaves = jax.device_get(jax.tree.leaves((raw(state), *logs)))
         arrays = {name(place): np.asarray(leaf) for place, leaf in enumerate(leaves)}
         args = self.args.Composite(
-            arrays=self.args.StandardSave(arrays), meta=self.args.JsonSave({"training": self.digest})
+            arrays=self.args.StandardSave(arrays),
+            meta=self.args.JsonSave({"training": self.digest, "kind": self.kind}),
         )
         self.manager.save(len(updates), args=args)
 
@@ -90,6 +95,19 @@ def digest(settings: Settings, start: State, noise: Any) -> str:
     for leaf in jax.device_get(jax.tree.leaves((raw(start), noise))):
         found.update(np.asarray(leaf).tobytes())
     return found.hexdigest()
+
+
+def kind(settings: Settings) -> dict[str, Any]:
+    """What can be said in words of what a training was compiled for."""
+    plain = {name: getattr(settings, name) for name in ("batch", "held_out", "every", "stop_when_solved")}
+    own = {name: str(value) for name, value in settings.unrolling._asdict().items()}
+    names = {
+        "task": settings.task.name,
+        "held_out_task": settings.held_out_task.name,
+        "probes": ", ".join(name for name, _ in settings.probes),
+        "penalties": len(settings.penalties),
+    }
+    return plain | own | names | {"devices": len(settings.devices or (None,)), "jax": jax.__version__}
 
 
 def name(place: int) -> str:

@@ -105,8 +105,7 @@ def clip_each_step(cell: Cell, limit: float) -> Cell:
     This is no gradient of any loss, and the cell has no forward-mode derivative: Jacobians, Lyapunov exponents and the
     penalties made of them refuse it. Give measurements the plain cell.
     """
-    if not isinstance(cell, Cell):
-        raise TypeError(f"cell: got {cell!r}, expected a Cell")
+    argument.instance("cell", cell, Cell)
     bound = argument.number("limit", limit, above=0.0)
 
     @jax.custom_vjp

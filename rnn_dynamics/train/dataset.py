@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import argument
 from .fit import Fit
 from .moment import Moment
 from .probe import Probe, as_probe
 
 if TYPE_CHECKING:
     import xarray
+
+
+LOOKS = ("step", "recorded")
 
 
 def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | None = None) -> "xarray.Dataset":
@@ -22,6 +26,11 @@ def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | 
     """
     import xarray
 
+    if np.ndim(argument.instance("found", found, Fit).updates):
+        raise ValueError(
+            f"found: got trainings of shape {np.shape(found.updates)}, expected one; jax.tree.map takes one out"
+        )
+    sizes: dict[str, int] = {}
     variables: dict[str, tuple[Any, ...]] = {
         "loss": ("step", found.loss, {"units": "1", "long_name": "loss of the batch, without penalties"}),
         "penalty": ("step", found.penalty, {"units": "1", "long_name": "what penalties added to the loss"}),
@@ -36,8 +45,13 @@ def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | 
     for name, value in found.probes.items():
         probe = as_probe(name, (probes or {}).get(name, Probe(lambda moment: moment)))
         for part, array in parts_of(name, value).items():
-            dims = (
-                probe.dims if len(probe.dims) == array.ndim - 1 else tuple(f"{part}_{i}" for i in range(array.ndim - 1))
+            if part in (*variables, *LOOKS):
+                raise ValueError(f"probes: got {name!r}, whose {part!r} is there already; expected another name")
+            named = probe.dims if len(probe.dims) == array.ndim - 1 else range(array.ndim - 1)
+            # probes of one kind share a dimension where it has one size
+            dims = tuple(
+                dim if isinstance(dim, str) and sizes.setdefault(dim, size) == size else f"{part}_{dim}"
+                for dim, size in zip(named, array.shape[1:], strict=True)
             )
             variables[part] = (("recorded", *dims), array, {"units": probe.units, "long_name": probe.description})
     return xarray.Dataset(

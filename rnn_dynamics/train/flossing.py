@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 from .. import argument
 from ..cells.contract import Cell, Params, memoised
 from ..measure import lyapunov_spectrum
+from ..measure.together import smallest
 from .moment import Moment
 from .penalty import Penalty, weighted
 
@@ -61,7 +62,12 @@ def _flossing(where: Along, every: int) -> Penalty:
         def nothing() -> tuple[Array, Params]:
             return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(measured))
 
-        found = measured() if every == 1 else jax.lax.cond(moment.step % every == 0, measured, nothing)
+        if every == 1:
+            return _with_gradient(moment.net.cell, *measured())
+        due = moment.step % every == 0
+        # of nets that are trained together those that have stopped may stand at another step
+        found = jax.lax.cond(~smallest(~due), measured, nothing)
+        found = jax.tree.map(lambda leaf: jnp.where(due, leaf, jnp.zeros_like(leaf)), found)
         return _with_gradient(moment.net.cell, *found)
 
     return penalty

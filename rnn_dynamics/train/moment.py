@@ -33,7 +33,10 @@ class Moment(NamedTuple):
 
 
 def example_of(moment: Moment, index: Index = 0) -> Example:
-    """One of the examples."""
+    """One of the examples; JAX takes the last one for a traced index that is too large."""
+    held = len(moment.examples.mask)
+    if not isinstance(index, jax.core.Tracer) and not 0 <= int(index) < held:
+        raise ValueError(f"index: got {index}, expected one of the {held} examples, counted from 0")
     return jax.tree.map(lambda leaf: leaf[index], moment.examples)
 
 

@@ -31,6 +31,8 @@ class Net(NamedTuple):
 
 def init_net(cell: Cell, task: Task, *, key: Array, hidden: Any = 64, **options: Any) -> Net:
     """A net for the task; `hidden` and the options are those of the cell's own `init`."""
+    argument.instance("cell", cell, Cell)
+    argument.instance("task", task, Task)
     key_cell, key_readout = jax.random.split(argument.key(key))
     params = cell.init(key_cell, inputs=task.inputs, hidden=hidden, **options)
     shown = jax.eval_shape(lambda p: cell.output(cell.initial_state(p)), params)

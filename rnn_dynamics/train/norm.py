@@ -12,5 +12,5 @@ def log_norm(tree: Any) -> Float[Array, ""]:
     leaves = [leaf for leaf in jax.tree.leaves(tree) if leaf.size]
     largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in leaves]))
     scale = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
-    squares = sum(jnp.sum(jnp.square(jnp.abs(leaf / scale))) for leaf in leaves)
+    squares = sum(jnp.sum(jnp.square(jnp.abs(leaf) / scale)) for leaf in leaves)
     return jnp.log(scale) + jnp.log(squares) / 2

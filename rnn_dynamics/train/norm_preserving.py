@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .. import argument
 from ..cells.contract import Cell, Input, State
 from ..measure.gradients import direct_gradients
 from ..measure.linear_maps import linear_maps
@@ -35,7 +36,7 @@ def norm_preserving(weight: Any, *, immediate: bool = False) -> Penalty:
     the gradient to exactly 0, Ω_k is 1 and its derivative counts as 0. A gradient that is not finite makes Ω NaN.
     Time a few times, memory about twice that of the gradient of the loss; about half of that if immediate.
     """
-    return weighted(weight, _immediate if immediate else _whole)
+    return weighted(weight, _immediate if argument.flag("immediate", immediate) else _whole)
 
 
 def _whole(moment: Moment) -> Float[Array, ""]:

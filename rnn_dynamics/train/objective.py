@@ -21,11 +21,19 @@ from .task import Example, Task, mean_over_mask
 
 
 class Unrolling(NamedTuple):
-    """How the gradient goes back through the states, which are the same for all of these."""
+    """How the gradient goes back through the states, which are the same for all of these.
+
+    clip_each_step is the limit of ‖∂L/∂h_t‖ where L is the loss of the example alone, whatever the size of the batch.
+    """
 
     truncate: int | None = None
     checkpoint_every: int | None = None
     clip_each_step: float | None = None
+
+
+def precision(net: Net) -> Any:
+    """The dtype of what the net answers."""
+    return net.readout.c.dtype
 
 
 def prepared(cell: Cell, net: Net) -> Net:
@@ -33,9 +41,13 @@ def prepared(cell: Cell, net: Net) -> Net:
     return Net(cell.prepare(net.cell), net.readout)
 
 
-def draw(task: Task, keys: Array) -> Example:
-    """One example a key."""
-    return jax.vmap(task.sample)(keys)
+def draw(task: Task, keys: Array, dtype: Any) -> Example:
+    """One example a key, its numbers in the precision of the net."""
+
+    def cast(leaf: Array) -> Array:
+        return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+    return jax.tree.map(cast, jax.vmap(task.sample)(keys))
 
 
 def states_of(
@@ -51,7 +63,8 @@ def states_of(
     zero = cell.initial_state(params)
     h0 = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), zero)
     if unrolling.clip_each_step is not None:
-        cell = clip_each_step(cell, unrolling.clip_each_step)
+        # what comes back is the gradient of a mean over the batch
+        cell = clip_each_step(cell, unrolling.clip_each_step / batch)
     every_example = jax.vmap(cell.step, (None, 0, 0))
 
     def step(params: Params, h: State, moment: tuple[Array, Array]) -> State:
@@ -82,7 +95,7 @@ def batch_loss(
 ) -> Float[Array, ""]:
     """The mean loss of one example a key, of a net whose parameters are not prepared."""
     keys = jax.vmap(partial(jax.random.split, num=2))(keys)
-    examples = draw(task, keys[:, 0])
+    examples = draw(task, keys[:, 0], precision(net))
     net = prepared(cell, net)
     states = states_of(cell, net.cell, examples.xs, unrolling, noise, keys[:, 1])
     losses = jax.vmap(partial(loss_of_states, cell, task, net.readout), (1, 0))(states, examples)

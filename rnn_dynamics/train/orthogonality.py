@@ -41,7 +41,10 @@ def is_affine(node: Any) -> bool:
 
 
 def recurrent_matrices(params: Any) -> list[Float[Array, "hidden hidden"]]:
-    """The W of every Affine in the tree, which may be a Net; an error where there is none."""
+    """The W of every Affine in the tree, which may be a Net, as it is stored; an error where there is none.
+
+    The antisymmetric cell alone acts by another matrix than the stored one, W - Wᵀ - γ I.
+    """
     found = [node.W for node in jax.tree.leaves(params, is_leaf=is_affine) if is_affine(node)]
     if not found:
         raise ValueError(

@@ -9,20 +9,27 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from .. import argument
 from ..cells.contract import Cell, Params
 from .flossing import Along, along, exponents_of
 from .net import Net
+from .objective import draw
+from .program import still_finite
 from .task import Task
 
 
 class Preflossed(NamedTuple):
-    """What was given, with new parameters of the cell; and λ_1 .. λ_k before each update, averaged over examples."""
+    """What was given, with new parameters of the cell.
+
+    exponents  λ_1 .. λ_k before each update, averaged over examples; NaN for updates that were not made
+    updates    the number of updates made: fewer than all where the next one would have left a number not finite
+    """
 
     net: Any
     exponents: Float[Array, "steps k"]
+    updates: Int[Array, ""]
 
 
 def prefloss(
@@ -40,16 +47,16 @@ def prefloss(
     """Gradient descent on 1/k Σ λ_i² alone, before any training; one scan over `steps` updates, compiled once.
 
     `net` is a Net, whose readout is left as it is, or the bare parameters of the cell. Every update draws new examples
-    of the task and a new frame. The exponents are those of the first `length` steps, averaged over `examples`.
+    of the task and a new frame. The exponents are those of the first `length` steps, averaged over `examples`. How
+    many exponents matters: few of them carry few directions back (`experiments/preflossing.py`).
     """
-    if not isinstance(cell, Cell):
-        raise TypeError(f"cell: got {cell!r}, expected a Cell")
-    if not isinstance(task, Task):
-        raise TypeError(f"task: got {task!r}, expected a Task")
+    argument.instance("cell", cell, Cell)
+    argument.instance("task", task, Task)
+    argument.instance("optimizer", optimizer, optax.GradientTransformation, "a gradient transformation of optax")
     params, where = net.cell if isinstance(net, Net) else net, along(k, examples, length)
     steps, key = argument.size("steps", steps, 1), argument.key(key)
-    params, exponents = _descend(cell, task, optimizer, where, steps, params, key)
-    return Preflossed(net._replace(cell=params) if isinstance(net, Net) else params, exponents)
+    params, exponents, updates = _descend(cell, task, optimizer, where, steps, params, key)
+    return Preflossed(net._replace(cell=params) if isinstance(net, Net) else params, exponents, updates)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
@@ -61,18 +68,24 @@ def _descend(
     steps: int,
     params: Params,
     key: Array,
-) -> tuple[Params, Float[Array, "steps k"]]:
+) -> tuple[Params, Float[Array, "steps k"], Int[Array, ""]]:
+    dtype = jnp.result_type(*jax.tree.leaves(params))
+
     def loss(params: Params, key: Array) -> tuple[Array, Array]:
         key_examples, key_frame = jax.random.split(key)
-        xs = jax.vmap(task.sample)(jax.random.split(key_examples, where.examples)).xs
+        xs = draw(task, jax.random.split(key_examples, where.examples), dtype).xs
         exponents = exponents_of(cell, cell.prepare(params), xs, key_frame, where)
         return jnp.mean(exponents**2), jnp.mean(exponents, axis=0)
 
-    def update(carry: tuple[Params, Any], key: Array) -> tuple[tuple[Params, Any], Array]:
-        params, state = carry
+    def update(carry: tuple[Params, Any, Array], key: Array) -> tuple[tuple[Params, Any, Array], tuple[Array, Array]]:
+        params, state, runs = carry
         gradient, exponents = jax.grad(loss, has_aux=True)(params, key)
-        updates, state = optimizer.update(gradient, state, params)
-        return (optax.apply_updates(params, updates), state), exponents
+        updates, after = optimizer.update(gradient, state, params)
+        moved = optax.apply_updates(params, updates), after
+        runs = runs & still_finite((params, state), moved)
+        params, state = jax.tree.map(partial(jnp.where, runs), moved, (params, state))
+        return (params, state, runs), (jnp.where(runs, exponents, jnp.nan), runs)
 
-    (params, _), exponents = jax.lax.scan(update, (params, optimizer.init(params)), jax.random.split(key, steps))
-    return params, exponents
+    first = params, optimizer.init(params), jnp.asarray(True)
+    (params, _, _), (exponents, made) = jax.lax.scan(update, first, jax.random.split(key, steps))
+    return params, exponents, jnp.sum(made, dtype=jnp.int32)

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from .. import argument, measure
-from ..cells.affine import Affine
 from ..cells.contract import memoised
 from ..cells.gates import gates as gates_of
-from .moment import Moment, loss_along, losses_along, problem
-from .norm import log_norm
+from ..measure.gradients import log_state_gradients
+from .moment import Moment, losses_along, problem
+from .orthogonality import recurrent_matrices
 from .probe import Probe
 
 __all__ = ["contributions", "gates", "gradient_flow", "lyapunov", "spectral_radius", "state_gradients"]
@@ -48,16 +48,16 @@ def gradient_flow(examples: int = 4) -> Probe:
 
 @memoised
 def state_gradients(examples: int = 4) -> Probe:
-    """ln ‖∂L/∂h_t‖ for t = 1 .. T, the mean over the examples; -inf where a norm is below the type's smallest."""
+    """ln ‖∂L/∂h_t‖ for t = 1 .. T, the mean over the examples; of gradients that no float can hold as well."""
     examples = argument.size("examples", examples, 1)
 
     def log_norms(moment: Moment, index: Array) -> Array:
-        return jax.vmap(log_norm)(measure.state_gradients(*problem(moment, index), loss_along(moment, index)))
+        return log_state_gradients(*problem(moment, index), losses_along(moment, index))
 
     return Probe(
         lambda moment: jnp.mean(over_examples(log_norms, moment, examples), axis=0),
         "nats",
-        "ln of the norm of the derivative of the loss with respect to h_t",
+        "ln of the norm of the derivative of the loss with respect to h_t, t = 1 .. T",
         ("time",),
     )
 
@@ -100,22 +100,21 @@ def contributions() -> Probe:
 
 @memoised
 def spectral_radius() -> Probe:
-    """ρ of every recurrent matrix W of the cell, in the order of its parameters."""
+    """ρ of every recurrent matrix W of the cell as it is stored, in the order of its parameters."""
 
     def radii(moment: Moment) -> Array:
-        nodes = jax.tree.leaves(moment.net.cell, is_leaf=lambda node: isinstance(node, Affine))
-        found = [measure.eigen.spectral_radius(node.W) for node in nodes if isinstance(node, Affine)]
-        if not found:
-            raise TypeError(f"probes: the parameters of the cell, {type(moment.net.cell).__name__}, have no matrix W")
-        return jnp.stack(found)
+        return jnp.stack([measure.eigen.spectral_radius(W) for W in recurrent_matrices(moment.net.cell)])
 
     return Probe(radii, "1", "spectral radius of the recurrent matrices", ("matrix",))
 
 
 @memoised
 def gates(examples: int = 16, shut: float = 0.05) -> Probe:
-    """The mean of every gate over units, time and examples, and how much of it is within `shut` of 0 or of 1."""
-    examples = argument.size("examples", examples, 1)
+    """The mean of every gate over units, time and examples, and how much of it is within `shut` of 0 or of 1.
+
+    For one gated cell; the layers of a stack are to be unrolled for themselves, each with what the one below shows.
+    """
+    examples, shut = argument.size("examples", examples, 1), argument.number("shut", shut, above=0, up_to=0.5)
 
     def along(moment: Moment, index: Array) -> dict[str, Array]:
         step, params, h0, xs = problem(moment, index)

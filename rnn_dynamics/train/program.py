@@ -14,7 +14,7 @@ from ..cells.contract import Cell
 from .moment import Moment
 from .net import Net
 from .norm import log_norm
-from .objective import Unrolling, batch_loss, draw, prepared, verdict
+from .objective import Unrolling, batch_loss, draw, precision, prepared, verdict
 from .probe import Probe
 from .task import Task
 
@@ -82,22 +82,22 @@ def start(optimizer: optax.GradientTransformation, net: Net, key: Array) -> Stat
 def record(settings: Settings, state: State) -> tuple[State, Record]:
     """Look at the net; a training that was to stop when its task is solved does so here."""
     key_examples, key_probes, _ = jax.random.split(state.key, 3)
-    examples = draw(settings.held_out_task, jax.random.split(key_examples, settings.held_out))
+    keys = jax.random.split(key_examples, settings.held_out)
+    examples = draw(settings.held_out_task, keys, precision(state.net))
     net = prepared(settings.cell, state.net)
     loss, correct = verdict(settings.cell, settings.held_out_task, net, examples)
     key = jax.random.fold_in(key_probes, state.step)
     moment = Moment(settings.cell, settings.held_out_task, net, examples, key, state.step)
     found = {name: probe.measure(moment) for name, probe in settings.probes}
     if settings.stop_when_solved:
-        solved = (state.outcome == RUNNING) & (loss <= settings.task.solved)
+        solved = (state.outcome == RUNNING) & (loss <= settings.held_out_task.solved)
         state = state._replace(outcome=jnp.where(solved, SOLVED, state.outcome).astype(jnp.int32))
     return state, Record(loss, correct, found)
 
 
 def stretch(settings: Settings, state: State, noise: Any) -> tuple[State, Update]:
     """Every so many steps of training, compiled as one scan; a training that has stopped stays as it is."""
-    dtype = jnp.result_type(*jax.tree.leaves(state.net))
-    nothing = Update(*(jnp.full((), jnp.nan, dtype),) * 3)
+    nothing = Update(*(jnp.full((), jnp.nan, precision(state.net)),) * 3)
 
     def step(state: State, _: None) -> tuple[State, Update]:
         return jax.lax.cond(
@@ -108,7 +108,11 @@ def stretch(settings: Settings, state: State, noise: Any) -> tuple[State, Update
 
 
 def one_update(settings: Settings, state: State, noise: Any) -> tuple[State, Update]:
-    """One step of the optimizer, unless it would make the net something other than finite."""
+    """One step of the optimizer, unless the loss, the net or a number that the optimizer keeps would not be finite.
+
+    (Adam's mean of squares overflows first, and nothing would ever move again.) Where an optimizer starts with an
+    infinite number, as one does that looks for the lowest loss, that one may stay.
+    """
     _, _, key = jax.random.split(state.key, 3)
     key_batch, key_penalty = jax.random.split(jax.random.fold_in(key, state.step))
     keys = jax.random.split(key_batch, settings.batch)
@@ -117,23 +121,40 @@ def one_update(settings: Settings, state: State, noise: Any) -> tuple[State, Upd
     if settings.penalties:
 
         def of_penalties(net: Net) -> Array:
-            examples = draw(settings.task, jax.vmap(partial(jax.random.split, num=2))(keys)[:, 0])
+            example_keys = jax.vmap(partial(jax.random.split, num=2))(keys)[:, 0]
+            examples = draw(settings.task, example_keys, precision(net))
             net = prepared(settings.cell, net)
             moment = Moment(settings.cell, settings.task, net, examples, key_penalty, state.step)
-            return sum((penalty(moment).astype(loss.dtype) for penalty in settings.penalties), start=penalty)
+            return sum((scalar(judge, moment).astype(loss.dtype) for judge in settings.penalties), start=penalty)
 
         penalty, more = jax.value_and_grad(of_penalties)(state.net)
         gradient = jax.tree.map(jnp.add, gradient, more)
     optimizer = optax.with_extra_args_support(settings.optimizer)
     updates, after = optimizer.update(gradient, state.optimizer, state.net, value=loss)
     net = optax.apply_updates(state.net, updates)
-    fine = jnp.isfinite(loss + penalty) & jnp.all(
-        jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(net)])
-    )
+    fine = jnp.isfinite(loss + penalty) & still_finite((state.net, state.optimizer), (net, after))
     moved = State(state.step + 1, state.outcome, state.key, net, after)
     stayed = state._replace(outcome=jnp.full_like(state.outcome, NOT_FINITE))
     state = jax.tree.map(partial(jnp.where, fine), moved, stayed)
     return state, Update(loss, penalty, log_norm(gradient).astype(loss.dtype))
+
+
+def scalar(penalty: Callable[[Moment], Array], moment: Moment) -> Array:
+    """What a penalty says of the moment."""
+    value = penalty(moment)
+    if not isinstance(value, jax.Array) or value.shape or not jnp.issubdtype(value.dtype, jnp.floating):
+        got = getattr(value, "aval", repr(value))
+        raise TypeError(f"penalties: got {got} from {penalty!r}, expected one real floating number")
+    return value
+
+
+def still_finite(before: Any, after: Any) -> Array:
+    """Whether no number that was finite has become something else."""
+    pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
+    kept = [
+        jnp.all(jnp.isfinite(new) | ~jnp.isfinite(old)) for old, new in pairs if jnp.issubdtype(new.dtype, jnp.inexact)
+    ]
+    return jnp.all(jnp.stack(kept))
 
 
 def task_gradient(settings: Settings, net: Net, keys: Array, noise: Any) -> tuple[Array, Net]:

@@ -7,6 +7,8 @@ import pytest
 from problems import assert_trees_close, every_cell, explicit_products, problem
 
 import rnn_dynamics as rd
+from rnn_dynamics.measure.gradients import log_state_gradients
+from rnn_dynamics.train.norm import log_norm
 
 
 def per_time_losses(cell, T=5):
@@ -188,3 +190,21 @@ def test_works_in_float32_and_under_vmap(dtype, key):
     alone = rd.gradient_contributions(cell.step, params, h0, -xs, losses).gradient
     assert_trees_close(jax.tree.map(lambda leaf: leaf[1], batched), alone, rtol=1e-4, atol=1e-5)
     assert alone.update.W.dtype == dtype
+
+
+@pytest.mark.parametrize("name", ["lstm", "lru"])
+def test_log_norms_are_those_of_the_state_gradients(name, key):
+    cell = rd.cells.CELLS[name]
+    params = cell.init(key, inputs=2, hidden=3)
+    h0, xs = cell.initial_state(params), jax.random.normal(key, (7, 2))
+
+    scored = jnp.asarray([0.0, 1, 0, 0, 1, 1, 0])
+
+    def losses(states):
+        return scored * sum(jnp.sum(jnp.abs(leaf) ** 2, axis=1) for leaf in jax.tree.leaves(states))
+
+    plain = rd.state_gradients(cell.step, params, h0, xs, lambda states: losses(states).sum())
+    expected = [log_norm(jax.tree.map(lambda leaf, t=t: leaf[t], plain)) for t in range(7)]
+    found = log_state_gradients(cell.step, params, h0, xs, losses)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    assert found[-1] == -np.inf

@@ -14,6 +14,7 @@ import pytest
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
+from rnn_dynamics.train import program
 
 TASK, SGD = train.tasks.adding(5), optax.sgd(0.1, momentum=0.9)
 PROBES = {"radius": train.probes.spectral_radius(), "exponents": train.probes.lyapunov(1, examples=2)}
@@ -52,9 +53,32 @@ def test_another_training_is_refused(tmp_path, key):
     for change in others:
         with pytest.raises(ValueError, match=r"directory: .* holds another training"):
             train.fit(**(given | change), steps=3, directory=tmp_path)
+    with pytest.raises(ValueError, match=r"holds another training: batch = 2, not 3, truncate = None, not 4; expected"):
+        train.fit(**(given | {"batch": 3, "truncate": 4}), steps=3, directory=tmp_path)
     train.fit(**given, steps=6, directory=tmp_path)
     with pytest.raises(ValueError, match=r"steps: got 3, but .* holds 6 updates"):
         train.fit(**given, steps=3, directory=tmp_path)
+
+
+def test_what_was_written_before_an_interruption_is_kept(tmp_path, key, monkeypatch):
+    whole = train.fit(rd.cells.elman, TASK, SGD, key=key, steps=9, **SETTINGS)
+    plain, calls = program.compiled_stretch, []
+
+    class Interrupted:
+        lower = plain.lower
+
+        def __call__(self, *arguments):
+            calls.append(arguments)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            return plain(*arguments)
+
+    monkeypatch.setattr(program, "compiled_stretch", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        train.fit(rd.cells.elman, TASK, SGD, key=key, steps=9, directory=tmp_path, **SETTINGS)
+    assert sorted(checkpoints(tmp_path)) == [1, 2]
+    assert_same_bits(train.fit(rd.cells.elman, TASK, SGD, key=key, steps=9, directory=tmp_path, **SETTINGS), whole)
+    assert len(calls) == 4
 
 
 def test_under_a_transformation_there_are_none(tmp_path, key):

@@ -17,6 +17,7 @@ from rnn_dynamics.train.norm import log_norm
 
 TASK = train.tasks.adding(6)
 MOMENTUM, SGD = optax.sgd(3e-2, momentum=0.9), optax.sgd(1e-1)  # Adam of optax promotes types silently
+NET = train.init_net(rd.cells.elman, TASK, key=jax.random.key(1), hidden=3)
 TINY = {"steps": 4, "every": 2, "hidden": 3, "batch": 2, "held_out": 3}
 
 
@@ -186,7 +187,8 @@ def test_gradients_clipped_on_their_way_back(key):
     assert_trees_agree(wide.net, plain.net, rtol=1e-12)
     np.testing.assert_allclose(clipped.loss[0], plain.loss[0], rtol=1e-12)
     cell = rd.cells.elman
-    by_hand = train.fit(train.clip_each_step(cell, 1e-3), TASK, SGD, key=key, **TINY)
+    # the limit is for the loss of one example, and the gradient that comes back is that of a mean over two
+    by_hand = train.fit(train.clip_each_step(cell, 1e-3 / 2), TASK, SGD, key=key, **TINY)
     assert_trees_agree(clipped.net, by_hand.net, rtol=1e-12)
     assert not np.allclose(clipped.net.cell.W, plain.net.cell.W, rtol=1e-6)
 
@@ -227,6 +229,7 @@ def test_devices_share_a_batch():
     code = (
         "import jax, optax, numpy as np, rnn_dynamics as rd; from rnn_dynamics import train\n"
         "settings = dict(key=jax.random.key(0), steps=4, every=2, hidden=8, batch=6, held_out=3, noise=0.1)\n"
+        "settings |= dict(clip_each_step=0.01)\n"
         "fit = lambda **more: train.fit(rd.cells.lstm, train.tasks.adding(6), optax.sgd(.1), **settings, **more)\n"
         "shared, alone = fit(), fit(devices=jax.devices()[:1])\n"
         "assert len(jax.devices()) == 2\n"
@@ -262,12 +265,77 @@ def test_norms_that_squares_would_lose():
         ({"penalties": (3,)}, "penalties"),
         ({"held_out_task": train.tasks.flip_flop(6)}, "held_out_task: got 3 inputs, expected 2"),
         ({"devices": []}, "devices"),
+        (
+            {"held_out_task": TASK._replace(loss=lambda answer, target: answer[0])},
+            "held_out_task: got adding with anoth",
+        ),
+        ({"held_out_task": 3}, "held_out_task"),
+        ({"devices": jax.devices()[:1] * 2}, "devices: got 2, expected one or more, each once"),
+        ({"devices": 2}, "devices"),
+        ({"devices": [2]}, "devices"),
+        ({"penalties": train.soft_orthogonality(0.1)}, "penalties"),
+        (
+            {"penalties": (lambda moment: moment.net.readout.c,)},
+            r"penalties: got float64\[1\] from .*, expected one real",
+        ),
+        ({"penalties": (lambda moment: None,)}, "penalties: got None from"),
+        ({"probes": [3]}, "probes"),
+        ({"stop_when_solved": "no"}, "stop_when_solved"),
+        ({"progress": "no"}, "progress"),
+        ({"net": 3}, "net"),
+        (
+            {"net": NET._replace(readout=train.Readout(jnp.ones((2, 3)), jnp.ones(2)))},
+            "net: got a readout of 2 outputs",
+        ),
+        ({"net": NET, "hidden": 3}, "hidden: got 3, expected None beside a net"),
         ({"net": train.init_net(rd.cells.lstm, TASK, key=jax.random.key(0), hidden=3)}, "params"),
     ],
 )
 def test_bad_arguments_are_named(wrong, message, key):
+    settings = TINY | ({"hidden": None} if "net" in wrong else {}) | wrong
     with pytest.raises((ValueError, TypeError), match=message):
-        train.fit(rd.cells.elman, TASK, SGD, key=key, **(TINY | wrong))
+        train.fit(rd.cells.elman, TASK, SGD, key=key, **settings)
+
+
+def test_what_an_optimizer_keeps_may_not_overflow(key):
+    """Adam divides by the root of its mean of squares: were that infinite, nothing would ever move again."""
+
+    def spike(moment):
+        return jnp.where(moment.step == 2, 1e300, 0.0) * jnp.sum(moment.net.readout.V)
+
+    with jax.numpy_dtype_promotion("standard"):
+        found = train.fit(rd.cells.elman, TASK, optax.adam(0.01), key=key, penalties=(spike,), **TINY)
+    assert found.outcome == 2
+    assert found.updates == 2
+    # one that starts from infinity, and looks for the lowest loss so far, is no such case
+    patient = optax.chain(SGD, optax.contrib.reduce_on_plateau(patience=2))
+    with jax.numpy_dtype_promotion("standard"):
+        assert train.fit(rd.cells.elman, TASK, patient, key=key, **TINY).updates == 4
+
+
+def test_a_net_in_another_precision_than_that_of_jax(key):
+    net = train.init_net(rd.cells.elman, TASK, key=key, hidden=3, dtype=jnp.float32)
+    found = train.fit(rd.cells.elman, TASK, optax.sgd(0.1), key=key, net=net, **(TINY | {"hidden": None}))
+    assert {leaf.dtype for leaf in jax.tree.leaves(found.net)} == {jnp.dtype(jnp.float32)}
+    assert found.loss.dtype == jnp.float32
+    assert np.isfinite(found.held_out_loss).all()
+
+
+def test_a_traced_learning_rate_needs_jit_around_it(key):
+    with pytest.raises(TypeError, match=r"optimizer, penalties, probes: got one that holds a traced number.*jax\.jit"):
+        jax.vmap(lambda rate: train.fit(rd.cells.elman, TASK, optax.sgd(rate), key=key, **TINY))(jnp.ones(2))
+
+
+def test_devices_are_not_for_a_transformed_training(key):
+    with pytest.raises(ValueError, match=r"devices: got .* under a transformation"):
+        jax.jit(lambda key: train.fit(rd.cells.elman, TASK, SGD, key=key, devices=jax.devices()[:1], **TINY))(key)
+
+
+def test_solved_is_what_the_held_out_task_calls_so(key):
+    settings = {**TINY, "stop_when_solved": True}
+    for solved, outcome in ((1e9, 1), (0.0, 0)):
+        held_out = TASK._replace(solved=solved)
+        assert train.fit(rd.cells.elman, TASK, SGD, key=key, held_out_task=held_out, **settings).outcome == outcome
 
 
 def test_what_is_no_cell_task_or_optimizer(key):

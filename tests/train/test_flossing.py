@@ -118,6 +118,31 @@ def test_prefloss_brings_the_exponents_to_zero(key):
         np.testing.assert_array_equal(flossed.net.readout.V, net.readout.V)
 
 
+def test_vmapped_nets_are_flossed_in_the_same_steps(key):
+    """A net that has stopped at another step neither asks for it nor keeps the others from it."""
+    moment, penalty = made(rd.cells.elman, key), flossing(1.0, k=1, every=3)
+
+    def value(step):
+        return penalty(moment._replace(step=step))
+
+    together = jax.jit(jax.vmap(value))(jnp.asarray([3, 1, 2], jnp.int32))
+    assert together[0] > 1e-3
+    np.testing.assert_array_equal(together[1:], 0)
+    np.testing.assert_allclose(together[0], jax.jit(value)(jnp.int32(3)), rtol=1e-12)
+
+
+def test_preflossing_stops_before_what_is_not_finite(key):
+    """relu makes a Jacobian that is exactly singular, and an exponent of -inf."""
+    cell = rd.cells.make_elman("relu")
+    net = init_net(cell, TASK, key=key, hidden=6)
+    flossed = prefloss(cell, net, TASK, key=key, k=6, steps=3, optimizer=optax.sgd(0.1))
+    assert flossed.updates < 3
+    assert np.isnan(flossed.exponents[int(flossed.updates) :]).all()
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(flossed.net))
+    whole = prefloss(rd.cells.elman, net, TASK, key=key, k=2, steps=3, optimizer=optax.sgd(0.1))
+    assert whole.updates == 3
+
+
 def test_prefloss_of_bare_parameters_that_are_to_be_prepared(key):
     """A is changed, and g, which is no weight, is not."""
     cell = rd.cells.orthogonal
@@ -145,6 +170,11 @@ def test_it_is_remembered_and_wrong_arguments_are_refused(key):
         with pytest.raises(ValueError, match=message):
             flossing(1.0, **options)(moment)
     good = {"key": key, "k": 1, "steps": 1, "optimizer": optax.sgd(0.1)}
-    for wrong, kind in (({"key": 3}, TypeError), ({"k": 0}, ValueError), ({"steps": 0}, ValueError)):
+    for wrong, kind in (
+        ({"key": 3}, TypeError),
+        ({"optimizer": 3}, TypeError),
+        ({"k": 0}, ValueError),
+        ({"steps": 0}, ValueError),
+    ):
         with pytest.raises(kind, match=next(iter(wrong))):
             prefloss(rd.cells.elman, moment.net, TASK, **{**good, **wrong})

@@ -18,7 +18,7 @@ SETTINGS = {"steps": 4, "every": 2, "hidden": 3, "batch": 2, "held_out": 4}
 def moment(key):
     """A moment of an LSTM, with the examples that `fit` would hold out."""
     net = train.init_net(rd.cells.lstm, TASK, key=key, hidden=3)
-    examples = draw(TASK, jax.random.split(key, 4))
+    examples = draw(TASK, jax.random.split(key, 4), jnp.float64)
     return train.Moment(rd.cells.lstm, TASK, net, examples, key, jnp.asarray(0, jnp.int32))
 
 
@@ -61,6 +61,32 @@ def test_gates_of_known_parameters(moment):
         rd.cells.gates(cell.forget, jnp.zeros(3), jnp.zeros(2))
 
 
+def test_what_has_no_candidate_has_no_gates(key):
+    params = rd.cells.cornn.init(key, inputs=2, hidden=3)
+    with pytest.raises(TypeError, match="params: got CoRNNParams, which has no gates"):
+        rd.cells.gates(params, jnp.zeros(3), jnp.zeros(2))
+    with pytest.raises(ValueError, match=r"shut: got 2\.0"):
+        train.probes.gates(shut=2.0)
+
+
+def test_a_gradient_that_no_float_can_hold(key):
+    """h_t = h_{t-1} / 1000: after 60 steps 1e-180 is left, in float32."""
+    with jax.enable_x64(False):
+        task = train.tasks.adding(60)
+        net = train.init_net(rd.cells.linear, task, key=key, hidden=3)
+        net = net._replace(cell=net.cell._replace(W=1e-3 * jnp.eye(3, dtype=jnp.float32)))
+        examples = draw(task, jax.random.split(key, 2), jnp.float32)
+        moment = train.Moment(rd.cells.linear, task, net, examples, key, jnp.int32(0))
+        found = np.asarray(train.probes.state_gradients(2).measure(moment))
+    np.testing.assert_allclose(found - found[-1], -np.log(1000) * np.arange(59, -1, -1), atol=2e-3)
+
+
+def test_an_example_that_there_is_not(moment):
+    for index in (4, -1):
+        with pytest.raises(ValueError, match=f"index: got {index}, expected one of the 4 examples"):
+            train.example_of(moment, index)
+
+
 def test_gates_are_those_of_the_step(key):
     """h' = z h + (1 - z) n: a GRU whose candidate is 0 shrinks its state by the update gate."""
     params = rd.cells.gru.init(key, inputs=2, hidden=3)
@@ -88,6 +114,23 @@ def test_a_training_is_a_labelled_dataset(key):
     np.testing.assert_array_equal(data.loss, found.loss)
     # the last look is at the net that is returned
     np.testing.assert_allclose(data["size"][-1, 0], jnp.sum(found.net.readout.V**2))
+
+
+def test_variables_of_a_dataset_do_not_replace_each_other(key):
+    probes = {"one": train.probes.lyapunov(1, examples=2), "two": train.probes.lyapunov(2, examples=2)}
+    found = train.fit(rd.cells.elman, TASK, SGD, key=key, probes=probes, **SETTINGS)
+    data = train.dataset(found, probes)
+    assert data.one_exponents.dims == ("recorded", "index")
+    assert data.two_exponents.dims == ("recorded", "two_exponents_index")
+    for name in ("loss", "step", "correct"):
+        with pytest.raises(ValueError, match=f"probes: got '{name}', whose '{name}' is there already"):
+            train.dataset(found._replace(probes={name: found.loss}))
+    with pytest.raises(ValueError, match="probes: got 'a_b', whose 'a_b_c' is there already"):
+        train.dataset(found._replace(probes={"a": {"b_c": found.loss}, "a_b": {"c": found.loss}}))
+    with pytest.raises(ValueError, match=r"found: got trainings of shape \(2,\), expected one"):
+        train.dataset(jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), found))
+    with pytest.raises((TypeError, ValueError), match="found"):
+        train.dataset(3)
 
 
 def test_more_examples_than_are_held_out(key):
