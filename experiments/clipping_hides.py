@@ -154,7 +154,7 @@ def run(config: Config = Config()) -> xarray.Dataset:
     variables |= {name: (("length", "net"), values) for name, values in by_length.items()}
     coords = {"gain": gains, "length": list(config.lengths), "net": np.arange(config.nets)}
     attributes = {"at_length": config.length, "at_gain": config.gain, "limit": config.limit, "stride": config.stride}
-    attributes |= {"turn": TURN}
+    attributes |= {"nudge": NUDGE, "turn": TURN}
     return xarray.Dataset(variables, coords, attributes)
 
 

@@ -29,6 +29,13 @@ def draw(dataset: xarray.Dataset) -> Figure:
             axis.set_xlabel("gain $g$ of the recurrent weights" if x == "gain" else "length $T$ (steps)")
             plot.label_ends(axis, line=0.08)
         say_left_out(row[0], measured, x)
+    note(axes[-1, 0], f"median and middle half of {dataset.sizes['net']} nets")
+    above = EXPLODES * dataset.attrs["limit"]
+    note(
+        axes[-1, 2],
+        f"both rows: of another batch, in a move of length {dataset.attrs['stride']:g}; means and 2 standard errors; "
+        f"nets counted by their mean over g or T where the norm is above {above:g}",
+    )
     return figure
 
 
@@ -73,7 +80,6 @@ def sizes(axes: Axes, at: xarray.Dataset, x: np.ndarray) -> None:
     axes.set(ylabel="norm of the gradient")
     axes.margins(y=0.1)
     axes.set_title(f"{known}: over {over} it grows by $10^{{{grown:.0f}}}$")
-    note(axes, f"medians of {at.sizes['net']} nets and half of them")
 
 
 def say_left_out(axes: Axes, at: xarray.Dataset, x: str) -> None:
@@ -84,8 +90,8 @@ def say_left_out(axes: Axes, at: xarray.Dataset, x: str) -> None:
     for place in np.flatnonzero(nothing):
         note(
             axes,
-            f"{said_place(at, at[x].values[place])} not drawn: another rounding of $W$ turns {doubted[place]} of its "
-            f"{nets} gradients by more than {at.attrs['turn']:g}°",
+            f"{said_place(at, at[x].values[place])} left out: W off by {at.attrs['nudge']:.0e} turns "
+            f"{doubted[place]} of {nets} gradients by over {at.attrs['turn']:g}°",
         )
     if doubted[~nothing].any():
         note(axes, f"likewise {doubted[~nothing].sum()} of {(~nothing).sum() * nets} gradients left out of the curves")
@@ -125,9 +131,6 @@ def falls(axes: Axes, at: xarray.Dataset, x: np.ndarray) -> None:
     axes.axhline(0, color="0.35", lw=0.8, label="_zero")
     axes.set(ylabel="fall of the loss (%)")
     axes.set_title(f"Where gradients explode the loss falls further\nclipped each step than by norm {said_better(at)}")
-    over = "g" if "gain" in at.dims else "T"
-    note(axes, f"of another batch, in a move of length {at.attrs['stride']:g}; means and 2 standard errors")
-    note(axes, f"nets are counted by their mean over {over} where the norm is above {EXPLODES * at.attrs['limit']:g}")
 
 
 def exploding(at: xarray.Dataset) -> xarray.DataArray:

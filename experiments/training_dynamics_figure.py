@@ -1,4 +1,4 @@
-"""The picture of `training_dynamics`: a column a length; the loss, λ_1 T, and the gradient before and after learning."""
+"""The picture of `training_dynamics`: a column a length; loss, λ_1 T, and the gradient before and after learning."""
 
 from collections.abc import Callable
 from typing import Any

@@ -130,7 +130,7 @@ def one_update(settings: Settings, state: State, noise: Any) -> tuple[State, Upd
         penalty, more = jax.value_and_grad(of_penalties)(state.net)
         gradient = jax.tree.map(jnp.add, gradient, more)
     optimizer = optax.with_extra_args_support(settings.optimizer)
-    updates, after = optimizer.update(gradient, state.optimizer, state.net, value=loss)
+    updates, after = optimizer.update(gradient, state.optimizer, state.net, value=loss + penalty)
     net = optax.apply_updates(state.net, updates)
     fine = jnp.isfinite(loss + penalty) & still_finite((state.net, state.optimizer), (net, after))
     moved = State(state.step + 1, state.outcome, state.key, net, after)

@@ -134,7 +134,7 @@ def test_copy_memory_with_blanks_before_it():
 
 @pytest.mark.parametrize("name", interventions.PLANS)
 def test_every_intervention_can_be_traced(name):
-    sizes = {"longest": 4, "symbols": 1, "alphabet": 2, "hidden": 9, "steps": 4, "looks": 2, "batch": 2, "flossed": 2}
+    sizes = {"longest": 4, "symbols": 1, "alphabet": 2, "hidden": 21, "steps": 4, "looks": 2, "batch": 2, "flossed": 2}
     found = jax.eval_shape(
         partial(interventions.learn, intervention=name, **sizes), jax.random.key(0), delay=2.0, rate=0.01
     )

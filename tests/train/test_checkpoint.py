@@ -46,7 +46,7 @@ def test_another_training_is_refused(tmp_path, key):
         {"optimizer": optax.sgd(0.2, momentum=0.9)},
         {"task": train.tasks.adding(6)},
         {"noise": 0.02},
-        {"net": train.init_net(rd.cells.elman, TASK, key=key, hidden=3)},
+        {"net": train.init_net(rd.cells.elman, TASK, key=key, hidden=3), "hidden": None},
         {"probes": {}},
     ]
     given = {"cell": rd.cells.elman, "task": TASK, "optimizer": SGD, "key": key, **SETTINGS}

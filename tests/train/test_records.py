@@ -1,6 +1,5 @@
 """What a training says of itself, against plain loops: answers, gradients, losses, and what probes make of a net."""
 
-import math
 from functools import partial
 
 import jax
@@ -42,7 +41,7 @@ def held_out_losses(cell, task, found):
     def look(net, examples):
         return jnp.mean(jax.vmap(partial(loss_of_example, cell, task, net))(examples))
 
-    return [look(*at(record, (found.probes["net"], found.probes["examples"]))) for record in range(3)]
+    return [look(*at(record, (found.probes["net"], found.probes["examples"]))) for record in range(len(found.recorded))]
 
 
 def test_losses_of_several_steps_are_those_of_the_plain_loop(copied, key):
@@ -67,31 +66,32 @@ def test_correct_answers_are_counted_over_the_steps_that_count(copied):
     np.testing.assert_allclose(copied.held_out_loss, held_out_losses(rd.cells.elman, COPY, copied), rtol=1e-9)
 
 
-def test_a_net_is_looked_at_on_the_held_out_task(key):
-    """A longer one, of which every answer is correct."""
-    longer = train.tasks.adding(8)._replace(correct=lambda answer, target: jnp.all(answer < jnp.inf))
-    settings = TINY | {"held_out_task": longer, "probes": PROBES}
-    found = train.fit(rd.cells.elman, TASK, SGD, key=key, **settings)
-    assert found.probes["examples"].xs.shape == (3, 5, 8, 2)
-    np.testing.assert_array_equal(found.probes["length"], 8)
-    np.testing.assert_array_equal(found.correct, 1)
-    np.testing.assert_allclose(found.held_out_loss, held_out_losses(rd.cells.elman, longer, found), rtol=1e-9)
+LONGER = train.tasks.adding(8)._replace(correct=lambda answer, target: jnp.all(answer < jnp.inf))
 
 
-def test_the_norm_is_of_the_gradient_of_loss_and_penalty(key):
-    """Descent at a rate r moves a net by r times the gradient."""
+@pytest.fixture(scope="module")
+def watched():
+    """A training with a penalty, looked at after each update on a longer task, of which every answer is correct."""
 
     def penalty(moment):
         return jnp.sum(moment.net.cell.W**2)
 
-    settings = TINY | {"every": 1}
-    found = train.fit(
-        rd.cells.elman, TASK, SGD, key=key, penalties=(penalty,), probes={"net": PROBES["net"]}, **settings
-    )
-    squares = sum(
-        np.sum(np.diff(leaf, axis=0).reshape(4, -1) ** 2, axis=1) for leaf in jax.tree.leaves(found.probes["net"])
-    )
-    np.testing.assert_allclose(found.log_gradient_norm, np.log(squares) / 2 - math.log(0.1), rtol=1e-9)
+    settings = TINY | {"every": 1, "held_out_task": LONGER, "probes": PROBES, "penalties": (penalty,)}
+    return train.fit(rd.cells.elman, TASK, SGD, key=jax.random.key(20), **settings)
+
+
+def test_a_net_is_looked_at_on_the_held_out_task(watched):
+    assert watched.probes["examples"].xs.shape == (5, 5, 8, 2)
+    np.testing.assert_array_equal(watched.probes["length"], 8)
+    np.testing.assert_array_equal(watched.correct, 1)
+    np.testing.assert_allclose(watched.held_out_loss, held_out_losses(rd.cells.elman, LONGER, watched), rtol=1e-9)
+
+
+def test_the_norm_is_of_the_gradient_of_loss_and_penalty(watched):
+    """Descent at a rate r moves a net by r times the gradient."""
+    moves = [np.diff(leaf, axis=0).reshape(4, -1) for leaf in jax.tree.leaves(watched.probes["net"])]
+    norms = np.linalg.norm(np.concatenate(moves, axis=1), axis=1) / 0.1
+    np.testing.assert_allclose(watched.log_gradient_norm, np.log(norms), rtol=1e-9)
 
 
 def test_an_optimizer_is_told_the_loss_of_the_batch(key):
