@@ -7,9 +7,9 @@ twenty wrong, at any look. More updates would move all columns to the right, and
 learning within the budget. Except for the gated cells every net is tanh, its W Gaussian with gain 1 unless it is said.
 
 Strengths are single ordinary choices, none searched for, and a difference of one or two nets of `seeds` is chance
-(Wilson's interval is printed). With the default seed pre-flossing is far ahead at a delay of 20 and reaches 40 alone; the
-orthogonal cell and flossing while the net learns are ahead by two or three nets. A spectral radius of at most 1 prevents
-learning, and cells whose gates start open are too slow for the budget.
+(Wilson's interval is printed). With the default seed pre-flossing is far ahead at a delay of 20 and reaches 40 alone;
+the orthogonal cell and flossing while the net learns are ahead by two or three nets. A spectral radius of at most 1
+prevents learning, and cells whose gates start open are too slow for the budget.
 """
 
 from collections.abc import Callable, Mapping

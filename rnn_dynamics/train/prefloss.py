@@ -69,7 +69,7 @@ def _descend(
     params: Params,
     key: Array,
 ) -> tuple[Params, Float[Array, "steps k"], Int[Array, ""]]:
-    dtype = jnp.result_type(*jax.tree.leaves(params))
+    dtype = jnp.finfo(jnp.result_type(*jax.tree.leaves(params))).dtype  # the real one of complex parameters
 
     def loss(params: Params, key: Array) -> tuple[Array, Array]:
         key_examples, key_frame = jax.random.split(key)
