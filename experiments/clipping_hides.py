@@ -28,7 +28,6 @@ import xarray
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
-from rnn_dynamics.train.clipping import clip_by_norm, clip_by_value, clip_each_step
 from rnn_dynamics.train.net import loss_of_states
 
 from .clipping_hides_figure import NAMES, draw, median, of_length, said_falls
@@ -91,12 +90,12 @@ def examine(key: jax.Array, gain: jax.Array, *, task: train.Task, config: Config
     batch, other = (jax.vmap(task.sample)(jax.random.split(each, config.batch)) for each in for_batches)
     true = gradient(CELL, task, net, batch)
     p = vector(true)
-    cut = clip_each_step(CELL, config.limit)
+    cut = train.clip_each_step(CELL, config.limit)
     single_net, single_batch = in_single_precision((net, batch))
     nudged = net._replace(cell=net.cell._replace(W=net.cell.W * (1 + NUDGE)))
     directions = {
-        "norm": clipped(clip_by_norm(config.limit), true),
-        "value": clipped(clip_by_value(config.limit / p.size**0.5), true),
+        "norm": clipped(train.clip_by_norm(config.limit), true),
+        "value": clipped(train.clip_by_value(config.limit / p.size**0.5), true),
         "step": gradient(cut, task, net, batch),
         "float32": gradient(CELL, task, single_net, single_batch),
     }

@@ -22,7 +22,6 @@ import xarray
 import rnn_dynamics as rd
 from rnn_dynamics import train
 from rnn_dynamics.sweep import Variable, described, one_device_per_core
-from rnn_dynamics.train.clipping import clip_by_norm
 
 from .figure import Output, write
 from .training_dynamics_figure import SOLVED, draw, name_of, solved_after
@@ -60,7 +59,7 @@ def learn(
         "states": train.probes.state_gradients(examples=16),
         "lyapunov": train.probes.lyapunov(examples=4),
     }
-    optimizer = optax.chain(clip_by_norm(limit), optax.adam(rate))
+    optimizer = optax.chain(train.clip_by_norm(limit), optax.adam(rate))
     task, chosen = train.tasks.adding(length), rd.cells.CELLS[cell]
     options: dict[str, Any] = {"hidden": hidden, "batch": batch, "every": steps // looks, "probes": probes}
     found = train.fit(chosen, task, optimizer, key=key, steps=steps, **options)

@@ -11,11 +11,11 @@ import pytest
 import xarray
 
 from experiments import clipping_hides, interventions, learned_adder, preflossing, training_dynamics
-from experiments.clipping_hides_figure import trusted
+from experiments.clipping_hides_figure import fall_of_nets, said_better, trusted
 from experiments.counts import wilson
 from experiments.exercises import adder
 from experiments.interventions_figure import learnt, longest
-from experiments.learned_adder_figure import carrying
+from experiments.learned_adder_figure import carrying, keeping, said_right
 from experiments.preflossing_figure import reach
 from experiments.training_dynamics_figure import lags, solved_after
 from rnn_dynamics import train
@@ -67,6 +67,29 @@ def test_gradients_that_are_not_trusted_are_left_out():
     believed = [[True, True, True, False], [True, False, False, False]]
     at = xarray.Dataset({"trusted": (("gain", "net"), believed), "x": (("gain", "net"), np.ones((2, 4)))})
     np.testing.assert_array_equal(trusted(at, "x"), [[1, np.nan], [1, np.nan], [1, np.nan], [np.nan, np.nan]])
+
+
+def test_a_net_counts_once_however_many_gains_make_it_explode():
+    """Net 0 falls by 20 % at the two gains where it explodes, by half of that if clipped by norm; net 1 never does."""
+    at = xarray.Dataset(
+        {
+            "trusted": (("gain", "net"), np.ones((3, 2), bool)),
+            "log_norm": (("gain", "net"), np.log([[1.0, 1.0], [1e6, 2.0], [1e8, 3.0]])),
+            "fall_step": (("gain", "net"), [[9.0, 9.0], [0.1, 9.0], [0.3, 9.0]]),
+            "fall_norm": (("gain", "net"), [[9.0, 9.0], [0.1, 9.0], [0.1, 9.0]]),
+        },
+        attrs={"limit": 1.0},
+    )
+    np.testing.assert_allclose(fall_of_nets(at, "step"), [20, np.nan])
+    assert said_better(at) == "for 1 of 1 nets"
+
+
+def test_what_adders_that_were_not_chosen_do():
+    data = xarray.Dataset({"far_carried": ("net", [1.0, np.nan, 0.5, 0.995])})
+    assert said_right(data) == "3 nets that add: 50 to 100 %, median 100 %"
+    holds, loses = keeping(data)
+    assert holds.tolist() == [True, False, False, True]
+    assert loses.tolist() == [False, False, True, False]
 
 
 def test_the_wired_adder_adds_and_its_second_unit_is_the_carry():
@@ -175,6 +198,7 @@ def test_an_intervention_that_is_not_known():
         interventions.Config(interventions=("prayer",))
 
 
+@pytest.mark.slow
 def test_preflossing_brings_exponents_to_zero_and_delays_are_those_asked_for():
     starts = ("Gaussian", "nearly all flossed")
     config = preflossing.Config(starts=starts, spacing=2, delays=2, seeds=2, hidden=8, updates=100, steps=4, looks=2)
