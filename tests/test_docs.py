@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
+@pytest.mark.slow
 def test_examples_print_what_the_documents_show():
     subprocess.run([sys.executable, "docs/write_numbers.py", "--check"], cwd=ROOT, check=True)
 

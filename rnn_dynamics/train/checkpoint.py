@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from .. import argument
 from . import program
 from .program import Record, Settings, State, Update
 
@@ -23,6 +24,7 @@ class Checkpoints:
         self.settings, self.start = settings, start
         if directory is None:
             return
+        argument.instance("directory", directory, (str, Path), "a path")
         try:
             import orbax.checkpoint
         except ModuleNotFoundError as error:

@@ -49,6 +49,7 @@ def test_no_steps_before_the_lags():
         gradient_flow.Config(lags=40, length=40)
 
 
+@pytest.mark.slow
 def test_an_lstm_at_a_chosen_gain():
     dataset = gradient_flow.run(gradient_flow.Config(cell="lstm", gains=(0.5,), hidden=6, length=300, lags=10))
     assert (dataset.log_norm <= dataset.log_bound + 1e-4).all()

@@ -85,6 +85,7 @@ def test_a_time_constant_is_that_of_the_median_exponent_where_most_are_known():
     np.testing.assert_allclose(gating.known_times(fading), [10, np.nan, 5])
 
 
+@pytest.mark.slow
 def test_at_rest_orthogonal_and_identity_are_isometries():
     config = initialisation.Config(hidden=5, depths=(1, 4), drive=0.0, nets=2)
     dataset = initialisation.run(config)
@@ -162,6 +163,7 @@ def test_one_of_everything():
     plt.close(figure)
 
 
+@pytest.mark.slow
 def test_cells_in_the_order_of_their_exponents():
     # a driven linear state would overflow
     config = architectures.Config(cells=("elman", "linear"), hidden=6, nets=2, length=200, lags=10, drive=1e38)

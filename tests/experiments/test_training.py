@@ -49,6 +49,7 @@ def test_clipping_by_norm_alone_keeps_the_direction():
     plt.close(figure)
 
 
+@pytest.mark.slow
 def test_what_is_below_every_limit_is_not_clipped():
     config = clipping_hides.Config(
         hidden=4, gains=(0.5, 1.5, 2), length=6, lengths=(4,), nets=2, batch=4, limit=1e9, stride=1e-4
@@ -119,6 +120,7 @@ def test_some_tiny_net_learns_to_add():
     plt.close(figure)
 
 
+@pytest.mark.slow
 def test_a_gru_learns_to_add_two_numbers_over_a_few_steps():
     config = training_dynamics.Config(
         cells=("gru",), lengths=(4,), seeds=2, hidden=8, steps=200, looks=2, batch=16, rate=0.03
@@ -164,6 +166,7 @@ def test_every_intervention_can_be_traced(name):
     assert found["loss"].shape == (3,)
 
 
+@pytest.mark.slow
 def test_a_short_delay_is_learnt_more_often_than_a_long_one():
     config = interventions.Config(
         interventions=("none",), delays=(1, 30), symbols=1, alphabet=2, seeds=3, hidden=8, steps=80, looks=4, rate=0.02

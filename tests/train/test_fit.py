@@ -127,6 +127,7 @@ def test_an_update_that_is_not_finite_is_not_made(key):
     assert looked == made // 4 + 2
 
 
+@pytest.mark.slow
 def test_one_diverging_net_does_not_stop_the_others(key):
     def learn(rate):
         return train.fit(rd.cells.linear, TASK, optax.sgd(rate), key=key, **{**TINY, "steps": 20, "every": 4})
@@ -225,6 +226,7 @@ def test_compiled_once_for_any_key_and_net(key, compilations):
     assert compilations.count == before
 
 
+@pytest.mark.slow
 def test_devices_share_a_batch():
     code = (
         "import jax, optax, numpy as np, rnn_dynamics as rd; from rnn_dynamics import train\n"

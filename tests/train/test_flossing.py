@@ -131,6 +131,7 @@ def test_vmapped_nets_are_flossed_in_the_same_steps(key):
     np.testing.assert_allclose(together[0], jax.jit(value)(jnp.int32(3)), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_preflossing_stops_before_what_is_not_finite(key):
     """relu makes a Jacobian that is exactly singular, and an exponent of -inf."""
     cell = rd.cells.make_elman("relu")
@@ -143,6 +144,7 @@ def test_preflossing_stops_before_what_is_not_finite(key):
     assert whole.updates == 3
 
 
+@pytest.mark.slow
 def test_prefloss_of_bare_parameters_that_are_to_be_prepared(key):
     """A is changed, and g, which is no weight, is not."""
     cell = rd.cells.orthogonal
