@@ -84,7 +84,7 @@ def fit(
                       fewest that divide `steps` and make ten looks at most, so that a prime number of steps has one.
                       Then the held-out loss is taken, probes are run, a checkpoint of all so far is written
     probes            {name: measurement of a Moment}; `rnn_dynamics.train.probes` has some
-    penalties         functions of a Moment whose sum is added to the loss, and to the value that some optimizers ask for
+    penalties         functions of a Moment whose sum is added to the loss, and to the value some optimizers ask for
     noise             the standard deviation of Gaussian noise on every number of the state at every step of an example
     truncate          K: no gradient passes the steps K, 2K, ... of an example (truncated backpropagation)
     checkpoint_every  K: keep the state of every K-th step and compute the others again on the way back, for memory

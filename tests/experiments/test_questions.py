@@ -17,6 +17,7 @@ mpl.use("Agg")
 ROOT = Path(__file__).parent.parent.parent
 
 
+@pytest.mark.slow
 def test_without_input_a_quiet_net_has_the_spectral_radius_and_noise_lowers_chaos():
     config = saturation.Config(hidden=16, gains=(0.5, 3.0, 3), strengths=(0.0, 2.0, 2), nets=2, length=150, burn_in=50)
     dataset = saturation.run(config)

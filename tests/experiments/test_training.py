@@ -105,6 +105,7 @@ def test_the_wired_adder_adds_and_its_second_unit_is_the_carry():
     assert (learned_adder.to_add(handed_on) == 2).all()
 
 
+@pytest.mark.slow
 def test_some_tiny_net_learns_to_add():
     config = learned_adder.Config(bits=2, far=4, nets=4, steps=600, batch=16, rate=0.03, lags=6)
     dataset = learned_adder.run(config)

@@ -216,6 +216,7 @@ def test_growth_while_the_frame_turns_is_not_counted(method, key):
     np.testing.assert_allclose(spectrum.exponents, (whole - before) / 7, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_history_ends_at_the_result(key):
     cell = rd.cells.gru
     params, h0, xs = problem(cell, key, T=90)

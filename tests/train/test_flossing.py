@@ -105,6 +105,7 @@ def test_only_every_so_many_steps(key):
         assert not any(np.any(leaf) for leaf in jax.tree.leaves(its_gradient))
 
 
+@pytest.mark.slow
 def test_prefloss_brings_the_exponents_to_zero(key):
     cell, optimizer = rd.cells.elman, optax.adam(1e-2)
     for gain in (0.5, 1.5):
@@ -118,6 +119,7 @@ def test_prefloss_brings_the_exponents_to_zero(key):
         np.testing.assert_array_equal(flossed.net.readout.V, net.readout.V)
 
 
+@pytest.mark.slow
 def test_vmapped_nets_are_flossed_in_the_same_steps(key):
     """A net that has stopped at another step neither asks for it nor keeps the others from it."""
     moment, penalty = made(rd.cells.elman, key), flossing(1.0, k=1, every=3)
