@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from rnn_dynamics import plot
 from rnn_dynamics.plot.curves import band, curve
+from rnn_dynamics.train.tasks.levels import FEW
 
 from .counts import table
 
@@ -57,6 +58,6 @@ def learning(axes: Axes, at: xarray.Dataset) -> None:
         values = at.correct.sel(start=name).transpose("repeat", "look").values
         axes.plot(at.look.values, values.T, color=f"C{position}", lw=0.8, alpha=0.5, label="_one")
         curve(axes, at.look.values, np.median(values, axis=0), color=f"C{position}", label=str(name))
-    plot.level(axes, 0.95, "learnt")
+    plot.level(axes, 1 - FEW, "learnt")
     axes.set(xlabel="updates", ylabel="held-out answers that are right")
     axes.set_title(f"Learning a delay of {at.delay.item():g} steps")
