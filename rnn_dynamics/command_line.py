@@ -27,9 +27,10 @@ from .cells import CELLS
 from .measurements import MEASUREMENTS
 from .sweep import export, one_device_per_core, open_dataset, sweep
 from .sweep.address import resolve
-from .sweep.status import NAN, PENDING, RAISED
+from .sweep.escape import printable
 
 Place = Annotated[str, tyro.conf.Positional]
+OnVersion = Literal["refuse", "accept"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Sweep:
     """Points computed and written at once; chosen if not given."""
     key: int = 0
     """The seed of all keys."""
+    on_version: OnVersion = "refuse"
+    """accept: go on in a store begun with other versions even if they hide whether the measurement was changed."""
     quiet: bool = False
     """No progress bar."""
 
@@ -69,6 +72,8 @@ class Resume:
     store: Place
     """Where it is."""
     executor: str = "local"
+    """As of sweep."""
+    on_version: OnVersion = "refuse"
     """As of sweep."""
     quiet: bool = False
     """No progress bar."""
@@ -108,7 +113,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except (ValueError, TypeError, OSError, MemoryError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(error)}\n")
         return 2
 
 
@@ -120,12 +125,15 @@ def run(command: Any) -> int:
         export(command.store, command.file)
         return 0
     with engine(command.executor) as executor:
-        found = begin(command, executor) if isinstance(command, Sweep) else go_on(command, executor)
-    return report(found, command.store)
+        if isinstance(command, Sweep):
+            begin(command, executor)
+        else:
+            go_on(command, executor)
+    return report(command.store)
 
 
-def begin(command: Sweep, executor: Any) -> Any:
-    """The sweep that a command asks for."""
+def begin(command: Sweep, executor: Any) -> None:
+    """Compute the sweep that a command asks for."""
     unknown = [cell for cell in command.cells if cell not in CELLS]
     if unknown:
         raise ValueError(f"cells: got {unknown[0]!r}, expected some of {', '.join(CELLS)}")
@@ -136,7 +144,7 @@ def begin(command: Sweep, executor: Any) -> Any:
         "drive": [float(command.drive)],
         "gain": [float(gain) for gain in command.gains],
     }
-    return sweep(
+    sweep(
         MEASUREMENTS[command.measurement],
         grid,
         key=jax.random.key(command.key),
@@ -145,23 +153,27 @@ def begin(command: Sweep, executor: Any) -> Any:
         executor=executor,
         chunk=command.chunk,
         progress=not command.quiet,
+        on_version=command.on_version,
     )
 
 
-def go_on(command: Resume, executor: Any) -> Any:
-    """The sweep of a store, of which only the name of a built-in measurement is believed."""
+def go_on(command: Resume, executor: Any) -> None:
+    """Go on with the sweep of a store, of whose functions only the name of a built-in measurement is believed."""
     from .sweep.run import Options, resume
 
     known = {f"{measure.__module__}:{measure.__qualname__}": measure for measure in MEASUREMENTS.values()}
-    return resume(command.store, known, Options(executor=executor, progress=not command.quiet))
+    options = Options(executor=executor, progress=not command.quiet, on_version=command.on_version)
+    resume(command.store, known, options)
 
 
-def report(found: Any, store: str) -> int:
-    """Say how the points ended; the exit code."""
-    raised, nan, left = (int((found.status == code).sum()) for code in (RAISED, NAN, PENDING))
-    more = f", {left} not computed yet" if left else ""
-    sys.stdout.write(f"{store}: {found.status.size} points, {raised} raised, {nan} with NaN{more}\n")
-    return 3 if raised else 0
+def report(store: str) -> int:
+    """Say how the points of a store ended; the exit code."""
+    from .sweep.loaded import summary
+
+    found = summary(store)
+    more = f", {found.left} not computed yet" if found.left else ""
+    sys.stdout.write(f"{store}: {found.points} points, {found.raised} raised, {found.nan} with NaN{more}\n")
+    return 3 if found.raised else 0
 
 
 def show(command: Show) -> int:
@@ -173,16 +185,17 @@ def show(command: Show) -> int:
 
     from .plot import STYLE
     from .plot.overview import drawable, overview
+    from .sweep.loaded import load_dataset
 
     dataset = open_dataset(command.store)
-    sys.stdout.write(f"{dataset}\n")
-    code = report(dataset, command.store)
+    sys.stdout.write(f"{printable(dataset)}\n")
+    code = report(command.store)
     if not drawable(dataset):
         sys.stdout.write("no figure: none of the outputs is a real number or a row of them\n")
         return code
     figure = command.figure or beside(command.store)
     with plt.style.context(STYLE):
-        overview(dataset).savefig(figure, metadata={"Software": None})
+        overview(load_dataset(command.store)).savefig(figure, metadata={"Software": None})
     sys.stdout.write(f"figure: {figure}\n")
     return code
 

@@ -41,6 +41,7 @@ def sweep(
     chunk: int | None = None,
     progress: bool = True,
     on_error: Literal["record", "raise"] = "record",
+    on_version: Literal["refuse", "accept"] = "refuse",
 ) -> "xarray.Dataset":
     """The outputs of `measure(key, **point)` at every point of a grid, labelled, with `status` and `error`.
 
@@ -63,6 +64,9 @@ def sweep(
     progress  whether a bar is shown
     on_error  "record": a point that raises has status 3 and its message in `error`, the rest goes on. "raise": stop,
               also at one that the store has recorded. Want of memory always stops
+    on_version  what happens if the store was begun with other versions and the program of `measure` is another one now,
+              so that it cannot be told whether `measure` was changed too. "refuse": ValueError. "accept": go on, and
+              remember that in the store. Where the program is the same, other versions bring a warning only
 
     `status` is 1 for a point whose outputs are free of NaN, 2 where one has a NaN, 3 where `measure` raised, and 0
     where nothing has been computed yet.
@@ -75,7 +79,7 @@ def sweep(
     """
     from . import run
 
-    options = run.Options(executor, devices, chunk, progress, on_error)
+    options = run.Options(executor, devices, chunk, progress, on_error, on_version)
     return run.sweep(measure, grid, key=key, repeats=repeats, store=store, options=options)
 
 

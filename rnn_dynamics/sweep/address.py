@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from zarr.abc.store import Store as ZarrStore
+from zarr.storage import LocalStore
+
+from .escape import printable
+from .plain_files import PlainFiles
+from .refused import StoreError
 
 Address = str | Path | ZarrStore
 
@@ -23,11 +28,15 @@ def resolve(store: Any) -> Address:
 
 
 def backend(address: Address) -> Any:
-    """What zarr and xarray open: fsspec's store for a URL."""
+    """What zarr and xarray open: fsspec's store for a URL, and for a folder one that refuses all but plain files."""
     if isinstance(address, str):
         from zarr.storage import FsspecStore  # needs fsspec, an extra
 
         return FsspecStore.from_url(address)
+    if isinstance(address, Path):
+        return PlainFiles(address)
+    if type(address) is LocalStore:
+        return PlainFiles(address.root, read_only=address.read_only)
     return address
 
 
@@ -46,11 +55,12 @@ def reading(address: Any) -> Iterator[None]:
     """What a decoder makes of a damaged file, said in terms of the store."""
     try:
         yield
-    except OSError:
+    except (OSError, StoreError):
         raise
     except Exception as error:
-        raise ValueError(
-            f"store: cannot read {address}: {type(error).__name__}: {error}; expected the store of a sweep, undamaged"
+        raise StoreError(
+            f"store: cannot read {address}: {type(error).__name__}: {printable(error, keep='')}; "
+            "expected the store of a sweep, undamaged"
         ) from error
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import zarr
 
+from . import kept
 from .address import reading
 from .grid import POINT, REPEAT, Axis, Grid, group_at, label
 from .outputs import Layout
+from .store import Store
 from .variable import Variable
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -61,7 +62,7 @@ def _check_names(found: Sequence[Coordinate], grid: Grid, layout: Layout) -> Non
 
 
 def _of_axis(axis: Axis, variable: Variable | None) -> Coordinate:
-    attributes = {"units": variable.units, "long_name": variable.description or axis.name} if variable else {}
+    attributes = variable.attributes(axis.name) if variable else {}
     if axis.kind == "array":
         dims = tuple(f"{axis.name}_dim{number}" for number in range(axis.values.ndim - 1))
         return Coordinate(_stored_name(axis.name, axis.dim, axis.kind), (axis.dim, *dims), axis.values, attributes)
@@ -85,22 +86,18 @@ def _of_length(grid: Grid, dim: str, lengths: dict[Any, int]) -> Coordinate:
     return Coordinate(f"{dim}_length", dims, values, {"long_name": f"entries along {dim}; padding follows"})
 
 
-def load_grid(group: zarr.Group, functions: Functions) -> Grid:
+def load_grid(store: Store, functions: Functions) -> Grid:
     """The grid of a store. Functions are never imported by a name found there: the caller has them, by their label."""
     axes = []
-    with reading(group.store):
-        described = (_texts(group, name) for name in ("axes", "axis_dims", "axis_kinds"))
+    with reading(store.address):
+        found = kept.kept(store.group, {})
+        described = (map(str, store.attributes[name]) for name in ("axes", "axis_dims", "axis_kinds"))
         for name, dim, kind in zip(*described, strict=True):
-            values: Any = np.asarray(group[_stored_name(name, dim, kind)][:])  # type: ignore[index]
+            values: Any = found[_stored_name(name, dim, kind)].values
             if kind not in ("float", "array"):
                 values = tuple(functions.get(text, text) if kind == "function" else text for text in values.tolist())
             axes.append(Axis(name, dim, kind, values))
-        return Grid(tuple(axes), int(group[REPEAT].shape[0]))  # type: ignore[union-attr]
-
-
-def _texts(group: zarr.Group, name: str) -> list[str]:
-    found: Any = group.attrs[name]
-    return list(map(str, found))
+        return Grid(tuple(axes), store.shape[-1])
 
 
 def functions_of(grid: Grid) -> dict[str, Callable[..., Any]]:

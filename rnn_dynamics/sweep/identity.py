@@ -15,11 +15,10 @@ import numpy as np
 
 from . import settings
 from .grid import Grid, label
-from .outputs import Layout, Measure, Traced
+from .outputs import Field, Layout, Measure, Traced
 from .plan import Plan
+from .seal import FORMAT
 from .settings import NAMES, Settings
-
-FORMAT = 1
 
 
 def of_sweep(
@@ -33,13 +32,21 @@ def of_sweep(
         "axes": [axis.name for axis in grid.axes],
         "axis_dims": [axis.dim for axis in grid.axes],
         "axis_kinds": [axis.kind for axis in grid.axes],
-        "outputs": [f"{field.name}: {field.dtype}{list(field.shape)}" for field in layout.fields],
+        "grid_dims": list(grid.dims),
+        "grid_shape": list(grid.shape),
+        "outputs": [_in_words(field) for field in layout.fields],
         **key_attributes(key),
         **{f"jax_{name}": value for name, value in settings.current().items()},
         "chunk_argument": chunk,
         "versions": versions(),
         "git_commit": git_commit(measure),
     }
+
+
+def _in_words(field: Field) -> str:
+    """An output as `layout.describe` says it of the array that holds it."""
+    sides = ", ".join(f"{dim}={length}" for dim, length in zip(field.dims, field.shape, strict=True))
+    return f"{field.name}: {field.dtype.name}[{sides}]"
 
 
 def of_plan(plan: Plan, device: str) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """Ctrl-C waits for the running chunk, so that no point is taken for one that raised and nothing is thrown away."""
 
 import contextlib
-import logging
 import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
 
-log = logging.getLogger("rnn_dynamics.sweep")
+from .log import log
 
 
 @contextlib.contextmanager

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .address import resolve
-from .store import open_dataset
+from .loaded import load_dataset
 
 
 def export(store: Any, path: Any) -> None:
     """As `rnn_dynamics.sweep.export`, which documents it."""
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path: got {path!r}, expected a file's name such as sweep.nc")
-    dataset = open_dataset(resolve(store))
+    dataset = load_dataset(store)
     for name in [str(name) for name, values in dataset.data_vars.items() if values.dtype.kind == "c"]:
         values = dataset[name]
         taken = [part for part in (f"{name}_real", f"{name}_imag") if part in dataset.variables]

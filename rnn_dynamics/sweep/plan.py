@@ -10,6 +10,7 @@ import numpy as np
 from . import boxes, interrupt
 from .boxes import Shape
 from .grid import POINT, Grid, Group, groups
+from .layout import MOST_CHUNKS
 from .runner import Programs, Runner, Work
 
 # what the points of a window may need together on a CPU: about the second-level cache of a core
@@ -45,10 +46,22 @@ def make_plan(work: Work, candidates: list[Group], chunk: int | None, programs: 
         width = min(width, *(_width(work, group, programs) for group in ends))
     work = work._replace(window=boxes.block(shape, width))
     if chunk is None:
-        many = _windows_a_chunk(Runner(work, programs), ends)
+        found = _few_enough(work, _windows_a_chunk(Runner(work, programs), ends))
     else:
-        many = max(1, chunk // math.prod(work.window))
-    return Plan(work.window, chunk_shape(shape, work.window, many))
+        found = chunk_shape(shape, work.window, max(1, chunk // math.prod(work.window)))
+    return Plan(work.window, found)
+
+
+def _few_enough(work: Work, many: int) -> Shape:
+    """The shape of a chunk of `many` windows, or of more where the grid would be cut into too many chunks."""
+    shape = vmapped_shape(work.grid)
+    all_windows = math.prod(boxes.counts(shape, work.window))
+    while many < all_windows:
+        found = chunk_shape(shape, work.window, many)
+        if math.prod(boxes.counts(work.grid.shape, found)) <= MOST_CHUNKS:
+            return found
+        many *= 2
+    return chunk_shape(shape, work.window, many)
 
 
 def _draws_alone(key: jax.Array) -> bool:

@@ -1,19 +1,21 @@
 """Which chunks are finished: those with a record, written after their data, and with the digest that it names."""
 
-import hashlib
 import json
-import logging
-from collections.abc import Sequence
+import math
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import zarr
 
+from . import boxes
 from .address import Address, backend, writing
+from .digest import digest
+from .log import log
 from .program import Arrays
+from .refused import StoreError
 from .store import Store
-
-log = logging.getLogger("rnn_dynamics.sweep")
 
 Record = dict[str, Any]
 
@@ -33,7 +35,9 @@ def read_record(store: Store, number: int) -> Record | None:
     """The record of a chunk, None if there is none that can be read."""
     try:
         text = str(store.records[number])
-        return dict(json.loads(text)) if text else None
+        return _checked(json.loads(text), math.prod(boxes.sides(store.region(number)))) if text else None
+    except StoreError:
+        raise
     except Exception as error:
         log.warning("%s: the record of chunk %d cannot be read (%s)", store.address, number, error)
         return None
@@ -41,7 +45,30 @@ def read_record(store: Store, number: int) -> Record | None:
 
 def read_records(store: Store) -> list[Record | None]:
     """All records."""
-    return [read_record(store, number) for number in range(store.records.shape[0])]
+    written = _written(store)
+    return [read_record(store, number) if number in written else None for number in range(store.records.shape[0])]
+
+
+def _written(store: Store) -> Collection[int]:
+    """The numbers of the chunks that may have a record: in a folder those with a file, which is quickly seen."""
+    if not isinstance(store.address, Path):
+        return range(store.records.shape[0])
+    try:
+        names = os.listdir(store.address / "progress" / "record" / "c")
+    except FileNotFoundError:
+        return ()
+    return {int(name) for name in names if name.isdecimal()}
+
+
+def _checked(found: Any, points: int) -> Record:
+    """A record that says what one has to of a chunk of so many points."""
+    counts = [found[name] for name in ("points", "failed", "nan")]
+    times = [found[name] for name in ("session", "finished")]
+    if any(type(count) is not int or not 0 <= count <= points for count in counts) or counts[0] != points:
+        raise ValueError(f"it counts {counts} points, failed and nan, of {points}")
+    if not all(type(time) in (int, float) and math.isfinite(time) for time in times):
+        raise ValueError(f"its times are {times}")
+    return dict(found)
 
 
 def verified(store: Store, number: int, record: Record) -> bool:
@@ -50,6 +77,8 @@ def verified(store: Store, number: int, record: Record) -> bool:
     try:
         found = digest({name: array[region] for name, array in store.arrays.items()})
         fault = "" if found == record.get("digest") else "its data have changed since they were written"
+    except StoreError:
+        raise
     except Exception as error:  # whatever a decoder makes of a damaged file
         fault = f"its data cannot be read: {type(error).__name__}: {error}"
     if fault and read_record(store, number) != record:
@@ -59,19 +88,6 @@ def verified(store: Store, number: int, record: Record) -> bool:
         with writing(store.address):
             store.records[number] = ""
     return not fault
-
-
-def digest(data: Arrays) -> str:
-    """A digest of the arrays of a chunk."""
-    found = hashlib.blake2b(digest_size=16)
-    for name in sorted(data):
-        values = np.asarray(data[name])
-        if values.dtype.kind in "OTU":
-            found.update(json.dumps([name, values.shape, [str(text) for text in values.ravel()]]).encode())
-        else:
-            found.update(json.dumps([name, values.shape, values.dtype.str]).encode())
-            found.update(np.ascontiguousarray(values).tobytes())
-    return found.hexdigest()
 
 
 def note_wall_time(address: Address, records: Sequence[Record]) -> None:

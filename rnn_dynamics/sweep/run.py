@@ -14,7 +14,7 @@ from zarr.abc.store import Store as ZarrStore
 
 from .. import argument
 from . import engines, identity, settings
-from .address import resolve
+from .address import reading, resolve
 from .coordinates import functions_of, load_grid
 from .grid import read_grid
 from .outputs import Measure
@@ -46,17 +46,20 @@ def resume(store: Any, measures: Mapping[str, Measure], options: Options) -> xar
     opened = open_store(address, mode="r")
     found = opened.attributes
     measure = measures[argument.choice("measure of the store", found["measure"], tuple(measures))]
-    grid = load_grid(opened.group, {})
+    grid = load_grid(opened, {})
     if any(axis.kind == "function" for axis in grid.axes):
         raise ValueError(
             f"store: {address} has functions in its grid; run the script that made it again, which has them"
         )
-    with settings.applied(identity.settings_of(found)):
-        return compute(Sweep(measure, grid, identity.key_of(found), address), _checked(options, store))
+    with reading(address):
+        key, of_jax = identity.key_of(found), identity.settings_of(found)
+    with settings.applied(of_jax):
+        return compute(Sweep(measure, grid, key, address), _checked(options, store))
 
 
 def _checked(options: Options, store: Any) -> Options:
     argument.choice("on_error", options.on_error, ("record", "raise"))
+    argument.choice("on_version", options.on_version, ("refuse", "accept"))
     if options.chunk is not None:
         options = options._replace(chunk=argument.size("chunk", options.chunk, 1))
     if isinstance(options.devices, int | np.integer):

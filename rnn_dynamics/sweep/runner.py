@@ -9,6 +9,7 @@ import numpy as np
 
 from . import boxes
 from .boxes import Region, Shape
+from .escape import printable
 from .grid import POINT, Grid, Group, group_at, groups, point_at, traced_at
 from .outputs import Measure, arguments, names
 from .program import Arrays, Program, compile_program, run
@@ -162,7 +163,8 @@ def raise_first(grid: Grid, chunk: Region, arrays: Arrays) -> None:
     if len(raised):
         cell = raised[0] + [part.start for part in chunk]
         point = point_at(grid, int(np.ravel_multi_index(tuple(cell), grid.shape)))
-        raise PointError(f"measure raised at {describe(point)}: {arrays['error'][tuple(raised[0])]}")
+        text = printable(arrays["error"][tuple(raised[0])])
+        raise PointError(f"measure raised at {describe(point)}: {text}")
 
 
 def _members(chunks: Sequence[Region], part: Part) -> np.ndarray:

@@ -8,16 +8,18 @@ from typing import Any, NamedTuple
 import jax
 import xarray
 
-from . import engines, identity, settings, worker
+from . import consent, descriptions, engines, identity, settings, worker
 from .address import Address, check_writable
 from .coordinates import Coordinate, coordinates, functions_of, grid_differences, load_grid
+from .fill import fill_new
 from .grid import Grid
+from .log import log
 from .outputs import Layout, Measure, Traced, lay_out, trace
 from .progress import Progress
-from .record import Record, log, note_wall_time, read_records, verified
+from .record import Record, note_wall_time, read_records, verified
 from .runner import Programs, raise_first
 from .status import describe
-from .store import Store, create, is_there, open_dataset, open_store
+from .store import Store, create, is_there, mend, open_dataset, open_store
 from .variable import variables_of
 from .worker import Devices, Job, Request
 
@@ -33,6 +35,7 @@ class Options(NamedTuple):
     chunk: int | None = None
     progress: bool = True
     on_error: str = "record"
+    on_version: str = "refuse"
 
 
 class Sweep(NamedTuple):
@@ -59,7 +62,10 @@ def compute(sweep: Sweep, options: Options) -> xarray.Dataset:
         check_writable(sweep.address)
         mine = _make_store(sweep, options, traced, layout, coords, programs)
     store = open_store(sweep.address)
-    _refuse_another(sweep, store, options, traced, layout)
+    if not mine:
+        mend(store, {one.name: one.values for one in coords})
+        _refuse_another(sweep, store, options, traced, layout)
+        descriptions.update(store, layout.fields, coords)
     finished, todo = _sorted_out(store, mine)
     if options.on_error == "raise":
         _raise_recorded(sweep.grid, store, finished)
@@ -117,21 +123,21 @@ def _make_store(
         plan, device = options.executor.submit(worker.plan, request).result()
     found = identity.of_sweep(sweep.measure, sweep.grid, sweep.key, traced, layout, options.chunk)
     found |= identity.of_plan(plan, device)
-    return create(sweep.address, sweep.grid, plan, layout.fields, coords, found)
+    return create(sweep.address, lambda group: fill_new(group, sweep.grid, plan, layout.fields, coords, found))
 
 
 def _refuse_another(sweep: Sweep, store: Store, options: Options, traced: Traced, layout: Layout) -> None:
-    """Refuse a store of another sweep, and say so where the numbers will agree to rounding only."""
+    """Refuse a store of another sweep, and one of which that cannot be told unless the user consents."""
     there = store.attributes
     here = identity.of_sweep(sweep.measure, sweep.grid, sweep.key, traced, layout, options.chunk)
-    found = grid_differences(sweep.grid, load_grid(store.group, functions_of(sweep.grid)))
+    found = grid_differences(sweep.grid, load_grid(store, functions_of(sweep.grid)))
     found += identity.differences(there, here)
     if found:
         raise ValueError(
             f"store: {sweep.address} holds another sweep: {'; '.join(found)}; expected the same sweep, or a new place"
         )
     if there["versions"] != here["versions"]:
-        log.warning("%s: begun with %s, goes on with %s", sweep.address, there["versions"], here["versions"])
+        consent.check_versions(store, here, options.on_version)
 
 
 def _sorted_out(store: Store, mine: bool) -> tuple[dict[int, Record], list[int]]:

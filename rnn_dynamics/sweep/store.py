@@ -7,8 +7,7 @@ after the data. What a value or a file is, or whether there is one, decides noth
 import contextlib
 import shutil
 import uuid
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,14 +15,10 @@ import numpy as np
 import xarray
 import zarr
 
-from . import boxes
+from . import boxes, kept, layout, seal
 from .address import Address, backend, reading, writing
 from .boxes import Region, Shape
-from .coordinates import Coordinate
-from .grid import Grid
-from .outputs import Field
-from .plan import Plan
-from .status import MEANINGS, fill
+from .log import log
 
 # an attribute of a store that is being made, where it cannot appear whole
 UNFINISHED = "unfinished_sweep"
@@ -47,14 +42,19 @@ class Store(NamedTuple):
 
 def is_there(address: Address) -> bool:
     """Whether there is a sweep's store at the address; refused if there is something else."""
-    if isinstance(address, Path) and not address.is_file() and not (address.exists() and any(address.iterdir())):
+    if isinstance(address, Path) and not _is_full_folder(address):
         return False
     group = _group(address)
     if not isinstance(address, Path) and (group is None or UNFINISHED in group.attrs):
         return False
-    if group is None or "chunk_shape" not in group.attrs:
+    if group is None or not {"chunk_shape", "digest"} & {*group.attrs}:
         raise ValueError(f"store: got {address}, which holds something else; expected a new place or a sweep's")
     return True
+
+
+def _is_full_folder(address: Path) -> bool:
+    """Whether there is a folder with something in it; True also of what is no folder, which is then refused."""
+    return address.exists() and (not address.is_dir() or any(address.iterdir()))
 
 
 def check_is_there(address: Address) -> None:
@@ -69,14 +69,7 @@ def _group(address: Address) -> zarr.Group | None:
     return None
 
 
-def create(
-    address: Address,
-    grid: Grid,
-    plan: Plan,
-    fields: Sequence[Field],
-    coordinates: Sequence[Coordinate],
-    attributes: dict[str, Any],
-) -> bool:
+def create(address: Address, fill: Callable[[zarr.Group], None]) -> bool:
     """Make a store with nothing computed, and say whether it is this one that stands at the address now.
 
     A folder appears whole: of two processes that make it, one wins. Elsewhere what was left unfinished is made anew.
@@ -84,13 +77,12 @@ def create(
     if not isinstance(address, Path):
         left = _group(address)
         again = left is not None and UNFINISHED in left.attrs
-        group = zarr.create_group(backend(address), zarr_format=3, overwrite=again, attributes={UNFINISHED: True})
-        _fill_new(group, grid, plan, fields, coordinates, attributes)
+        fill(zarr.create_group(backend(address), zarr_format=3, overwrite=again, attributes={UNFINISHED: True}))
         return True
     with writing(address):
         new = address.with_name(f".{address.name}.new-{uuid.uuid4().hex}")
         try:
-            _fill_new(zarr.create_group(new, zarr_format=3), grid, plan, fields, coordinates, attributes)
+            fill(zarr.create_group(new, zarr_format=3))
             new.rename(address)
             return True
         except OSError:
@@ -101,57 +93,13 @@ def create(
             shutil.rmtree(new, ignore_errors=True)
 
 
-def _fill_new(
-    group: zarr.Group,
-    grid: Grid,
-    plan: Plan,
-    fields: Sequence[Field],
-    coordinates: Sequence[Coordinate],
-    attributes: dict[str, Any],
-) -> None:
-    for one in coordinates:
-        text = one.values.dtype == object
-        array = group.create_array(
-            one.name,
-            shape=one.values.shape,
-            dtype=str if text else one.values.dtype,
-            dimension_names=one.dims,
-            attributes=one.attributes,
-        )
-        array[...] = one.values
-    places = {"shape": grid.shape, "chunks": plan.chunk, "dimension_names": grid.dims}
-    flags: dict[str, Any] = {"flag_values": [0, 1, 2, 3], "flag_meanings": MEANINGS, "long_name": "how the point ended"}
-    group.create_array("status", dtype="int8", fill_value=0, attributes=flags, **places)  # type: ignore[arg-type]
-    raised: dict[str, Any] = {"long_name": "what measure raised"}
-    group.create_array("error", dtype=str, fill_value="", attributes=raised, **places)  # type: ignore[arg-type]
-    for field in fields:
-        units: dict[str, Any] = {"units": field.variable.units} if field.variable.units else {}
-        group.create_array(
-            field.name,
-            shape=(*grid.shape, *field.shape),
-            chunks=(*plan.chunk, *(max(1, length) for length in field.shape)),
-            dtype=field.dtype,
-            fill_value=fill(field.dtype),
-            dimension_names=(*grid.dims, *field.dims),
-            attributes=units | {"long_name": field.variable.description or field.name},
-        )
-    many = int(np.prod(boxes.counts(grid.shape, plan.chunk)))
-    progress = group.create_group("progress")
-    progress.create_array("record", shape=(many,), chunks=(1,), dtype=str, fill_value="")
-    with warnings.catch_warnings():  # xarray wants it, though the specification does not have it yet
-        warnings.filterwarnings("ignore", message=".*onsolidated metadata")
-        group = zarr.consolidate_metadata(group.store, zarr_format=3)
-    indices = {*grid.dims}
-    labels = " ".join(one.name for one in coordinates if one.name not in indices)
-    # last, since a store without these does not count as one
-    group.attrs.put(attributes | ({"coordinates": labels} if labels else {}))
-
-
 def open_store(address: Address, *, mode: str = "r+") -> Store:
-    """The store at the address."""
+    """The store at the address; refused if it is not as its sweep made it."""
     with reading(address):
         group: Any = zarr.open_group(backend(address), mode=mode, zarr_format=3)  # type: ignore[arg-type]
         attributes = dict(group.attrs)
+        seal.check_seal(address, attributes, dict(group["progress"].attrs))
+        layout.check_layout(group, attributes)
         names = [text.split(":")[0] for text in attributes["outputs"]]
         # of NaN there are many, which zarr would drop for the one that fills the array if a chunk has no other number
         arrays = {name: group[name].with_config({"write_empty_chunks": True}) for name in names}
@@ -161,7 +109,30 @@ def open_store(address: Address, *, mode: str = "r+") -> Store:
 
 
 def open_dataset(address: Address) -> xarray.Dataset:
-    """The dataset of a store, read when it is looked at."""
+    """The dataset of a store, read when it is looked at; its coordinates are those that it was made with."""
     check_is_there(address)
+    store = open_store(address, mode="r")
     with reading(address):
-        return xarray.open_zarr(backend(address), chunks=None, decode_timedelta=False)
+        lost = {name: found.values for name, found in kept.kept(store.group, {}).items() if found.restored}
+        warn_of(store, lost, "restored from its copy for this dataset")
+        found = xarray.open_zarr(backend(address), chunks=None, decode_timedelta=False, drop_variables=[*lost])
+        for name, values in lost.items():
+            array: Any = store.group[name]
+            found = found.assign_coords({name: (array.metadata.dimension_names, values, dict(array.attrs))})
+        return found
+
+
+def mend(store: Store, known: Mapping[str, np.ndarray]) -> None:
+    """Write the coordinates anew that were lost or changed, from their copies or from what the caller knows of them."""
+    with reading(store.address):
+        lost = {name: found.values for name, found in kept.kept(store.group, known).items() if found.restored}
+    warn_of(store, lost, "restored")
+    with writing(store.address):
+        for name, values in lost.items():
+            store.group[name][...] = values  # type: ignore[index]
+
+
+def warn_of(store: Store, lost: Mapping[str, np.ndarray], what: str) -> None:
+    """Say which coordinates a store had lost."""
+    for name in lost:
+        log.warning("%s: the values of %s were lost or changed; %s", store.address, name, what)

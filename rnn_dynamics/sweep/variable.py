@@ -16,6 +16,10 @@ class Variable(NamedTuple):
     description: str = ""
     dims: tuple[str, ...] = ()
 
+    def attributes(self, name: str) -> dict[str, Any]:
+        """What is written beside the array of that name."""
+        return ({"units": self.units} if self.units else {}) | {"long_name": self.description or name}
+
 
 def described(**variables: Variable) -> Callable[[Function], Function]:
     """A decorator that says what the outputs and the arguments of `measure` are.

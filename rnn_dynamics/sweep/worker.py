@@ -91,7 +91,7 @@ def open_work(job: Job, programs: Programs | None = None) -> tuple[Store, Runner
         for name, array in store.arrays.items()
         if name not in ("status", "error")
     }
-    grid = load_grid(store.group, dict(job.functions))
+    grid = load_grid(store, dict(job.functions))
     window = tuple(found["window_shape"])
     return store, Runner(Work(job.measure, grid, key_of(found), local_devices(job.devices), window, fields), programs)
 

@@ -137,7 +137,7 @@ def test_a_half_finished_store_is_shown(tmp_path, key, capsys):
     options = {"key": key, "chunk": 2, "progress": False, "store": tmp_path / "edge.g0.5"}
     rd.sweep(measure, {"n": [2, 3], "gain": [0.5, 1.5]}, **options)
     group = zarr.open_group(tmp_path / "edge.g0.5", mode="r+")
-    group["status"][1] = 0
+    group["progress/record"][1] = ""
     assert main("show", tmp_path / "edge.g0.5") == 0
     assert "4 points, 0 raised, 2 with NaN, 2 not computed yet" in capsys.readouterr().out
     assert (tmp_path / "edge.g0.5.png").exists()

@@ -1,0 +1,80 @@
+"""What a new store is filled with: coordinates and their copies, arrays for the outputs, records, attributes."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import zarr
+
+from . import boxes, kept, layout, seal
+from .coordinates import Coordinate
+from .grid import Grid
+from .outputs import Field
+from .plan import Plan
+from .status import MEANINGS, fill
+
+
+def fill_new(
+    group: zarr.Group,
+    grid: Grid,
+    plan: Plan,
+    fields: Sequence[Field],
+    coordinates: Sequence[Coordinate],
+    attributes: dict[str, Any],
+) -> None:
+    """Fill the group of a new store with all of it."""
+    layout.check_size(grid.shape, plan.chunk)
+    entries = [_add_coordinate(group, one) for one in coordinates]
+    _add_outputs(group, grid, plan, fields)
+    labels = " ".join(one.name for one in coordinates if one.name not in grid.dims)
+    attributes = attributes | ({"coordinates": labels} if labels else {}) | {"coordinate_arrays": entries}
+    attributes = seal.sealed(attributes)
+    progress = group.create_group("progress", attributes=attributes)
+    many = int(np.prod(boxes.counts(grid.shape, plan.chunk)))
+    progress.create_array("record", shape=(many,), chunks=(1,), dtype=str, fill_value="")
+    copies = progress.create_array("coordinates", shape=(len(entries),), chunks=(1,), dtype=str, fill_value="")
+    for number, one in enumerate(coordinates):
+        copies[number] = kept.copy_of(one.values)
+    consolidate(group)
+    # last, since a store without these does not count as one
+    zarr.open_group(group.store, mode="r+", zarr_format=3).attrs.put(attributes)
+
+
+def consolidate(group: zarr.Group) -> None:
+    """Gather the metadata of all arrays in one place, which is read when the store is opened."""
+    with warnings.catch_warnings():  # xarray wants it, though the specification does not have it yet
+        warnings.filterwarnings("ignore", message=".*onsolidated metadata")
+        zarr.consolidate_metadata(group.store, zarr_format=3)
+
+
+def _add_coordinate(group: zarr.Group, one: Coordinate) -> str:
+    layout.check_numbers(one.name, one.values.shape)
+    array = group.create_array(
+        one.name,
+        shape=one.values.shape,
+        chunks=layout.one_chunk(one.values.shape),
+        dtype=str if one.values.dtype == object else one.values.dtype,
+        dimension_names=one.dims,
+        attributes=one.attributes,
+    )
+    array[...] = one.values
+    return kept.entry(one.name, array, one.values)
+
+
+def _add_outputs(group: zarr.Group, grid: Grid, plan: Plan, fields: Sequence[Field]) -> None:
+    places = {"shape": grid.shape, "chunks": plan.chunk, "dimension_names": grid.dims}
+    flags: dict[str, Any] = {"flag_values": [0, 1, 2, 3], "flag_meanings": MEANINGS, "long_name": "how the point ended"}
+    group.create_array("status", dtype="int8", fill_value=0, attributes=flags, **places)  # type: ignore[arg-type]
+    raised: dict[str, Any] = {"long_name": "what measure raised"}
+    group.create_array("error", dtype=str, fill_value="", attributes=raised, **places)  # type: ignore[arg-type]
+    for field in fields:
+        group.create_array(
+            field.name,
+            shape=(*grid.shape, *field.shape),
+            chunks=(*plan.chunk, *layout.one_chunk(field.shape)),
+            dtype=field.dtype,
+            fill_value=fill(field.dtype),
+            dimension_names=(*grid.dims, *field.dims),
+            attributes=field.variable.attributes(field.name),
+        )

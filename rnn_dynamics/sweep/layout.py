@@ -1,0 +1,86 @@
+"""What the arrays of a store must be, by its grid: compared with what they claim before anything is read or allocated.
+
+Zarr does not write what equals an array's fill value, so a store of some kilobytes may claim any number of points.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from . import boxes
+from .boxes import Shape
+from .digest import is_text
+from .refused import StoreError
+
+# the most of: points, which keys can be derived for; chunks, each of which is several files; numbers in a coordinate
+MOST_POINTS, MOST_CHUNKS, MOST_NUMBERS = 2**32 - 1, 10**6 - 1, 2**27
+
+
+def describe(name: str, array: Any, leading: int = 0) -> str:
+    """An array in words: its type, and its own dimensions, which follow the leading ones."""
+    shape, dims = array.shape, array.metadata.dimension_names or (None,) * len(array.shape)
+    sides = ", ".join(f"{dim}={length}" for dim, length in zip(dims[leading:], shape[leading:], strict=True))
+    return f"{name}: {'text' if is_text(array.dtype) else array.dtype.name}[{sides}]"
+
+
+def check_size(shape: Shape, chunk: Shape) -> None:
+    """Refuse a grid of too many points or chunks."""
+    if math.prod(shape) > MOST_POINTS:
+        raise StoreError(f"grid: has {math.prod(shape)} points; expected at most {MOST_POINTS}")
+    many = math.prod(boxes.counts(shape, chunk))
+    if many > MOST_CHUNKS:
+        raise StoreError(
+            f"chunk: the grid is cut into {many} chunks of {math.prod(chunk)} points; expected at most {MOST_CHUNKS}, "
+            "each of which is several files"
+        )
+
+
+def check_layout(group: Any, attributes: dict[str, Any]) -> None:
+    """Refuse a store whose arrays are not those of its grid, chunks and outputs."""
+    shape, chunk = tuple(attributes["grid_shape"]), tuple(attributes["chunk_shape"])
+    dims = tuple(attributes["grid_dims"])
+    check_size(shape, chunk)
+    outputs = ["status: int8[]", "error: text[]", *attributes["outputs"]]
+    for text in outputs:
+        name = text.split(":")[0]
+        array = group[name]
+        own = array.shape[len(shape) :]
+        _same(f"{name}: its shape over the grid", array.shape[: len(shape)], shape)
+        _same(f"{name}: its dimensions over the grid", tuple(array.metadata.dimension_names or ())[: len(shape)], dims)
+        _same(f"{name}: its chunks", array.chunks, (*chunk, *(max(1, length) for length in own)))
+        _same("the output", describe(name, array, len(shape)), text)
+    lengths = dict(zip(dims, shape, strict=True))
+    for text in attributes["coordinate_arrays"]:
+        _check_coordinate(group, text.rpartition(" ")[0], lengths)
+    many = math.prod(boxes.counts(shape, chunk))
+    _same("progress/record: its shape", group["progress/record"].shape, (many,))
+    _same("progress/record: its chunks", group["progress/record"].chunks, (1,))
+
+
+def _check_coordinate(group: Any, text: str, lengths: dict[str, int]) -> None:
+    name = text.split(":")[0]
+    array = group[name]
+    _same("the coordinate", describe(name, array), text)
+    for dim, length in zip(array.metadata.dimension_names, array.shape, strict=True):
+        _same(f"{name}: its length along {dim}", length, lengths.get(dim, length))
+    _same(f"{name}: its chunks", array.chunks, one_chunk(array.shape))
+    check_numbers(name, array.shape)
+
+
+def one_chunk(shape: Sequence[int]) -> Shape:
+    """The chunk that holds an array whole."""
+    return tuple(max(1, length) for length in shape)
+
+
+def check_numbers(name: str, shape: Sequence[int]) -> None:
+    """Refuse a coordinate that is too large to be read whole."""
+    if math.prod(shape) > MOST_NUMBERS:
+        raise StoreError(
+            f"{name}: has {math.prod(shape)} numbers; expected at most {MOST_NUMBERS}. What is larger can be drawn "
+            "from the key by measure"
+        )
+
+
+def _same(what: str, there: Any, expected: Any) -> None:
+    if there != expected:
+        raise StoreError(f"store: {what} is {there!r}; expected {expected!r} by its grid")

@@ -1,0 +1,14 @@
+"""The logger of sweeps: its messages hold words from stores, so all of them are made printable."""
+
+import logging
+
+from .escape import printable
+
+
+def _escaped(record: logging.LogRecord) -> bool:
+    record.msg, record.args = printable(record.getMessage()), ()
+    return True
+
+
+log = logging.getLogger("rnn_dynamics.sweep")
+log.addFilter(_escaped)

@@ -1,0 +1,272 @@
+"""Stores with absurd claims, pipes, links and terminal escapes: one clear line, at once, whatever the command."""
+
+import os
+import re
+import shutil
+import signal
+
+import matplotlib as mpl
+import pytest
+import zarr
+from store_damage import claim, claim_grid, edit, reseal
+from sweep_measures import quick_lyapunov
+
+from rnn_dynamics import command_line
+from rnn_dynamics.sweep.escape import printable
+
+mpl.use("Agg")
+
+# seconds that a command may take before it counts as hanging
+PATIENCE = 10
+BILLION = 10**9
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    monkeypatch.setattr(command_line, "one_device_per_core", lambda workers=1: 1)
+    monkeypatch.setitem(command_line.MEASUREMENTS, "lyapunov", quick_lyapunov)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A finished store of eight chunks."""
+    place = tmp_path_factory.mktemp("whole") / "s"
+    with pytest.MonkeyPatch.context() as context:
+        context.setattr(command_line, "one_device_per_core", lambda workers=1: 1)
+        context.setitem(command_line.MEASUREMENTS, "lyapunov", quick_lyapunov)
+        words = "sweep --widths 2 3 --gains 0.5 1.5 --seeds 2 --length 8 --chunk 1 --quiet --store"
+        assert command_line.main([*words.split(), str(place)]) == 0
+    return place
+
+
+@pytest.fixture
+def store(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "s")
+
+
+def said(capsys, words):
+    """What a command writes, and its exit code; it is stopped if it hangs."""
+
+    def stop(number, frame):
+        raise AssertionError(f"{words} took more than {PATIENCE} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(PATIENCE)
+    try:
+        code = command_line.main([*map(str, words)])
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def commands(store):
+    return [("show", store), ("export", store, store.with_name("s.nc")), ("resume", store, "--quiet")]
+
+
+def refused(capsys, store, message):
+    """Each command says in one line what is wrong."""
+    for words in commands(store):
+        code, _, text = said(capsys, words)
+        assert code == 2, words
+        assert text.count("\n") == 1, text
+        assert re.search(message, text), text
+
+
+EDITS = {
+    "status of 10^12 points": (
+        lambda attributes, arrays: claim(arrays, "status", [1, 2, 1, 1, 10**6, 10**6]),
+        "status: its shape over the grid is",
+    ),
+    "a setting is missing": (
+        lambda attributes, arrays: attributes.pop("jax_enable_x64"),
+        "jax_enable_x64 is missing and was True",
+    ),
+    "another key": (lambda attributes, arrays: attributes.update(key=[0, 7]), r"key is \[0, 7\] and was \[0, 0\]"),
+    "another window": (
+        lambda attributes, arrays: attributes.update(window_shape=[1, 2, 1, 1, 1, 1]),
+        "window_shape is .* and was",
+    ),
+    "a record of 10^6 entries": (
+        lambda attributes, arrays: claim(arrays, "progress/record", [10**6]),
+        r"progress/record: its shape is \(1000000,\); expected \(8,\)",
+    ),
+    "an output of 10^9 numbers a point": (
+        lambda attributes, arrays: claim(arrays, "exponents", [1, 2, 1, 1, 2, 2, BILLION]),
+        "exponents: its chunks",
+    ),
+    "an axis of 10^9 values": (
+        lambda attributes, arrays: claim(arrays, "gain", [BILLION]),
+        r"gain: float64\[gain=1000000000\]'; expected 'gain: float64\[gain=2\]",
+    ),
+    "an axis of another type": (
+        lambda attributes, arrays: arrays["gain"].update(data_type="float32"),
+        r"gain: float32\[gain=2\]'; expected 'gain: float64",
+    ),
+    "another dimension": (
+        lambda attributes, arrays: arrays["exponents"]["dimension_names"].__setitem__(6, "unit"),
+        r"exponents: float64\[unit=3\]'; expected 'exponents: float64\[index=3\]",
+    ),
+    "tiny chunks": (
+        lambda attributes, arrays: claim(arrays, "exponents", [1, 2, 1, 1, 2, 2, 3], [1] * 7),
+        "exponents: its chunks is",
+    ),
+    "an array is missing": (lambda attributes, arrays: arrays.pop("status"), "cannot read .*KeyError"),
+    "an older format": (
+        lambda attributes, arrays: attributes.update(format=1),
+        "has format 1, expected 2; another version of rnn_dynamics wrote it",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", EDITS)
+def test_an_edited_store_is_refused(store, capsys, change):
+    function, message = EDITS[change]
+    edit(store, function)
+    refused(capsys, store, message)
+
+
+RESEALED = {
+    "an attribute of another type": (lambda attributes, arrays: attributes.update(grid_shape="many"), "cannot read"),
+    "an axis of 10^9 values": (
+        lambda attributes, arrays: claim_grid(attributes, arrays, "gain", BILLION, 10**4),
+        "grid: has 4000000000 points|gain: has 1000000000 numbers; expected at most",
+    ),
+    "4 * 10^8 chunks": (
+        lambda attributes, arrays: claim_grid(attributes, arrays, "gain", 10**8, 1),
+        "is cut into 400000000 chunks of 1 points; expected at most 999999",
+    ),
+    "10^12 points": (
+        lambda attributes, arrays: claim_grid(attributes, arrays, "repeat", 10**12, 10**9),
+        "grid: has 4000000000000 points; expected at most",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", RESEALED)
+def test_whoever_knows_the_format_is_refused_too(store, capsys, change):
+    function, message = RESEALED[change]
+    reseal(store, function)
+    refused(capsys, store, message)
+
+
+PARTS = [
+    "zarr.json",
+    "gain/c/0",
+    "progress/record/c/3",
+    "progress/coordinates/c/0",
+    "exponents/c/0/1/0/0/1/1/0",
+    "status/c/0/1/0/0/1/1",
+]
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder of a link"])
+def test_what_is_no_plain_file_is_refused(store, tmp_path, capsys, part, kind):
+    file = store / part
+    if kind == "folder of a link":
+        if part == "zarr.json":
+            pytest.skip("its folder is the store, which may be a link")
+        file.parent.rename(tmp_path / "elsewhere")
+        file.parent.symlink_to(tmp_path / "elsewhere")
+    elif kind == "link":
+        file.rename(tmp_path / "elsewhere")
+        file.symlink_to(tmp_path / "elsewhere")
+    else:
+        file.unlink()
+        os.mkfifo(file)
+    if part == "progress/coordinates/c/0":  # which is read when the values themselves are lost
+        (store / "cell" / "c" / "0").unlink()
+    refused(capsys, store, f"store: {tmp_path}/s/.* is neither a folder nor a plain file")
+
+
+def test_a_store_may_be_a_link_itself(store, tmp_path, capsys):
+    (tmp_path / "t").symlink_to(store)
+    for words in commands(tmp_path / "t"):
+        assert said(capsys, words)[0] == 0
+
+
+def test_a_pipe_in_the_place_of_a_store(tmp_path, capsys):
+    os.mkfifo(tmp_path / "s")
+    refused(capsys, tmp_path / "s", "which holds something else")
+
+
+def test_a_huge_metadata_file_is_not_read(store, capsys):
+    os.truncate(store / "zarr.json", 2**40)
+    refused(capsys, store, r"zarr.json has 1099511627776 bytes; expected at most")
+
+
+def test_nothing_is_written_through_a_link(store, tmp_path, capsys):
+    (tmp_path / "elsewhere").mkdir()
+    (store / "progress" / "record" / "c" / "3").unlink()
+    shutil.rmtree(store / "exponents" / "c")
+    (store / "exponents" / "c").symlink_to(tmp_path / "elsewhere")
+    code, _, text = said(capsys, ("resume", store, "--quiet"))
+    assert code == 2
+    assert "is neither a folder nor a plain file" in text
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_missing_setting_is_named_even_if_the_seal_fits(store, capsys):
+    reseal(store, lambda attributes, arrays: attributes.pop("jax_enable_x64"))
+    code, _, text = said(capsys, ("resume", store, "--quiet"))
+    assert code == 2
+    assert re.fullmatch("store: cannot read .*KeyError: 'jax_enable_x64'; expected .*undamaged\n", text)
+
+
+def test_a_store_larger_than_the_memory_is_summed_up_and_not_loaded(store, capsys, monkeypatch):
+    monkeypatch.setattr(os, "sysconf", lambda name: 16)
+    code, text, error = said(capsys, ("show", store))
+    assert code == 2
+    assert "8 points, 0 raised, 0 with NaN\n" in text
+    assert "expected at most the 0.0 GiB of memory here" in error
+
+
+def test_records_that_make_no_sense_are_computed_again(store, capsys, caplog):
+    records = [
+        "[]",
+        "{}",
+        "[" * 10**5,
+        '{"points": 1e99}',
+        '{"points": 1, "failed": "\\u001b[2J", "nan": 0}',
+        "\x1b[2J",
+        "9" * 10**5,
+    ]
+    array = zarr.open_group(store, mode="r+")["progress/record"]
+    for number, text in enumerate(records):
+        array[number] = text
+    code, text, _ = said(capsys, ("show", store))
+    assert code == 0
+    assert "8 points, 0 raised, 0 with NaN, 7 not computed yet\n" in text
+    assert said(capsys, ("resume", store, "--quiet"))[0] == 0
+    for number in range(len(records)):
+        assert f"the record of chunk {number} cannot be read" in caplog.text
+    assert "\x1b" not in caplog.text
+    assert "8 points, 0 raised, 0 with NaN\n" in said(capsys, ("show", store))[1]
+
+
+ESCAPE = "\x1b]0;pwned\x07\x1b[31m\u202e"
+
+
+def test_no_escape_of_a_store_reaches_the_terminal(store, capsys, caplog):
+    edit(store, lambda attributes, arrays: attributes.update(wall_seconds=ESCAPE))
+    code, text, _ = said(capsys, ("show", store))
+    assert code == 0
+    assert r"\x1b]0;pwned\x07\x1b[31m\u202e" in text
+    assert "\n    " in text  # what prints and the ends of lines are left alone
+    edit(store, lambda attributes, arrays: attributes.update({ESCAPE: ESCAPE, "measure": ESCAPE}))
+    for words in commands(store):
+        text += "".join(map(str, said(capsys, words)))
+    reseal(store, lambda attributes, arrays: attributes.update({ESCAPE: ESCAPE, "measure": ESCAPE}))
+    for words in commands(store):
+        text += "".join(map(str, said(capsys, words)))
+    reseal(store, lambda attributes, arrays: attributes.update({ESCAPE: ESCAPE, "outputs": [f"{ESCAPE}: text[]"]}))
+    for words in commands(store):
+        text += "".join(map(str, said(capsys, words)))
+    assert not set("\x1b\x07\u202e") & set(text + caplog.text)
+
+
+def test_printable():
+    assert printable("a\tb\nc\r\x9b\ud800é∂漢") == "a\\tb\nc\\r\\x9b\\ud800é∂漢"
+    assert printable("a\nb", keep="") == r"a\nb"
