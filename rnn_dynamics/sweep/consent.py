@@ -16,12 +16,14 @@ def check_versions(store: Store, here: dict[str, Any], on_version: str) -> None:
     """Warn of other versions; refuse another program, unless the user accepts it now or has accepted it before."""
     there = store.attributes
     changed = _changed(there["versions"], here["versions"])
+    if here["program"] != there["program"]:
+        _ask(store, f"{here['program']} by {here['versions']}", changed, on_version)
     log.warning("%s: begun with %s, goes on with %s; numbers agree to rounding", store.address, *changed)
-    if here["program"] == there["program"]:
-        return
-    this = f"{here['program']} by {here['versions']}"
-    accepted = [str(text) for text in there.get("accepted_programs", [])]
-    if this in accepted:
+
+
+def _ask(store: Store, program: str, changed: tuple[str, str], on_version: str) -> None:
+    accepted = [str(text) for text in store.attributes.get("accepted_programs", [])]
+    if program in accepted:
         return
     if on_version != "accept":
         raise StoreError(
@@ -32,7 +34,7 @@ def check_versions(store: Store, here: dict[str, Any], on_version: str) -> None:
             "the old versions"
         )
     with writing(store.address):
-        store.group.attrs["accepted_programs"] = [*accepted, this]
+        store.group.attrs["accepted_programs"] = [*accepted, program]
 
 
 def _changed(there: str, here: str) -> tuple[str, str]:

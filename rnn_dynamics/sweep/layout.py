@@ -7,10 +7,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from . import boxes
 from .boxes import Shape
 from .digest import is_text
 from .refused import StoreError
+from .status import fill
 
 # the most of: points, which keys can be derived for; chunks, each of which is several files; numbers in a coordinate
 MOST_POINTS, MOST_CHUNKS, MOST_NUMBERS = 2**32 - 1, 10**6 - 1, 2**27
@@ -21,6 +24,11 @@ def describe(name: str, array: Any, leading: int = 0) -> str:
     shape, dims = array.shape, array.metadata.dimension_names or (None,) * len(array.shape)
     sides = ", ".join(f"{dim}={length}" for dim, length in zip(dims[leading:], shape[leading:], strict=True))
     return f"{name}: {'text' if is_text(array.dtype) else array.dtype.name}[{sides}]"
+
+
+def filled_by(dtype: np.dtype) -> Any:
+    """What stands in an array of this type where nothing was computed."""
+    return "" if is_text(dtype) else fill(dtype)
 
 
 def check_size(shape: Shape, chunk: Shape) -> None:
@@ -49,6 +57,7 @@ def check_layout(group: Any, attributes: dict[str, Any]) -> None:
         _same(f"{name}: its dimensions over the grid", tuple(array.metadata.dimension_names or ())[: len(shape)], dims)
         _same(f"{name}: its chunks", array.chunks, (*chunk, *(max(1, length) for length in own)))
         _same("the output", describe(name, array, len(shape)), text)
+        _same(f"{name}: its fill value", str(array.fill_value), str(filled_by(array.dtype)))
     lengths = dict(zip(dims, shape, strict=True))
     for text in attributes["coordinate_arrays"]:
         _check_coordinate(group, text.rpartition(" ")[0], lengths)

@@ -4,14 +4,18 @@ import os
 import re
 import shutil
 import signal
+from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+import xarray
 import zarr
-from store_damage import claim, claim_grid, edit, reseal
+from store_damage import claim, claim_grid, edit, flip, forget_copy, reseal
 from sweep_measures import quick_lyapunov
 
+import rnn_dynamics as rd
 from rnn_dynamics import command_line
+from rnn_dynamics.sweep import open_dataset
 from rnn_dynamics.sweep.escape import printable
 
 mpl.use("Agg")
@@ -112,6 +116,10 @@ EDITS = {
         lambda attributes, arrays: claim(arrays, "exponents", [1, 2, 1, 1, 2, 2, 3], [1] * 7),
         "exponents: its chunks is",
     ),
+    "another fill value": (
+        lambda attributes, arrays: arrays["status"].update(fill_value=1),
+        "status: its fill value is '1'; expected '0'",
+    ),
     "an array is missing": (lambda attributes, arrays: arrays.pop("status"), "cannot read .*KeyError"),
     "an older format": (
         lambda attributes, arrays: attributes.update(format=1),
@@ -149,6 +157,46 @@ def test_whoever_knows_the_format_is_refused_too(store, capsys, change):
     function, message = RESEALED[change]
     reseal(store, function)
     refused(capsys, store, message)
+
+
+@pytest.mark.parametrize(
+    ("axis", "harm"), [("gain", Path.unlink), ("hidden", flip), ("cell", flip), ("repeat", Path.unlink)]
+)
+def test_a_lost_axis_is_restored_before_a_point_is_computed(store, whole, capsys, caplog, axis, harm):
+    harm(store / axis / "c" / "0")
+    for number in (1, 6):
+        (store / "progress" / "record" / "c" / str(number)).unlink()
+    assert said(capsys, ("show", store))[0] == 0
+    assert f"the values of {axis} were lost or changed; restored from its copy for this dataset" in caplog.text
+    assert said(capsys, ("resume", store, "--quiet"))[0] == 0
+    assert f"the values of {axis} were lost or changed; restored\n" in caplog.text
+    xarray.testing.assert_identical(
+        xarray.open_zarr(store).load(), open_dataset(whole).load().assign_attrs(wall(store))
+    )
+
+
+def wall(store):
+    return {"wall_seconds": open_dataset(store).attrs["wall_seconds"]}
+
+
+def test_an_axis_that_is_lost_for_good_is_named(store, capsys):
+    (store / "gain" / "c" / "0").unlink()
+    forget_copy(store, "gain")
+    refused(capsys, store, "the values of gain in .* were lost or changed, and so was their copy")
+
+
+def test_another_version_and_another_program_need_consent(store, capsys, caplog):
+    reseal(store, lambda attributes, arrays: attributes.update(versions="jax 0.1.0, xarray 1.0"))
+    assert said(capsys, ("resume", store, "--quiet"))[0] == 0
+    assert f"begun with jax 0.1.0, xarray 1.0, goes on with rnn_dynamics {rd.__version__}" in caplog.text
+    reseal(store, lambda attributes, arrays: attributes.update(program="0"))
+    code, _, text = said(capsys, ("resume", store, "--quiet"))
+    assert code == 2
+    assert text.count("\n") == 1
+    assert "was begun with jax 0.1.0, xarray 1.0, and here is" in text
+    assert "If you changed neither, go on with on_version='accept' (--on-version accept)" in text
+    assert said(capsys, ("resume", store, "--quiet", "--on-version", "accept"))[0] == 0
+    assert said(capsys, ("resume", store, "--quiet"))[0] == 0  # the store remembers
 
 
 PARTS = [

@@ -248,6 +248,7 @@ def test_outputs_that_groups_disagree_on_are_refused(key):
         ({"repeats": 0}, ValueError, "repeats: got 0"),
         ({"chunk": 0}, ValueError, "chunk: got 0"),
         ({"on_error": "ignore"}, ValueError, "on_error: got 'ignore', expected one of 'record', 'raise'"),
+        ({"on_version": "ask"}, ValueError, "on_version: got 'ask', expected one of 'refuse', 'accept'"),
         ({"devices": 7}, ValueError, "devices: got 7, expected from 1 to 1 of this process; .*one_device_per_core"),
         ({"devices": jax.devices()[0]}, TypeError, "devices: got .*expected how many, or a list of devices"),
         ({"devices": np.int64(7)}, ValueError, "devices: got 7, expected from 1 to 1"),

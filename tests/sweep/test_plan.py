@@ -96,6 +96,14 @@ def test_the_outputs_of_a_chunk_are_limited(key, monkeypatch):
     assert planned({"gain": np.linspace(0, 1, 500)}, key, fields=large).chunk == (10, 1)
 
 
+@pytest.mark.parametrize(("most", "length"), [(1000, 1), (999, 2), (300, 4), (1, 500)])
+def test_chunks_grow_until_there_are_few_enough(key, monkeypatch, most, length):
+    """Each n is a program of its own, so that there are at least two chunks."""
+    monkeypatch.setattr(plan, "MOST_CHUNKS", most)
+    found = plan._few_enough(work({"gain": np.linspace(0, 1, 500), "n": [2, 3]}, key), 1)
+    assert found == (length, 1, 1)
+
+
 def test_few_windows_are_not_timed(key, monkeypatch):
     monkeypatch.setattr(plan, "_seconds", lambda *_: pytest.fail("timed"))
     monkeypatch.setattr(plan, "CPU_WINDOW", 1)
