@@ -9,12 +9,8 @@ Exit codes: 0, no point raised; 3, some did, and `error` in the dataset says wha
 cannot be done here; 130, stopped by Ctrl-C; 1, an error of the program itself.
 """
 
-import concurrent.futures
-import contextlib
-import multiprocessing
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,12 +18,12 @@ from typing import Annotated, Any, Literal
 import jax
 import tyro
 
-from .argument import size
 from .cells import CELLS
 from .measurements import MEASUREMENTS
-from .sweep import export, one_device_per_core, open_dataset, sweep
+from .sweep import export, open_dataset, sweep
 from .sweep.address import resolve
 from .sweep.escape import printable
+from .sweep.executors import engine
 
 Place = Annotated[str, tyro.conf.Positional]
 OnVersion = Literal["refuse", "accept"]
@@ -159,7 +155,8 @@ def begin(command: Sweep, executor: Any) -> None:
 
 def go_on(command: Resume, executor: Any) -> None:
     """Go on with the sweep of a store, of whose functions only the name of a built-in measurement is believed."""
-    from .sweep.run import Options, resume
+    from .sweep.asked import Options
+    from .sweep.run import resume
 
     known = {f"{measure.__module__}:{measure.__qualname__}": measure for measure in MEASUREMENTS.values()}
     options = Options(executor=executor, progress=not command.quiet, on_version=command.on_version)
@@ -205,33 +202,3 @@ def beside(store: str) -> Path:
     place = resolve(store)
     folder = place if isinstance(place, Path) else Path(str(place).rstrip("/").split("/")[-1])
     return folder.with_name(folder.name.removesuffix(".zarr") + ".png")
-
-
-@contextlib.contextmanager
-def engine(name: str) -> Iterator[Any]:
-    """The executor of that name, None for this process, with the CPU's cores as devices, shared among the workers."""
-    kind, _, rest = name.partition(":")
-    if kind == "processes" and rest.isdigit():
-        workers = size("executor", int(rest), 1)
-        one_device_per_core(workers=workers)
-        context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(workers, context, initializer=leave_ctrl_c) as pool:
-            yield pool
-    elif kind == "dask" and rest:
-        from distributed import Client  # the extra `cluster`
-
-        one_device_per_core()
-        with Client(rest) as client:
-            yield client.get_executor()
-    elif name in ("local", "distributed"):
-        one_device_per_core()
-        if name == "distributed":
-            jax.distributed.initialize()
-        yield None
-    else:
-        raise ValueError(f"executor: got {name!r}, expected local, processes:N, dask:ADDRESS or distributed")
-
-
-def leave_ctrl_c() -> None:
-    """In a worker: finish the chunk, and leave it to the parent to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

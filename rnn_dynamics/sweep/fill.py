@@ -24,7 +24,7 @@ def fill_new(
     attributes: dict[str, Any],
 ) -> None:
     """Fill the group of a new store with all of it."""
-    layout.check_size(grid.shape, plan.chunk)
+    layout.check_size(grid.shape, plan.window, plan.chunk)
     entries = [_add_coordinate(group, one) for one in coordinates]
     _add_outputs(group, grid, plan, fields)
     labels = " ".join(one.name for one in coordinates if one.name not in grid.dims)

@@ -23,7 +23,8 @@ def describe(name: str, array: Any, leading: int = 0) -> str:
     """An array in words: its type, and its own dimensions, which follow the leading ones."""
     shape, dims = array.shape, array.metadata.dimension_names or (None,) * len(array.shape)
     sides = ", ".join(f"{dim}={length}" for dim, length in zip(dims[leading:], shape[leading:], strict=True))
-    return f"{name}: {'text' if is_text(array.dtype) else array.dtype.name}[{sides}]"
+    text = array.dtype.kind in "OT"  # of any length; of a fixed one, "U", each entry could claim gigabytes
+    return f"{name}: {'text' if text else array.dtype.name}[{sides}]"
 
 
 def filled_by(dtype: np.dtype) -> Any:
@@ -31,8 +32,11 @@ def filled_by(dtype: np.dtype) -> Any:
     return "" if is_text(dtype) else fill(dtype)
 
 
-def check_size(shape: Shape, chunk: Shape) -> None:
-    """Refuse a grid of too many points or chunks."""
+def check_size(shape: Shape, window: Shape, chunk: Shape) -> None:
+    """Refuse too many points or chunks, and chunks that are not whole windows or reach far beyond the grid."""
+    for length, width, side in zip(shape, window, chunk, strict=True):
+        if not 1 <= width <= length or side % width or not width <= side < length + width:
+            raise StoreError(f"store: has windows {window} in chunks {chunk}, which do not fit its grid {shape}")
     if math.prod(shape) > MOST_POINTS:
         raise StoreError(f"grid: has {math.prod(shape)} points; expected at most {MOST_POINTS}")
     many = math.prod(boxes.counts(shape, chunk))
@@ -45,9 +49,9 @@ def check_size(shape: Shape, chunk: Shape) -> None:
 
 def check_layout(group: Any, attributes: dict[str, Any]) -> None:
     """Refuse a store whose arrays are not those of its grid, chunks and outputs."""
-    shape, chunk = tuple(attributes["grid_shape"]), tuple(attributes["chunk_shape"])
+    shape, window, chunk = (tuple(attributes[f"{what}_shape"]) for what in ("grid", "window", "chunk"))
     dims = tuple(attributes["grid_dims"])
-    check_size(shape, chunk)
+    check_size(shape, window, chunk)
     outputs = ["status: int8[]", "error: text[]", *attributes["outputs"]]
     for text in outputs:
         name = text.split(":")[0]
@@ -61,9 +65,13 @@ def check_layout(group: Any, attributes: dict[str, Any]) -> None:
     lengths = dict(zip(dims, shape, strict=True))
     for text in attributes["coordinate_arrays"]:
         _check_coordinate(group, text.rpartition(" ")[0], lengths)
-    many = math.prod(boxes.counts(shape, chunk))
-    _same("progress/record: its shape", group["progress/record"].shape, (many,))
-    _same("progress/record: its chunks", group["progress/record"].chunks, (1,))
+    _check_texts(group, "progress/record", math.prod(boxes.counts(shape, chunk)))
+    _check_texts(group, "progress/coordinates", len(attributes["coordinate_arrays"]))
+
+
+def _check_texts(group: Any, name: str, many: int) -> None:
+    array = group[name]
+    _same("the array", f"{describe(name, array)} in chunks {array.chunks}", f"{name}: text[None={many}] in chunks (1,)")
 
 
 def _check_coordinate(group: Any, text: str, lengths: dict[str, int]) -> None:

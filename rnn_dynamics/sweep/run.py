@@ -15,10 +15,11 @@ from zarr.abc.store import Store as ZarrStore
 from .. import argument
 from . import engines, identity, settings
 from .address import reading, resolve
+from .asked import Options, Sweep
 from .coordinates import functions_of, load_grid
 from .grid import read_grid
 from .outputs import Measure
-from .session import Options, Sweep, compute
+from .session import compute
 from .store import check_is_there, open_store
 
 

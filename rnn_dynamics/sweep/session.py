@@ -3,48 +3,25 @@
 import contextlib
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 import jax
 import xarray
 
-from . import consent, descriptions, engines, identity, settings, worker
-from .address import Address, check_writable
-from .coordinates import Coordinate, coordinates, functions_of, grid_differences, load_grid
-from .fill import fill_new
+from . import consent, descriptions, engines, identity, settings
+from .address import check_writable
+from .asked import Options, Sweep
+from .coordinates import coordinates, functions_of, grid_differences, load_grid
 from .grid import Grid
 from .log import log
-from .outputs import Layout, Measure, Traced, lay_out, trace
+from .making import make_store, wait_for
+from .outputs import Layout, Traced, lay_out, trace
 from .progress import Progress
 from .record import Record, note_wall_time, read_records, verified
 from .runner import Programs, raise_first
 from .status import describe
-from .store import Store, create, is_there, mend, open_dataset, open_store
+from .store import Store, is_there, mend, open_dataset, open_store
 from .variable import variables_of
-from .worker import Devices, Job, Request
-
-# how long a process waits for the first one to make the store
-PATIENCE = 3600.0
-
-
-class Options(NamedTuple):
-    """How a sweep is computed, as opposed to what."""
-
-    executor: Any = None
-    devices: Devices = None
-    chunk: int | None = None
-    progress: bool = True
-    on_error: str = "record"
-    on_version: str = "refuse"
-
-
-class Sweep(NamedTuple):
-    """What is computed, and where it is kept."""
-
-    measure: Measure
-    grid: Grid
-    key: jax.Array
-    address: Address
+from .worker import Job
 
 
 def compute(sweep: Sweep, options: Options) -> xarray.Dataset:
@@ -57,10 +34,10 @@ def compute(sweep: Sweep, options: Options) -> xarray.Dataset:
     programs: Programs = {}
     mine = False
     if not _first_process(options):
-        _wait_for(sweep.address)
+        wait_for(sweep.address)
     elif not is_there(sweep.address):
         check_writable(sweep.address)
-        mine = _make_store(sweep, options, traced, layout, coords, programs)
+        mine = make_store(sweep, options, traced, layout, coords, programs)
     store = open_store(sweep.address)
     if not mine:
         mend(store, {one.name: one.values for one in coords})
@@ -86,44 +63,6 @@ def _raise_early(grid: Grid, traced: Traced, options: Options) -> None:
 
 def _first_process(options: Options) -> bool:
     return options.executor is not None or jax.process_index() == 0
-
-
-def _wait_for(address: Address) -> None:
-    """Until process 0 has made the store; in a place that is no folder it may be there in part first."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        with contextlib.suppress(ValueError):
-            if is_there(address):
-                return
-        time.sleep(0.2)
-    raise TimeoutError(f"store: {address} was not made by process 0 within {PATIENCE:.0f} s")
-
-
-def _make_store(
-    sweep: Sweep,
-    options: Options,
-    traced: Traced,
-    layout: Layout,
-    coords: list[Coordinate],
-    programs: Programs,
-) -> bool:
-    request = Request(
-        sweep.measure,
-        sweep.grid,
-        identity.key_attributes(sweep.key),
-        settings.current(),
-        {field.name: (field.dtype, field.shape) for field in layout.fields},
-        list(traced.shapes),
-        options.devices,
-        options.chunk,
-    )
-    if options.executor is None:
-        plan, device = worker.plan(request, programs)
-    else:
-        plan, device = options.executor.submit(worker.plan, request).result()
-    found = identity.of_sweep(sweep.measure, sweep.grid, sweep.key, traced, layout, options.chunk)
-    found |= identity.of_plan(plan, device)
-    return create(sweep.address, lambda group: fill_new(group, sweep.grid, plan, layout.fields, coords, found))
 
 
 def _refuse_another(sweep: Sweep, store: Store, options: Options, traced: Traced, layout: Layout) -> None:

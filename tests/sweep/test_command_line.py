@@ -20,7 +20,7 @@ import rnn_dynamics as rd
 from rnn_dynamics import command_line
 from rnn_dynamics.measurements import gradient_flow, lyapunov, singular_values
 from rnn_dynamics.plot.overview import overview
-from rnn_dynamics.sweep import one_device_per_core, open_dataset, worker
+from rnn_dynamics.sweep import executors, one_device_per_core, open_dataset, worker
 
 mpl.use("Agg")
 
@@ -30,7 +30,7 @@ SMALL = ["--widths", "2", "3", "--gains", "0.5", "1.5", "--seeds", "2", "--lengt
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
     """JAX has started here, so that there is no choice of devices any more; and a measurement that compiles quickly."""
-    monkeypatch.setattr(command_line, "one_device_per_core", lambda workers=1: 1)
+    monkeypatch.setattr(executors, "one_device_per_core", lambda workers=1: 1)
     monkeypatch.setitem(command_line.MEASUREMENTS, "lyapunov", quick_lyapunov)
 
 

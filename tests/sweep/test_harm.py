@@ -15,7 +15,7 @@ from sweep_measures import quick_lyapunov
 
 import rnn_dynamics as rd
 from rnn_dynamics import command_line
-from rnn_dynamics.sweep import open_dataset
+from rnn_dynamics.sweep import executors, open_dataset
 from rnn_dynamics.sweep.escape import printable
 
 mpl.use("Agg")
@@ -27,7 +27,7 @@ BILLION = 10**9
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
-    monkeypatch.setattr(command_line, "one_device_per_core", lambda workers=1: 1)
+    monkeypatch.setattr(executors, "one_device_per_core", lambda workers=1: 1)
     monkeypatch.setitem(command_line.MEASUREMENTS, "lyapunov", quick_lyapunov)
 
 
@@ -36,7 +36,7 @@ def whole(tmp_path_factory):
     """A finished store of eight chunks."""
     place = tmp_path_factory.mktemp("whole") / "s"
     with pytest.MonkeyPatch.context() as context:
-        context.setattr(command_line, "one_device_per_core", lambda workers=1: 1)
+        context.setattr(executors, "one_device_per_core", lambda workers=1: 1)
         context.setitem(command_line.MEASUREMENTS, "lyapunov", quick_lyapunov)
         words = "sweep --widths 2 3 --gains 0.5 1.5 --seeds 2 --length 8 --chunk 1 --quiet --store"
         assert command_line.main([*words.split(), str(place)]) == 0
@@ -94,7 +94,7 @@ EDITS = {
     ),
     "a record of 10^6 entries": (
         lambda attributes, arrays: claim(arrays, "progress/record", [10**6]),
-        r"progress/record: its shape is \(1000000,\); expected \(8,\)",
+        r"progress/record: text\[None=1000000\] in chunks \(1,\)'; expected 'progress/record: text\[None=8\]",
     ),
     "an output of 10^9 numbers a point": (
         lambda attributes, arrays: claim(arrays, "exponents", [1, 2, 1, 1, 2, 2, BILLION]),
@@ -115,6 +115,16 @@ EDITS = {
     "tiny chunks": (
         lambda attributes, arrays: claim(arrays, "exponents", [1, 2, 1, 1, 2, 2, 3], [1] * 7),
         "exponents: its chunks is",
+    ),
+    "copies in one chunk of 10^9": (
+        lambda attributes, arrays: claim(arrays, "progress/coordinates", [8], [BILLION]),
+        "progress/coordinates: text.* in chunks .1000000000,.'; expected",
+    ),
+    "texts of 10^9 letters": (
+        lambda attributes, arrays: arrays["cell"].update(
+            data_type={"name": "fixed_length_utf32", "configuration": {"length_bytes": 4 * 10**8}}, fill_value=""
+        ),
+        "the coordinate is 'cell: str.*'; expected 'cell: text",
     ),
     "another fill value": (
         lambda attributes, arrays: arrays["status"].update(fill_value=1),
@@ -137,6 +147,10 @@ def test_an_edited_store_is_refused(store, capsys, change):
 
 RESEALED = {
     "an attribute of another type": (lambda attributes, arrays: attributes.update(grid_shape="many"), "cannot read"),
+    "windows of 10^9 points": (
+        lambda attributes, arrays: attributes.update(window_shape=[1, 1, 1, 1, BILLION, 1]),
+        "has windows .* in chunks .* which do not fit its grid",
+    ),
     "an axis of 10^9 values": (
         lambda attributes, arrays: claim_grid(attributes, arrays, "gain", BILLION, 10**4),
         "grid: has 4000000000 points|gain: has 1000000000 numbers; expected at most",

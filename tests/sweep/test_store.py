@@ -16,8 +16,9 @@ import zarr
 from sweep_measures import counted, failing, matrix, ragged, thrice, twice
 
 import rnn_dynamics as rd
-from rnn_dynamics.sweep import PointError, export, netcdf, open_dataset, record, runner, session, store
-from rnn_dynamics.sweep.run import Options, resume
+from rnn_dynamics.sweep import PointError, export, making, netcdf, open_dataset, record, runner, session, store
+from rnn_dynamics.sweep.asked import Options
+from rnn_dynamics.sweep.run import resume
 
 GAINS = [0.5, 1.0, 1.5, 2.0]
 
@@ -336,16 +337,16 @@ def test_what_the_system_refuses_is_said_and_the_rest_kept(tmp_path, key, counte
 
 def test_one_of_two_that_make_a_store_at_once_wins(tmp_path, key, counter, monkeypatch):
     """The other finds it made when its own is ready, and works on that."""
-    real = session.fill_new
+    real = making.fill_new
 
     def slow(new, *rest):
         real(new, *rest)
         if not (tmp_path / "s").exists():
-            monkeypatch.setattr(session, "fill_new", real)
+            monkeypatch.setattr(making, "fill_new", real)
             run(tmp_path / "s", key)
             assert counter() == 4
 
-    monkeypatch.setattr(session, "fill_new", slow)
+    monkeypatch.setattr(making, "fill_new", slow)
     run(tmp_path / "s", key)
     assert counter() == 0
     assert [path.name for path in tmp_path.iterdir()] == ["s"]

@@ -1,0 +1,30 @@
+"""What a user asks of a sweep, after its arguments were checked."""
+
+from typing import Any, NamedTuple
+
+import jax
+
+from .address import Address
+from .grid import Grid
+from .outputs import Measure
+from .worker import Devices
+
+
+class Options(NamedTuple):
+    """How a sweep is computed, as opposed to what."""
+
+    executor: Any = None
+    devices: Devices = None
+    chunk: int | None = None
+    progress: bool = True
+    on_error: str = "record"
+    on_version: str = "refuse"
+
+
+class Sweep(NamedTuple):
+    """What is computed, and where it is kept."""
+
+    measure: Measure
+    grid: Grid
+    key: jax.Array
+    address: Address

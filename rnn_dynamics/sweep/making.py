@@ -1,0 +1,56 @@
+"""The store of a new sweep: planned by whoever will compute, made by the first process, awaited by the others."""
+
+import contextlib
+import time
+
+from . import identity, settings, worker
+from .address import Address
+from .asked import Options, Sweep
+from .coordinates import Coordinate
+from .fill import fill_new
+from .outputs import Layout, Traced
+from .runner import Programs
+from .store import create, is_there
+from .worker import Request
+
+# how long a process waits for the first one to make the store
+PATIENCE = 3600.0
+
+
+def wait_for(address: Address) -> None:
+    """Until process 0 has made the store; in a place that is no folder it may be there in part first."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with contextlib.suppress(ValueError):
+            if is_there(address):
+                return
+        time.sleep(0.2)
+    raise TimeoutError(f"store: {address} was not made by process 0 within {PATIENCE:.0f} s")
+
+
+def make_store(
+    sweep: Sweep,
+    options: Options,
+    traced: Traced,
+    layout: Layout,
+    coords: list[Coordinate],
+    programs: Programs,
+) -> bool:
+    """Make the store, and say whether it is this one that stands at the address now."""
+    request = Request(
+        sweep.measure,
+        sweep.grid,
+        identity.key_attributes(sweep.key),
+        settings.current(),
+        {field.name: (field.dtype, field.shape) for field in layout.fields},
+        list(traced.shapes),
+        options.devices,
+        options.chunk,
+    )
+    if options.executor is None:
+        plan, device = worker.plan(request, programs)
+    else:
+        plan, device = options.executor.submit(worker.plan, request).result()
+    found = identity.of_sweep(sweep.measure, sweep.grid, sweep.key, traced, layout, options.chunk)
+    found |= identity.of_plan(plan, device)
+    return create(sweep.address, lambda group: fill_new(group, sweep.grid, plan, layout.fields, coords, found))
