@@ -24,6 +24,7 @@ from .sweep import export, open_dataset, sweep
 from .sweep.address import resolve
 from .sweep.escape import printable
 from .sweep.executors import engine
+from .sweep.status import BY_MEASURE
 
 Place = Annotated[str, tyro.conf.Positional]
 OnVersion = Literal["refuse", "accept"]
@@ -108,8 +109,11 @@ def main(words: Sequence[str] | None = None) -> int:
         return run(command)
     except KeyboardInterrupt:
         return 130
-    except (ValueError, TypeError, OSError, MemoryError) as error:
-        sys.stderr.write(f"{printable(error)}\n")
+    except Exception as error:
+        notes = [note for note in getattr(error, "__notes__", ()) if note.startswith(BY_MEASURE)]
+        if not notes and not isinstance(error, ValueError | TypeError | OSError | MemoryError):
+            raise
+        sys.stderr.write(printable("; ".join([str(error), *notes])) + "\n")
         return 2
 
 

@@ -18,7 +18,7 @@ from .outputs import Layout, Traced, lay_out, trace
 from .progress import Progress
 from .record import Record, note_wall_time, read_records, verified
 from .runner import Programs, raise_first
-from .status import describe
+from .status import BY_MEASURE, describe
 from .store import Store, is_there, mend, open_dataset, open_store
 from .variable import variables_of
 from .worker import Job
@@ -57,7 +57,7 @@ def _raise_early(grid: Grid, traced: Traced, options: Options) -> None:
     if traced.errors and (not traced.shapes or options.on_error == "raise"):
         group, error = next(iter(traced.errors.items()))
         static = dict(zip((axis.name for axis in grid.static), group, strict=True))
-        error.add_note(f"raised by measure at {describe(static) or 'every point'}")
+        error.add_note(f"{BY_MEASURE} {describe(static) or 'every point'}")
         raise error
 
 

@@ -9,6 +9,9 @@ import numpy as np
 PENDING, NO_NAN, NAN, RAISED = range(4)
 MEANINGS = "not_computed no_nan some_nan raised"
 
+# how the note begins that says at which point an error was raised
+BY_MEASURE = "raised by measure at"
+
 
 class PointError(RuntimeError):
     """`measure` raised at a point, which the message names."""

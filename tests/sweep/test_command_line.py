@@ -88,6 +88,24 @@ def test_the_exit_code_tells_of_points_that_raised(tmp_path, monkeypatch, capsys
     assert "8 points, 4 raised, 0 with NaN" in capsys.readouterr().out
 
 
+def test_what_a_measurement_raises_everywhere_is_one_line(tmp_path, monkeypatch, capsys):
+    def raising(key, *, cell, hidden, length, gain, drive):
+        raise OverflowError("too large")
+
+    monkeypatch.setitem(command_line.MEASUREMENTS, "lyapunov", raising)
+    assert main("sweep", *SMALL, "--store", tmp_path / "s") == 2
+    assert capsys.readouterr().err == "too large; raised by measure at cell='elman', hidden=2, length=8\n"
+
+
+def test_an_error_of_the_program_keeps_its_traceback(tmp_path, monkeypatch):
+    def broken(command):
+        raise AssertionError
+
+    monkeypatch.setattr(command_line, "run", broken)
+    with pytest.raises(AssertionError):
+        main("show", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
