@@ -113,9 +113,14 @@ def open_dataset(address: Address) -> xarray.Dataset:
     check_is_there(address)
     store = open_store(address, mode="r")
     with reading(address):
-        lost = {name: found.values for name, found in kept.kept(store.group, {}).items() if found.restored}
+        coordinates = kept.kept(store.group, {})
+        lost = {name: found.values for name, found in coordinates.items() if found.restored}
         warn_of(store, lost, "restored from its copy for this dataset")
-        found = xarray.open_zarr(backend(address), chunks=None, decode_timedelta=False, drop_variables=[*lost])
+        others = [name for name, _ in store.group.members() if name not in {*coordinates, *store.arrays, "progress"}]
+        for name in others:  # of which nothing is known, not even whether they can be read
+            log.warning("%s: %s is not of its sweep and is left out", address, name)
+        unread = [*lost, *others]
+        found = xarray.open_zarr(backend(address), chunks=None, decode_timedelta=False, drop_variables=unread)
         for name, values in lost.items():
             array: Any = store.group[name]
             found = found.assign_coords({name: (array.metadata.dimension_names, values, dict(array.attrs))})
