@@ -44,11 +44,11 @@ def problem(cell: str, n: int, T: int, gain: float = 0.9, seed: int = 0) -> Any:
 
 
 def _loss(states: Any) -> jax.Array:
-    return sum(jnp.sum(leaf[-1] ** 2) for leaf in jax.tree.leaves(states))
+    return jnp.stack([jnp.sum(leaf[-1] ** 2) for leaf in jax.tree.leaves(states)]).sum()
 
 
 def _loss_t(state: Any) -> jax.Array:
-    return sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(state))
+    return jnp.stack([jnp.sum(leaf**2) for leaf in jax.tree.leaves(state)]).sum()
 
 
 def _flow(*net: Any) -> Any:
@@ -79,10 +79,10 @@ MEASUREMENTS: dict[str, Callable[..., Any]] = {
     "lyapunov_spectrum": _spectrum,
     "covariant_vectors": _covariant,
     "log_singular_values": rd.log_singular_values,
-    "state_gradients": lambda *net: rd.state_gradients(*net, _loss),
-    "gradient_contributions": lambda *net: rd.gradient_contributions(*net, _loss).norms,
-    "parameter_gradient": lambda *net: rd.parameter_gradient(*net, _loss),
-    "rtrl": lambda *net: rd.rtrl(*net, _loss_t, wrt=("b",) if net[0] is rd.cells.elman.step else None),
+    "state_gradients": partial(rd.state_gradients, loss=_loss),
+    "gradient_contributions": lambda *net: rd.gradient_contributions(*net, losses=_loss).norms,
+    "parameter_gradient": partial(rd.parameter_gradient, losses=_loss),
+    "rtrl": partial(rd.rtrl, loss_t=_loss_t, wrt=("b",)),
     "jacobian_eigenvalues": lambda *net: jnp.abs(rd.eigen.jacobian_eigenvalues(*net)[:, 0]),
 }
 EIGEN = (

@@ -29,7 +29,6 @@ cases = [
     (lambda: rd.cells.stack(elman, elman.step), TypeError, "cells: got"),
     (lambda: elman.step(params, [0.0] * 3, xs[0]), TypeError, "state: got [0.0, 0.0, 0.0], expected an array"),
     (lambda: rd.unroll(3, params, h0, xs), TypeError, "step: got 3, expected a function"),
-    (lambda: rd.unroll(Unhashable(), params, h0, xs), TypeError, "which cannot be hashed"),
     (lambda: rd.unroll(elman.step, params, h0, xs, length=5.0), TypeError, "length: got 5.0, expected a whole number"),
     (lambda: rd.unroll(elman.step, params, h0, xs, length=[5]), TypeError, "length: got [5], expected a whole number"),
     (lambda: rd.unroll(elman.step, params, h0, xs, checkpoint_every=2.0), TypeError, "checkpoint_every: got 2.0"),
@@ -51,10 +50,11 @@ for call, kind, message in cases:
     else:
         raise AssertionError(f"no error, expected {message!r}")
 rd.unroll(elman.step, params, h0, xs, length=np.int64(5), checkpoint_every=np.int64(2))
+rd.unroll(Unhashable(), params, h0, xs)
 try:
     rd.unroll(elman.step, params, jnp.zeros(4), xs)
 except ValueError as error:
-    assert "its state is h0" in error.__notes__[0]
+    assert any("its state is h0" in note for note in error.__notes__)
 print("all said", len(cases))
 """
 

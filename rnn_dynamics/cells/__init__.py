@@ -3,7 +3,7 @@
 from . import activations, initializers
 from .affine import Affine
 from .antisymmetric import antisymmetric, make_antisymmetric
-from .contract import Cell, Step
+from .contract import Cell, Step, pure
 from .cornn import CoRNNParams, CoRNNState, cornn, make_cornn
 from .elman import elman, make_elman
 from .gates import gates
@@ -34,6 +34,9 @@ CELLS: dict[str, Cell] = {
     "lru": lru,
     "orthogonal": orthogonal,
 }
+
+for _cell in CELLS.values():
+    pure(_cell.step)
 
 __all__ = [
     "CELLS",
@@ -74,6 +77,7 @@ __all__ = [
     "make_rate_flow",
     "mgu",
     "orthogonal",
+    "pure",
     "rate",
     "stack",
     "threshold",

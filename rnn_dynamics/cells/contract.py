@@ -9,6 +9,7 @@ is unbatched (callers `jax.vmap`) and pure: jit, grad, jvp, vmap and scan apply 
 
 import functools
 import inspect
+import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,6 +18,7 @@ State = Any
 Input = Any
 Step = Callable[[Params, State, Input], State]
 T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def state_itself(state: State) -> State:
@@ -73,3 +75,23 @@ def memoised(make: Callable[..., T]) -> Callable[..., T]:
         return remembered(bound.args, tuple(sorted(bound.kwargs.items())))
 
     return maker
+
+
+_PURE: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
+
+
+def pure(function: Function) -> Function:
+    """`function`, declared to read nothing but its arguments: no global, closure or attribute with arrays in it.
+
+    Measurements trace any other function at each call, to see the arrays that it captures as they are then.
+    """
+    _PURE.add(function)
+    return function
+
+
+def reads_only_arguments(function: Callable[..., Any]) -> bool:
+    """Whether the function was declared `pure`."""
+    try:
+        return function in _PURE
+    except TypeError:  # no weak reference to it, or no hash
+        return False

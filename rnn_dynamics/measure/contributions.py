@@ -48,14 +48,15 @@ def gradient_contributions(
     all. Time O(T²) pullbacks of a step in θ; memory O(T n) for the adjoints and O(T |θ|), never T² gradients.
     """
     door.enter(step, params=params, h0=h0, xs=xs)
-    return _contributions(step, losses, params, h0, xs, length=door.whole_number("length", length), wrt=wrt)
+    T = door.time_steps(xs, door.whole_number("length", length))
+    step = door.traced_step(step, params, h0, door.first(xs))
+    return _contributions(step, params, h0, xs, door.traced_loss(losses, step, T), T=T, wrt=wrt)
 
 
-@door.compiled("length", "wrt", functions=2)
+@door.compiled("T", "wrt")
 def _contributions(
-    step: Step, losses: Loss, params: Params, h0: State, xs: Input, *, length: int | None, wrt: tuple[str, ...] | None
+    step: Step, params: Params, h0: State, xs: Input, losses: Loss, *, T: int, wrt: tuple[str, ...] | None
 ) -> Contributions:
-    T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
     chosen = door.varying_like(select(params, wrt), h0)  # each device's own terms, not their sum
     before, direct = direct_gradients(step, losses, params, h0, xs, T)

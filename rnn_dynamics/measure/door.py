@@ -5,8 +5,9 @@ looks at them once per call. Shapes, dtypes and trees are known while tracing: `
 the jitted measurement, once per shape, also under a user's own jit or vmap.
 """
 
-import contextlib
 import functools
+import math
+import warnings
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,26 +16,31 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..cells.contract import Input, Params, State, Step
+from .captured import Opaque, Traced, traced
+from .programs import float32_products, program
+from .varying import varying_like as varying_like
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def compiled(*static: str, functions: int = 1) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
-    """`jax.jit` of a measurement, of which the first `functions` arguments and those named are static.
+def compiled(*static: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """The `jax.jit` of a measurement `measure(step, params, h0, xs, ...)`, whose keyword options are static.
 
-    Matrix products of float32 are computed as such: accelerators round their factors to fewer bits by default, and a
-    measured exponent would then be theirs. A precision that the user has set for JAX stands.
+    This is where the arrays that a step captures are taken up, at every call (`captured.py`), and where float32
+    products are computed as such: accelerators round their factors to fewer bits by default, and a measured exponent
+    would then be theirs. A precision that the user has set for JAX stands.
     """
 
     def decorate(measurement: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-        jitted = jax.jit(measurement, static_argnums=tuple(range(functions)), static_argnames=static)
-
         @functools.wraps(measurement)
-        def run(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
-            chosen = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
-            with contextlib.nullcontext() if chosen else jax.default_matmul_precision("highest"):
-                return jitted(*args, **options)
+        def run(*args: Any, **options: Any) -> Result:
+            if not isinstance(args[0], Traced):
+                step, params, h0, xs = args[:4]
+                time_steps(xs, options.get("length"))
+                args = (traced_step(step, params, h0, first(xs)), *args[1:])
+            with float32_products():
+                return program(measurement, args, options)(*args)
 
         return run
 
@@ -42,16 +48,9 @@ def compiled(*static: str, functions: int = 1) -> Callable[[Callable[Arguments, 
 
 
 def enter(step: Step, **trees: Any) -> None:
-    """Refuse a step that is not a hashable function, and trees with a leaf that is no array or not finite."""
+    """Refuse a step that is no function, and trees with a leaf that is no array or not finite."""
     if not callable(step):
         raise TypeError(f"step: got {step!r}, expected a function step(params, state, x) -> state")
-    try:
-        hash(step)
-    except TypeError:
-        raise TypeError(
-            f"step: got {step!r}, which cannot be hashed; compiled code is found again by the step, so pass a plain "
-            "function and put arrays into params"
-        ) from None
     leaves = {
         name + jax.tree_util.keystr(path): leaf
         for name, tree in trees.items()
@@ -61,17 +60,92 @@ def enter(step: Step, **trees: Any) -> None:
         numeric = not isinstance(leaf, np.ndarray | np.generic) or leaf.dtype.kind in "biufcV"  # V: bfloat16 and such
         if not isinstance(leaf, jax.Array | np.ndarray | np.generic | bool | int | float | complex) or not numeric:
             raise TypeError(f"{path}: got {leaf!r} of type {type(leaf).__name__}, expected an array")
-    visible = {
-        path: leaf
-        for path, leaf in leaves.items()
-        if not isinstance(leaf, jax.core.Tracer) and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
-    }
-    with jax.ensure_compile_time_eval():  # concrete arrays stay concrete inside a user's own jit
-        bad = _count_nonfinite(list(visible.values()))
-    for path, count in zip(visible, jax.device_get(bad), strict=True):
-        if count:
-            size = np.size(visible[path])
-            raise ValueError(f"{path}: got {count} non-finite of {size} values, expected finite ones")
+    for path, leaf in leaves.items():
+        if not isinstance(leaf, jax.core.Tracer) and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
+            count = _count_nonfinite(leaf)
+            if count:
+                raise ValueError(f"{path}: got {count} non-finite of {np.size(leaf)} values, expected finite ones")
+
+
+def _count_nonfinite(leaf: Any) -> int:
+    """Counted by NumPy where that need not move the array, since another shape would be another program to compile."""
+    if isinstance(leaf, jax.Array) and any(device.platform != "cpu" for device in leaf.devices()):
+        with jax.ensure_compile_time_eval():  # a concrete array stays one inside a user's own jit
+            return int((~jnp.isfinite(leaf)).sum())
+    values = np.asarray(leaf)
+    if values.dtype.kind not in "fc":  # NumPy's own types; it cannot judge bfloat16
+        values = values.astype(np.float32)
+    return int(values.size - np.count_nonzero(np.isfinite(values)))
+
+
+def traced_step(step: Step, params: Params, h: State, x: Input) -> Traced:
+    """`step` with the arrays that it captures now (`captured.py`), for one time."""
+    _warn_of_a_batch(step, params, h, x)
+    try:
+        with float32_products():
+            return traced(step, params, _strong(h), x)
+    except (TypeError, ValueError) as error:
+        error.add_note("raised by step(params, h0, xs[0]): its state is h0, its x the first of xs")
+        raise
+
+
+def traced_loss(loss: Callable[..., Any], step: Traced, T: int | None, *more: Any) -> Traced:
+    """`loss` with the arrays that it captures now, for the states of T times, or of one time for None."""
+    if isinstance(step.computation, Opaque):
+        return Traced(Opaque(loss, None), ())
+    leading = () if T is None else (T,)
+    states = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((*leading, *leaf.shape), leaf.dtype), step.out)
+    with float32_products():
+        return traced(loss, states, *more)
+
+
+def first(xs: Input) -> Input:
+    """The kind of input that one time has."""
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(xs)):
+        return jax.eval_shape(lambda xs: jax.tree.map(lambda leaf: leaf[0], xs), xs)
+    kinds = jax.tree.map(jax.typeof, xs)
+    return jax.tree.map(lambda k: jax.ShapeDtypeStruct(k.shape[1:], k.dtype, weak_type=k.weak_type), kinds)
+
+
+def _strong(state: State) -> State:
+    """The state without weak types; shapes and dtypes alone where it is not traced."""
+
+    def strong(leaf: Any) -> Any:
+        kind = jax.typeof(leaf)
+        if isinstance(leaf, jax.core.Tracer):
+            return jax.lax.convert_element_type(leaf, kind.dtype) if kind.weak_type else leaf
+        return jax.ShapeDtypeStruct(kind.shape, kind.dtype)
+
+    return jax.tree.map(strong, state)
+
+
+def _warn_of_a_batch(step: Step, params: Params, h: State, x: Input) -> None:
+    """Warn where the state and the input are rows that the step treats each by itself.
+
+    Tried with random rows, and only outside of transformations, where they can be compared.
+    """
+    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves((h, x))]
+    traced_ones = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((params, h, x)))
+    if traced_ones or not all(len(shape) > 1 and shape[0] == shapes[0][0] > 1 for shape in shapes):
+        return
+    draw = np.random.default_rng(0).normal
+    rows = jax.tree.map(lambda leaf: jnp.asarray(draw(size=jnp.shape(leaf)), jnp.result_type(leaf)), (h, x))
+    try:
+        together = jax.tree.leaves(step(params, *rows))
+        apart = jax.tree.leaves(jax.vmap(lambda *row: step(params, *row))(*rows))
+        same = all(bool(jnp.allclose(one, other, rtol=1e-3)) for one, other in zip(together, apart, strict=True))
+    except Exception:  # a step of matrices, which has no use for a row
+        return
+    if same:
+        call = "jax.vmap(lambda h0, xs: measure(step, params, h0, xs), in_axes=(0, 1))(h0, xs)"
+        if x is None:
+            call = "jax.vmap(lambda h0: measure(step, params, h0, None, length=T))(h0)"
+        numbers = sum(map(math.prod, shapes[: len(together)]))
+        warnings.warn(
+            f"h0: got shape {shapes[0]}, of which step treats each row by itself; these {shapes[0][0]} systems are "
+            f"measured as one of {numbers} numbers. To measure each by itself: {call}",
+            stacklevel=5,
+        )
 
 
 def whole_number(name: str, value: Any) -> int | None:
@@ -79,11 +153,6 @@ def whole_number(name: str, value: Any) -> int | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
         raise TypeError(f"{name}: got {value!r}, expected a whole number of steps, or None")
     return None if value is None else int(value)
-
-
-@jax.jit
-def _count_nonfinite(leaves: list[Any]) -> list[Any]:
-    return [(~jnp.isfinite(leaf)).sum() for leaf in leaves]
 
 
 def time_steps(xs: Input, length: int | None) -> int:
@@ -112,11 +181,7 @@ def closed(step: Step, params: Params, h0: State, x: Input) -> State:
     h0 = jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.result_type(leaf)), h0)
     if not sum(leaf.size for leaf in jax.tree.leaves(h0)):
         raise ValueError(f"h0: got {jax.tree.structure(h0)} without a number, expected a state of at least one")
-    try:
-        after = jax.eval_shape(step, params, h0, x)
-    except (TypeError, ValueError) as error:
-        error.add_note("raised by step(params, h0, xs[0]): its state is h0, its x the first of xs")
-        raise
+    after = jax.eval_shape(lambda *args: step(*args), params, h0, x)
     trees: list[Any] = [jax.tree.structure(h0), jax.tree.structure(after)]
     if trees[0] != trees[1]:
         raise TypeError(f"h0: got a tree {trees[0]}, but step returns {trees[1]}; expected the same")
@@ -135,27 +200,6 @@ def decomposable(state: State) -> None:
         if jnp.finfo(leaf.dtype).bits < 32:
             name = "h0" + jax.tree_util.keystr(path)
             raise TypeError(f"{name}: got dtype {leaf.dtype}, expected float32 or float64, in which norms can be found")
-
-
-def varying_like(tree: Any, like: Any) -> Any:
-    """Inside shard_map: `tree` marked as varying over the mesh axes that `like` varies over, as a scan's carry must be.
-
-    Elsewhere the tree itself.
-    """
-
-    def axes_of(leaf: Any) -> frozenset[str]:
-        kind = leaf if isinstance(leaf, jax.ShapeDtypeStruct) else jax.typeof(leaf)
-        if hasattr(kind, "vma"):  # its name in jax 0.9; jax 0.12 has the other
-            return kind.vma or frozenset()
-        return getattr(getattr(kind, "manual_axis_type", None), "varying", frozenset())
-
-    wanted = frozenset().union(*map(axes_of, jax.tree.leaves(like)))
-
-    def marked(leaf: Any) -> Any:
-        missing = wanted - axes_of(leaf)
-        return jax.lax.pcast(leaf, tuple(missing), to="varying") if missing else leaf
-
-    return jax.tree.map(marked, tree)
 
 
 def losses(name: str, value: Any, T: int | None) -> Any:

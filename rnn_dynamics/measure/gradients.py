@@ -35,18 +35,17 @@ def state_gradients(
 
     The total derivative: through every later state as well. With `per_loss=True` the loss returns one number for each
     time, (T,), and the result has a leading axis s: entry [s, t] is ∂L_s/∂h_t. A complex leaf gets ∂L/∂Re + i ∂L/∂Im.
-    One unroll and one backward pass (T of them per loss), memory O(T) steps. `loss` is static, as `step` is: pass the
-    same function again to reuse what was compiled. A value below the smallest normal number of the type is 0.
+    One unroll and one backward pass (T of them per loss), memory O(T) steps. A value below the smallest normal number
+    of the type is 0.
     """
     door.enter(step, params=params, h0=h0, xs=xs)
-    return _state_gradients(step, loss, params, h0, xs, length=door.whole_number("length", length), per_loss=per_loss)
+    T = door.time_steps(xs, door.whole_number("length", length))
+    step = door.traced_step(step, params, h0, door.first(xs))
+    return _state_gradients(step, params, h0, xs, door.traced_loss(loss, step, T), T=T, per_loss=per_loss)
 
 
-@door.compiled("length", "per_loss", functions=2)
-def _state_gradients(
-    step: Step, loss: Loss, params: Params, h0: State, xs: Input, *, length: int | None, per_loss: bool
-) -> State:
-    T = door.time_steps(xs, length)
+@door.compiled("T", "per_loss")
+def _state_gradients(step: Step, params: Params, h0: State, xs: Input, loss: Loss, *, T: int, per_loss: bool) -> State:
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
 
     def nudged(offsets: State) -> Array:

@@ -19,7 +19,7 @@ def step_jacobian(step: Step, params: Params, h: State, x: Input) -> Float[Array
     directional derivatives of one step.
     """
     door.enter(step, params=params, h=h, x=x)
-    return _step_jacobian(step, params, h, x)
+    return _step_jacobian(door.traced_step(step, params, h, x), params, h, x)
 
 
 def step_jacobians(
@@ -27,6 +27,7 @@ def step_jacobians(
 ) -> Float[Array, "T n n"]:
     """J_1 .. J_T along the trajectory from h0, stacked: the plain reference, of memory T n²."""
     states = unroll(step, params, h0, xs, length=length)
+    step = door.traced_step(step, params, h0, door.first(xs))
     return _step_jacobians(step, params, h0, states, xs)
 
 

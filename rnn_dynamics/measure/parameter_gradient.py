@@ -43,10 +43,12 @@ def parameter_gradient(
     if window is not None and (window < 1 or direction == "forward"):
         wrong = f"{window!r} with direction='forward'" if window >= 1 else repr(window)
         raise ValueError(f"window: got {wrong}, expected at least 1 step, and the reverse direction")
-    length = door.whole_number("length", length)
+    T = door.time_steps(xs, door.whole_number("length", length))
+    step = door.traced_step(step, params, h0, door.first(xs))
+    losses = door.traced_loss(losses, step, T)
     if window is not None:
-        return _truncated(step, losses, params, h0, xs, window=window, length=length, wrt=wrt)
-    return _whole(step, losses, params, h0, xs, direction=direction, length=length, wrt=wrt)
+        return _truncated(step, params, h0, xs, losses, window=window, T=T, wrt=wrt)
+    return _whole(step, params, h0, xs, losses, direction=direction, T=T, wrt=wrt)
 
 
 def truncation_bias(contributions: Contributions) -> Float[Array, " windows"]:
@@ -64,19 +66,18 @@ def _norm(leaves: list[Array]) -> Array:
     return jnp.sqrt(sum(jnp.sum(jnp.abs(leaf) ** 2) for leaf in leaves))
 
 
-@door.compiled("length", "wrt", "direction", functions=2)
+@door.compiled("T", "wrt", "direction")
 def _whole(
     step: Step,
-    losses: Loss,
     params: Params,
     h0: State,
     xs: Input,
+    losses: Loss,
     *,
-    length: int | None,
+    T: int,
     wrt: tuple[str, ...] | None,
     direction: str,
 ) -> Params:
-    T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
 
     def total(some: Params) -> Array:
@@ -89,19 +90,18 @@ def _whole(
     return jax.jacfwd(total)(chosen) if forward else jax.grad(total)(chosen)
 
 
-@door.compiled("length", "wrt", "window", functions=2)
+@door.compiled("T", "wrt", "window")
 def _truncated(
     step: Step,
-    losses: Loss,
     params: Params,
     h0: State,
     xs: Input,
+    losses: Loss,
     *,
-    length: int | None,
+    T: int,
     wrt: tuple[str, ...] | None,
     window: int,
 ) -> Params:
-    T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
     chosen = door.varying_like(select(params, wrt), h0)
     before, direct = direct_gradients(step, losses, params, h0, xs, T)

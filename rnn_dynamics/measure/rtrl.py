@@ -32,27 +32,30 @@ def rtrl(
 
     The tree of parameters, with None for the leaves that `wrt` does not name. Time O(T |θ|) directional derivatives of
     a step, memory O(n |θ|) whatever T: cheaper than the reverse pass only where T is far above |θ| or must not be
-    stored. `step` and `loss_t` are static.
+    stored.
     """
     door.enter(step, params=params, h0=h0, xs=xs)
-    return _rtrl(step, loss_t, params, h0, xs, length=door.whole_number("length", length), wrt=wrt)
+    T = door.time_steps(xs, door.whole_number("length", length))
+    step = door.traced_step(step, params, h0, door.first(xs))
+    timed = len(inspect.signature(loss_t).parameters) > 1
+    time = [jax.ShapeDtypeStruct((), jax.dtypes.canonicalize_dtype(int))] * timed
+    return _rtrl(step, params, h0, xs, door.traced_loss(loss_t, step, None, *time), T=T, timed=timed, wrt=wrt)
 
 
-@door.compiled("length", "wrt", functions=2)
+@door.compiled("T", "timed", "wrt")
 def _rtrl(
     step: Step,
-    loss_t: Callable[..., Array],
     params: Params,
     h0: State,
     xs: Input,
+    loss_t: Callable[..., Array],
     *,
-    length: int | None,
+    T: int,
+    timed: bool,
     wrt: tuple[str, ...] | None,
 ) -> Params:
-    T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
     theta, unravel = ravel_pytree(door.varying_like(select(params, wrt), h0))  # each device's own gradient
-    timed = len(inspect.signature(loss_t).parameters) > 1
     vector, unflatten = flatten(h0)
 
     def step_of_both(theta: Array, vector: Array, x: Input) -> Array:

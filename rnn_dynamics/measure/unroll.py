@@ -29,14 +29,13 @@ def unroll(
         return stack(states)
 
     `xs` is a pytree with leading axis T, or None with `length=T` for an undriven map, whose step then gets x = None.
-    Time O(T) steps, memory O(T) states; compiled once per step, shape and option. A backward pass keeps what every
+    Time O(T) steps, memory O(T) states; compiled once per computation, shape and option. A backward pass keeps what every
     step needs for its derivative; with `checkpoint_every=K` it keeps the states at every K-th step and computes the
     rest again, one stretch at a time: memory T/K + K for one more forward pass, least at K = √T and nothing gained
     for K > T/2.
 
-    Whatever the step reads has to come through `params`: compiled code is found again by the step alone, and what a
-    closure or an object held when it was compiled stays in it. The check that all values are finite waits for them;
-    inside your own jit it is left out.
+    An array that the step captures (a global, a closure, an attribute) is seen as it is at the call. The check that all
+    values are finite waits for them; inside your own jit it is left out.
     """
     door.enter(step, params=params, h0=h0, xs=xs)
     length, every = door.whole_number("length", length), door.whole_number("checkpoint_every", checkpoint_every)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import argument
 from . import program
-from .program import Record, Settings, State, Update
+from .program import Compiled, Record, Settings, State, Update
 
 
 class Checkpoints:
@@ -19,7 +19,14 @@ class Checkpoints:
     that a changed loss, learning rate, probe or key is refused and nothing is mixed.
     """
 
-    def __init__(self, directory: str | Path | None, settings: Settings, start: State, noise: Any) -> None:
+    def __init__(
+        self,
+        directory: str | Path | None,
+        settings: Settings,
+        programs: tuple[Compiled, Compiled],
+        start: State,
+        noise: Any,
+    ) -> None:
         self.manager: Any = None
         self.settings, self.start = settings, start
         if directory is None:
@@ -37,7 +44,7 @@ class Checkpoints:
         self.directory.mkdir(parents=True, exist_ok=True)
         options = orbax.checkpoint.CheckpointManagerOptions(max_to_keep=2)
         self.manager = orbax.checkpoint.CheckpointManager(self.directory, options=options)
-        self.digest, self.kind = digest(settings, start, noise), kind(settings)
+        self.digest, self.kind = digest(programs, start, noise), kind(settings)
 
     def latest(self, stretches: int) -> tuple[State, list[Record], list[Update]]:
         """The state to go on from, and the records and updates before it."""
@@ -89,12 +96,14 @@ class Checkpoints:
             self.manager.close()
 
 
-def digest(settings: Settings, start: State, noise: Any) -> str:
-    """Of the programs and of the state they start from."""
+def digest(programs: tuple[Compiled, Compiled], start: State, noise: Any) -> str:
+    """A digest of the programs, of the arrays that they capture and of the state they start from."""
+    record, stretch = programs
     found = hashlib.sha256()
-    found.update(program.compiled_stretch.lower(settings, start, noise).as_text().encode())
-    found.update(program.compiled_record.lower(settings, start).as_text().encode())
-    for leaf in jax.device_get(jax.tree.leaves((raw(start), noise))):
+    found.update(stretch.run.lower(stretch.function, start, noise).as_text().encode())
+    found.update(record.run.lower(record.function, start).as_text().encode())
+    captured = [plain(leaf) for each in (stretch, record) for leaf in each.function.captured]
+    for leaf in jax.device_get((*captured, *jax.tree.leaves((raw(start), noise)))):
         found.update(np.asarray(leaf).tobytes())
     return found.hexdigest()
 
@@ -115,6 +124,11 @@ def kind(settings: Settings) -> dict[str, Any]:
 def name(place: int) -> str:
     """Of a leaf in a checkpoint."""
     return f"leaf_{place:04d}"
+
+
+def plain(leaf: Any) -> Any:
+    """An array, of a random key its words."""
+    return jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
 
 
 def raw(state: State) -> State:

@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,11 +96,11 @@ def fit(
     directory         where checkpoints are kept (Orbax); the same call goes on from the last one, bit for bit
     devices           what shares a batch; by default all local devices, if their number divides the batch
 
-    The same key and settings give the same numbers. Compiled once for a cell, task, optimizer and settings: pass the
-    same objects again, as what `optax.adam` returns is another one each time. An update that would leave a parameter,
-    the loss or what the optimizer keeps NaN or infinite is not made, and ends the training: the last good net is
-    returned. Examples are drawn in the precision of the net. Under a transformation, as in a sweep over seeds, all is
-    one program: no checkpoints, no progress, no sharing of devices.
+    The same key and settings give the same numbers. The programs are traced at each call, to see the arrays that task,
+    optimizer, probes and penalties capture as they are then, and compiled once for the same computation. An update that
+    would leave a parameter, the loss or what the optimizer keeps NaN or infinite is not made, and ends the training:
+    the last good net is returned. Examples are drawn in the precision of the net. Under a transformation, as in a sweep
+    over seeds, all is one program: no checkpoints, no progress, no sharing of devices.
     """
     _refuse_others(cell, task, optimizer, penalties, probes)
     every = _interval(argument.size("steps", steps, 1), every)
@@ -222,16 +223,18 @@ def _in_stretches(
     settings: Settings, state: State, noise: Any, stretches: int, directory: str | Path | None, progress: bool
 ) -> Fit:
     """From the host: one compiled stretch after the other, with checkpoints between them."""
-    with contextlib.closing(Checkpoints(directory, settings, state, noise)) as checkpoints:
+    record = program.compiled(partial(program.record, settings), state)
+    stretch = program.compiled(partial(program.stretch, settings), state, noise)
+    with contextlib.closing(Checkpoints(directory, settings, (record, stretch), state, noise)) as checkpoints:
         state, records, updates = checkpoints.latest(stretches)
         with bar(stretches * settings.every, shown=progress) as shown:
             while True:
-                state, found = program.compiled_record(settings, state)
+                state, found = record(state)
                 records.append(_seen(found))
                 shown.update_to(len(updates) * settings.every, records[-1].loss)
                 if len(updates) == stretches or int(state.outcome) != RUNNING:
                     break
-                state, update = program.compiled_stretch(settings, state, noise)
+                state, update = stretch(state, noise)
                 updates.append(_seen(update))
                 checkpoints.save(state, records, updates)
     none = Update(*(jnp.empty(0, precision(state.net)),) * 3)  # a training may be solved before it has begun

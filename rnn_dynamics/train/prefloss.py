@@ -16,7 +16,7 @@ from ..cells.contract import Cell, Params
 from .flossing import Along, along, exponents_of
 from .net import Net
 from .objective import draw
-from .program import still_finite
+from .program import compiled, still_finite
 from .task import Task
 
 
@@ -55,11 +55,11 @@ def prefloss(
     argument.instance("optimizer", optimizer, optax.GradientTransformation, "a gradient transformation of optax")
     params, where = net.cell if isinstance(net, Net) else net, along(k, examples, length)
     steps, key = argument.size("steps", steps, 1), argument.key(key)
-    params, exponents, updates = _descend(cell, task, optimizer, where, steps, params, key)
+    descend = compiled(partial(_descend, cell, task, optimizer, where, steps), params, key)
+    params, exponents, updates = descend(params, key)
     return Preflossed(net._replace(cell=params) if isinstance(net, Net) else params, exponents, updates)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
 def _descend(
     cell: Cell,
     task: Task,

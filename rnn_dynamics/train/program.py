@@ -11,6 +11,8 @@ from jax.sharding import AxisType, PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from ..cells.contract import Cell
+from ..measure import programs
+from ..measure.captured import Traced, traced
 from .moment import Moment
 from .net import Net
 from .norm import log_norm
@@ -22,7 +24,7 @@ RUNNING, SOLVED, NOT_FINITE = 0, 1, 2
 
 
 class Settings(NamedTuple):
-    """All that a training is compiled for."""
+    """All that a training is compiled for; what it captures is looked at when a training begins."""
 
     cell: Cell
     task: Task
@@ -174,5 +176,22 @@ def task_gradient(settings: Settings, net: Net, keys: Array, noise: Any) -> tupl
     return jax.shard_map(share, mesh=mesh, in_specs=specs, out_specs=PartitionSpec(), check_vma=False)(net, keys)
 
 
-compiled_record = jax.jit(record, static_argnums=0)
-compiled_stretch = jax.jit(stretch, static_argnums=0)
+class Compiled(NamedTuple):
+    """A program for arguments of certain shapes, with the arrays that its cell, task, probes and so on capture."""
+
+    function: Traced
+    run: Any
+
+    def __call__(self, *args: Any) -> Any:
+        """What the function returns for these arguments."""
+        return self.run(self.function, *args)
+
+
+def compiled(function: Callable[..., Any], *args: Any) -> Compiled:
+    """`function`, traced with the arrays that it captures now; an equal computation is not compiled again."""
+    found = traced(function, *args)
+    return Compiled(found, programs.program(_call, (found, *args), {}))
+
+
+def _call(function: Traced, *args: Any) -> Any:
+    return function(*args)

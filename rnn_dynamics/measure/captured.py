@@ -1,0 +1,122 @@
+"""A function as a pytree: the arrays that it captures are the leaves, what it computes with them is the structure.
+
+A step may read arrays that are no arguments of it: a global, a cell of a closure, an attribute of the object that it is
+a method of. `jax.jit` finds a compiled program again by the function itself and would keep the values that those arrays
+had the first time. Here the function is traced when a measurement is called, with the arrays that it sees now:
+
+    step = traced(step, params, h0, x)      # leaves: the captured arrays; structure: the computation
+    jax.jit(measure)(step, params, h0, xs)  # compiled once for each computation, whatever the arrays hold
+
+Two functions with the same computation, as a new lambda in each iteration of a loop, have equal structures and share
+one program. The cost of a call is that of tracing the function once: 1 to 3 ms for a cell. A function marked with
+`cells.contract.pure` reads only its arguments and is traced once for each shape.
+
+Two kinds of functions keep their identity as their structure, and share nothing: those called inside `shard_map` with
+its check of varying axes, and those with a custom derivative that captures a traced array.
+"""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+
+from ..cells.contract import reads_only_arguments
+from . import computation as name_of
+from .varying import varying_axes
+
+
+class Computation:
+    """What a traced function computes from captured arrays and arguments; equal to another of the same name."""
+
+    def __init__(self, program: ClosedJaxpr, out: Any, name: Any) -> None:
+        self._program, self._name, self._hash = program.jaxpr, name, hash(name)
+        self.out = out  # the tree of what it returns, as shapes and dtypes
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Computation) and self._name == other._name)
+
+    def __call__(self, captured: tuple[Any, ...], *args: Any) -> Any:
+        """What the traced function returns for these captured arrays and arguments."""
+        found = jaxpr_as_fun(ClosedJaxpr(self._program, list(captured)))(*jax.tree.leaves(args))
+        return jax.tree.unflatten(jax.tree.structure(self.out), found)
+
+
+class Opaque:
+    """A function that can only be recognised by its identity, with nothing hoisted out of it."""
+
+    def __init__(self, function: Callable[..., Any], out: Any) -> None:
+        self.function, self.out = function, out
+
+    def __call__(self, captured: tuple[Any, ...], *args: Any) -> Any:
+        """What the function returns; it has captured its arrays itself."""
+        return self.function(*args)
+
+
+@jax.tree_util.register_pytree_node_class
+class Traced:
+    """A function traced at these shapes, to be called with arguments of these shapes only."""
+
+    def __init__(self, computation: Computation | Opaque, captured: tuple[Any, ...]) -> None:
+        self.computation, self.captured = computation, captured
+
+    def __call__(self, *args: Any) -> Any:
+        """What the function returns for these arguments."""
+        return self.computation(self.captured, *args)
+
+    @property
+    def out(self) -> Any:
+        """The tree of what it returns, as shapes and dtypes."""
+        return self.computation.out
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], Computation | Opaque]:
+        """Its leaves and its structure, for JAX."""
+        return self.captured, self.computation
+
+    @classmethod
+    def tree_unflatten(cls, computation: Computation | Opaque, captured: tuple[Any, ...]) -> "Traced":
+        """The other way round, for JAX."""
+        return cls(computation, tuple(captured))
+
+
+def traced(function: Callable[..., Any], *args: Any) -> Traced:
+    """`function` as it is now, for arguments of these shapes (arrays, tracers or `jax.ShapeDtypeStruct`)."""
+    if isinstance(function, Traced):
+        return function
+    if not reads_only_arguments(function):
+        return _trace(function, args)
+    known = _KNOWN.setdefault(function, {})
+    at = jax.tree.structure(args), tuple(map(jax.typeof, jax.tree.leaves(args))), _settings()
+    if at not in known:
+        known[at] = _trace(function, args)
+    return known[at]
+
+
+# of functions that read only their arguments, by shapes and settings
+_KNOWN: weakref.WeakKeyDictionary[Callable[..., Any], dict[Any, Traced]] = weakref.WeakKeyDictionary()
+
+
+def _settings() -> tuple[Any, ...]:
+    """The settings of JAX that a trace depends on."""
+    names = ("enable_x64", "default_matmul_precision", "numpy_dtype_promotion", "numpy_rank_promotion")
+    return tuple(getattr(jax.config, f"jax_{name}") for name in names)
+
+
+def _trace(function: Callable[..., Any], args: tuple[Any, ...]) -> Traced:
+    def anew(*args: Any) -> Any:
+        """JAX remembers what it traced by the function, so each trace needs a new one."""
+        return function(*args)
+
+    program, out = jax.make_jaxpr(anew, return_shape=True)(*args)
+    program = name_of.with_constants_on_top(program)
+    captured = tuple(program.consts)
+    if not any(map(varying_axes, (*jax.tree.leaves(args), *captured))):
+        name = name_of.name(program)
+        if name is not None:
+            structures = jax.tree.structure(args), jax.tree.structure(out)
+            return Traced(Computation(program, out, (name, *structures)), captured)
+    return Traced(Opaque(function, out), ())
