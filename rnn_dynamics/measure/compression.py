@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float
 # rows that stand for all that was dropped
 WITNESSES = 4
 # compression starts to pay at this size
-FEWEST_ROWS = 64
+FEWEST_ROWS = 128
 
 
 class Compressed(NamedTuple):
@@ -32,7 +32,7 @@ class Compressed(NamedTuple):
 def widths(rows: int) -> tuple[int, ...]:
     """Numbers of rows to halve through, the largest first."""
     found = [rows]
-    while found[-1] >= FEWEST_ROWS // 2 and found[0] >= FEWEST_ROWS and len(found) < 5:
+    while found[-1] >= 32 and found[0] >= FEWEST_ROWS and len(found) < 5:
         found.append(found[-1] // 2)
     return tuple(found)
 

@@ -18,28 +18,35 @@ from .. import argument
 from ..cells.contract import Input, Params, State, Step
 from . import door
 from .flat import blocks, flatten
-from .lag_curves import LagCurves, lag_curves
+from .lag_curves import Asked, LagCurves, lag_curves
 from .unroll import state_after
+
+CURVES = ("norm", "frobenius", "bound")
+# numbers in a state from which on dropping rows pays for the programs that it compiles, one for each number of rows;
+# within a user's own compiled program or batch, which runs many times or for many nets, it pays as soon as it is faster
+HALVED_AT_ONCE = 256
 
 
 class GradientFlow(NamedTuple):
     """Curves over the lag ℓ = 0, 1, ..; natural logarithms throughout. A leading axis for the anchors, if there are.
 
+    A curve that was not asked for is None, and so is what belongs to it (`| Any` spares others a check for that).
+
     log_norm       ln ‖∂h_T/∂h_{T-ℓ}‖₂ of the whole state or of the block asked for; of probes a lower bound
     log_frobenius  the same in the Frobenius norm; of probes an estimate
     log_bound      Σ ln ‖J_t‖₂ over these lags, what the product could be at most
-    converged      whether the search for log_norm ended; where False it may be low, as it is from probes after lag 0
+    converged      whether log_norm is right; where False it may be too low, as it is from probes after lag 0
     bound_converged  the same for all terms of log_bound up to this lag
     stderr         standard error of log_frobenius: 0 but for probes, inf for a single one
     """
 
     lag: Int[Array, " lags"]
-    log_norm: Float[Array, "*anchors lags"]
-    log_frobenius: Float[Array, "*anchors lags"]
-    log_bound: Float[Array, "*anchors lags"]
-    converged: Bool[Array, "*anchors lags"]
-    bound_converged: Bool[Array, "*anchors lags"]
-    stderr: Float[Array, "*anchors lags"]
+    log_norm: Float[Array, "*anchors lags"] | Any
+    log_frobenius: Float[Array, "*anchors lags"] | Any
+    log_bound: Float[Array, "*anchors lags"] | Any
+    converged: Bool[Array, "*anchors lags"] | Any
+    bound_converged: Bool[Array, "*anchors lags"] | Any
+    stderr: Float[Array, "*anchors lags"] | Any
 
 
 def gradient_flow(
@@ -56,6 +63,7 @@ def gradient_flow(
     path: str | None = None,
     probes: int | None = None,
     key: Array | None = None,
+    curves: tuple[str, ...] = CURVES,
 ) -> GradientFlow:
     """The norm of ∂h_T/∂h_{T-ℓ} for every lag ℓ = 0 .. T, without overflow or underflow.
 
@@ -67,6 +75,8 @@ def gradient_flow(
 
     `probes=m` with a `key` pulls m random directions back instead of all n, for n in the thousands: an unbiased
     estimate of the squared Frobenius norm with its standard error, and a lower bound of the 2-norm.
+
+    `curves` names what is wanted of "norm", "frobenius" and "bound": the others are neither compiled nor computed.
 
     Time O(T) pulls of at most n rows (2n³ operations for a dense W, less once the product has lost rank) and some
     products with single vectors for the 2-norms; memory O(n² + √T n) an anchor. Under your own jit, curves that you
@@ -92,14 +102,29 @@ def gradient_flow(
         raise TypeError(f"probes, key: got {probes!r} and {key!r}, expected both or none of them")
     if probes is not None:
         probes, key = argument.size("probes", probes, 1), argument.key(key)
+    if not (isinstance(curves, tuple) and curves and set(curves) <= set(CURVES)):
+        raise ValueError(f"curves: got {curves!r}, expected a tuple of some of {', '.join(CURVES)}")
+    curves = tuple(name for name in CURVES if name in curves)
     times = None if anchors is None else jnp.array(anchors)
     flow = _gradient_flow(
-        step, params, h0, xs, times, key, length=length, lags=lags, block=block, path=path, probes=probes
+        step,
+        params,
+        h0,
+        xs,
+        times,
+        key,
+        length=length,
+        lags=lags,
+        block=block,
+        path=path,
+        probes=probes,
+        curves=curves,
+        halve=_traced(params, h0, xs) or flatten(h0)[0].size >= HALVED_AT_ONCE,
     )
     return _average(flow) if average else flow
 
 
-@door.compiled("length", "lags", "block", "path", "probes")
+@door.compiled("length", "lags", "block", "path", "probes", "curves", "halve")
 def _gradient_flow(
     step: Step,
     params: Params,
@@ -113,12 +138,15 @@ def _gradient_flow(
     block: Any,
     path: str | None,
     probes: int | None,
+    curves: tuple[str, ...],
+    halve: bool,
 ) -> GradientFlow:
     T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
     door.decomposable(h0)
     lags = T if lags is None else lags
     rows, columns = _cut(h0, block, path)
+    asked = Asked(rows, columns, path is not None, curves, halve)
     directions = (
         None
         if probes is None or key is None
@@ -128,16 +156,19 @@ def _gradient_flow(
     def from_anchor(begin: State, start: Int[Array, ""]) -> LagCurves:
         window = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, lags), xs)
         begin = begin if directions is None else door.varying_like(begin, directions)
-        return lag_curves(
-            step, params, begin, window, lags, rows=rows, columns=columns, alone=path is not None, directions=directions
-        )
+        return lag_curves(step, params, begin, window, lags, asked, directions)
 
     if anchors is None:
-        curves = from_anchor(state_after(step, params, h0, xs, T - lags), jnp.int32(T - lags))
+        found = from_anchor(state_after(step, params, h0, xs, T - lags), jnp.int32(T - lags))
     else:
         starts = anchors - lags
-        curves = jax.vmap(from_anchor)(_states_at(step, params, h0, xs, T, starts), starts)
-    return GradientFlow(jnp.arange(lags + 1), *curves)
+        found = jax.vmap(from_anchor)(_states_at(step, params, h0, xs, T, starts), starts)
+    return GradientFlow(jnp.arange(lags + 1), *found)
+
+
+def _traced(*trees: Any) -> bool:
+    """Whether this is part of a program that its user compiles, or maps over a batch."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
 
 
 def _directions(key: Array, probes: int, n: int, dtype: Any) -> Float[Array, "probes n"]:
@@ -148,14 +179,21 @@ def _directions(key: Array, probes: int, n: int, dtype: Any) -> Float[Array, "pr
 
 def _average(flow: GradientFlow) -> GradientFlow:
     """The mean over the anchors of every curve; trusted where all of them are."""
+
+    def mean(curve: Array | None) -> Array | None:
+        return None if curve is None else curve.mean(axis=0)
+
+    def everywhere(flag: Array | None) -> Array | None:
+        return None if flag is None else flag.all(axis=0)
+
     return GradientFlow(
         lag=flow.lag,
-        log_norm=flow.log_norm.mean(axis=0),
-        log_frobenius=flow.log_frobenius.mean(axis=0),
-        log_bound=flow.log_bound.mean(axis=0),
-        converged=flow.converged.all(axis=0),
-        bound_converged=flow.bound_converged.all(axis=0),
-        stderr=jnp.sqrt(jnp.mean(flow.stderr**2, axis=0) / len(flow.stderr)),
+        log_norm=mean(flow.log_norm),
+        log_frobenius=mean(flow.log_frobenius),
+        log_bound=mean(flow.log_bound),
+        converged=everywhere(flow.converged),
+        bound_converged=everywhere(flow.bound_converged),
+        stderr=None if flow.stderr is None else jnp.sqrt(jnp.mean(flow.stderr**2, axis=0) / len(flow.stderr)),
     )
 
 

@@ -46,9 +46,9 @@ def test_full_rank_is_not_halved(key):
 
 @pytest.mark.parametrize("name", ["elman", pytest.param("linear", marks=pytest.mark.slow)])
 def test_flow_with_fewer_rows_equals_the_explicit_curves(name, key):
-    cell, T, n = rd.cells.CELLS[name], 100, 64
+    cell, T, n = rd.cells.CELLS[name], 100, FEWEST_ROWS
     params, h0, xs = problem(cell, key, hidden=n, T=T)
-    flow = rd.gradient_flow(cell.step, params, h0, xs)
+    flow = jax.jit(lambda p: rd.gradient_flow(cell.step, p, h0, xs, curves=("norm", "frobenius")))(params)
     products, _ = explicit_products(cell, params, h0, xs, T)
     assert np.sum(np.linalg.svd(products[-1])[1] > 1e-8 * np.linalg.norm(products[-1])) < n // 2
     assert flow.converged.all()
@@ -56,7 +56,7 @@ def test_flow_with_fewer_rows_equals_the_explicit_curves(name, key):
     np.testing.assert_allclose(flow.log_frobenius, log([np.linalg.norm(P) for P in products]), atol=1e-10)
 
 
-def turns(T=150, n=64):
+def turns(T=150, n=FEWEST_ROWS):
     """Decoupled units: the first grows while the others shrink out of sight, until it is put out at once."""
     factors = np.full((T, n), 0.5)
     factors[-100:, 0] = 2.0
@@ -69,7 +69,7 @@ def turns(T=150, n=64):
 def test_what_comes_back_from_below_the_rounding_is_flagged():
     """The norm then belongs to directions that were dropped 200 binary digits down; a float product has lost them."""
     factors = turns()
-    flow = rd.gradient_flow(lambda p, h, x: x * h, None, jnp.ones(64), jnp.asarray(factors))
+    flow = jax.jit(lambda xs: rd.gradient_flow(lambda p, h, x: x * h, None, jnp.ones(FEWEST_ROWS), xs))(factors)
     truth = np.array([np.log(factors[150 - lag :]).sum(axis=0).max() for lag in range(151)])
     sure = np.asarray(flow.converged)
     assert sure[:100].all()
@@ -82,9 +82,10 @@ def test_what_comes_back_from_below_the_rounding_is_flagged():
 @pytest.mark.slow
 def test_witnesses_do_not_cancel_on_a_pair_of_opposite_rows():
     """Directions (e_i - e_j)/√2 are dropped and come back: signs that agree at i and j would not see them."""
-    n = 64
+    n = FEWEST_ROWS
     d = np.full(n, 1e-40)
     d[0], d[1:30] = 1, 0.5
+    measured = jax.jit(lambda Js: rd.gradient_flow(given_matrix, None, jnp.zeros(n), Js, curves=("norm",)))
     for j in range(41, 48):
         R = np.eye(n)
         R[np.ix_([40, j], [40, j])] = np.array([[1, 1], [1, -1]]) / 2**0.5
@@ -93,18 +94,18 @@ def test_witnesses_do_not_cancel_on_a_pair_of_opposite_rows():
         late = np.ones(n)
         late[j] = 3e10 ** (1 / 31)
         Js = np.stack([np.diag(late)] * 31 + [np.eye(n)] * 32 + [R @ np.diag(scale)])
-        flow = rd.gradient_flow(given_matrix, None, jnp.zeros(n), jnp.asarray(Js))
+        flow = measured(Js)
         assert abs(flow.log_norm[-1] - np.log(3)) < 1e-6 or not flow.converged[-1]
 
 
 @pytest.mark.slow
 def test_a_batch_halves_together_and_agrees_with_its_members(key):
-    cell, n = rd.cells.elman, 64
+    cell, n = rd.cells.elman, FEWEST_ROWS
     gains = jnp.array([0.5, 2.0])
 
     def at(gain):
         params, h0, xs = problem(cell, key, hidden=n, T=60, gain=gain)
-        return rd.gradient_flow(cell.step, params, h0, xs)
+        return rd.gradient_flow(cell.step, params, h0, xs, curves=("norm",))
 
     together = jax.vmap(at)(gains)
     for i, gain in enumerate(gains):
@@ -114,7 +115,7 @@ def test_a_batch_halves_together_and_agrees_with_its_members(key):
 
 @pytest.mark.slow
 def test_gradients_through_a_halved_frame(key):
-    cell, n = rd.cells.elman, 64
+    cell, n = rd.cells.elman, FEWEST_ROWS
     params, h0, xs = problem(cell, key, hidden=n, T=64)
 
     def measured(scale):

@@ -1,0 +1,70 @@
+"""A loop backward over a trajectory whose states are not stored: they are recomputed a stretch of steps at a time."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ..cells.contract import Input, Params, State, Step
+
+# steps in a stretch at least
+SHORTEST = 16
+
+
+def backward_in_stretches(
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: Input,
+    T: int,
+    stretch: Callable[[Any, State, Input, int], tuple[Any, Any]],
+    carry: Any,
+    longest: int = 0,
+) -> Any:
+    """What `stretch(carry, states before the steps, xs, length)` leaves for every step, from the last to the first.
+
+    All stretches have one length, so that the loop is compiled once. Where T is no multiple of it, the first one
+    begins with steps that stand still at h0; they come last, and what is left for them is dropped. Up to `longest`
+    steps are one stretch. Memory O(√T) states.
+    """
+    every = T if longest >= T else _length_of_stretches(T)
+    count = math.ceil(T / every)
+    spare = count * every - T
+
+    def advance(h: State, moment: tuple[Any, Input]) -> tuple[State, State]:
+        still, x = moment
+        after = step(params, h, x)
+        if spare:
+            after = jax.tree.map(lambda old, new: jnp.where(still, old, new), h, after)
+        return after, h
+
+    def padded(leaf: jax.Array) -> jax.Array:
+        first = jnp.broadcast_to(leaf[:1], (spare, *leaf.shape[1:]))
+        return jnp.concatenate([first, leaf]).reshape(count, every, *leaf.shape[1:])
+
+    moments = (jnp.arange(T + spare) < spare if spare else None, xs)
+    if count == 1:
+        before = jax.lax.scan(advance, h0, moments, length=T)[1]
+        return stretch(carry, before, xs, T)[1]
+    still = None if moments[0] is None else moments[0].reshape(count, every)
+    moments = (still, jax.tree.map(padded, xs))
+
+    def to_next(h: State, moments: Any) -> tuple[State, State]:
+        return jax.lax.scan(advance, h, moments, length=every)[0], h
+
+    def back(carry: Any, at: tuple[State, Any]) -> tuple[Any, Any]:
+        begin, moments = at
+        before = jax.lax.scan(advance, begin, moments, length=every)[1]
+        return stretch(carry, before, moments[1], every)
+
+    begins = jax.lax.scan(to_next, h0, moments, length=count)[1]
+    left = jax.lax.scan(back, carry, (begins, moments), reverse=True)[1]
+    return jax.tree.map(lambda leaf: leaf.reshape(-1)[spare:], left)
+
+
+def _length_of_stretches(T: int) -> int:
+    """From √T to twice that, and at least SHORTEST: what leaves the fewest steps over, the longest of those."""
+    shortest = min(max(SHORTEST, math.isqrt(T)), T)
+    return min(range(min(2 * shortest, T), shortest - 1, -1), key=lambda every: -T % every)
