@@ -80,7 +80,7 @@ MEASUREMENTS: dict[str, Callable[..., Any]] = {
     "covariant_vectors": _covariant,
     "log_singular_values": rd.log_singular_values,
     "state_gradients": partial(rd.state_gradients, loss=_loss),
-    "gradient_contributions": lambda *net: rd.gradient_contributions(*net, losses=_loss).norms,
+    "gradient_contributions": lambda step, p, h, xs: rd.gradient_contributions(step, p, h, xs, _loss).norms,
     "parameter_gradient": partial(rd.parameter_gradient, losses=_loss),
     "rtrl": partial(rd.rtrl, loss_t=_loss_t, wrt=("b",)),
     "jacobian_eigenvalues": lambda *net: jnp.abs(rd.eigen.jacobian_eigenvalues(*net)[:, 0]),

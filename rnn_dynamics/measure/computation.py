@@ -28,7 +28,7 @@ _ORDERS = 2
 def name(program: ClosedJaxpr) -> Name | None:
     """The name of `program`, whose own constants are arguments; None where a custom rule captures a traced array."""
     found = [_of_jaxpr(program.jaxpr)]
-    at, known = program, set()
+    at, known = program, set[Name]()
     for _ in range(_ORDERS):
         rules = set(_untrusted_rules(at.jaxpr))
         if rules <= known:
@@ -166,7 +166,7 @@ def _untrusted_rules(jaxpr: Jaxpr) -> Iterator[Name]:
             yield _of_value(equation.params["call_jaxpr"]), _source(equation)
         for inner in jax.tree.leaves(equation.params, is_leaf=lambda value: isinstance(value, ClosedJaxpr | Jaxpr)):
             if isinstance(inner, ClosedJaxpr | Jaxpr):
-                yield from _untrusted_rules(getattr(inner, "jaxpr", inner))
+                yield from _untrusted_rules(inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner)
 
 
 def _derivative(program: ClosedJaxpr) -> ClosedJaxpr:

@@ -29,6 +29,7 @@ from .powers import (
     transient_growth,
 )
 from .pseudospectrum import smallest_singular_values
+from .svd import norm_of_matrix
 
 __all__ = [
     "EigenPower",
@@ -71,7 +72,7 @@ def spectral_abscissa(W: Float[Array, "n n"]) -> Float[Array, ""]:
 
 def spectral_norm(W: Float[Array, "n n"]) -> Float[Array, ""]:
     """‖W‖₂ = σ_max(W) >= ρ(W): the most that one step can do."""
-    return jnp.linalg.norm(square(W), 2)
+    return norm_of_matrix(square(W))
 
 
 def numerical_radius(W: Float[Array, "n n"]) -> Float[Array, ""]:
@@ -142,7 +143,7 @@ def defective(W: Float[Array, "n n"]) -> Bool[Array, ""]:
     # κᵢ = ‖yᵢ‖ ‖xᵢ‖ of the left and right eigenvectors with yᵢ*xᵢ = 1, and ‖xᵢ‖ = 1
     sensitive = jnp.linalg.norm(jnp.linalg.inv(Q), axis=1)
     apart = jnp.abs(values[:, None] - values[None]) + jnp.diag(jnp.full(len(W), jnp.inf, W.dtype))
-    merge = jnp.min(apart, axis=1) <= 64 * eps * jnp.linalg.norm(W, 2) * sensitive
+    merge = jnp.min(apart, axis=1) <= 64 * eps * norm_of_matrix(W) * sensitive
     return jnp.isinf(condition_number(Q)) | jnp.any(merge & (sensitive > 0.03 / math.sqrt(eps)))
 
 

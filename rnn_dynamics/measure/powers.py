@@ -13,6 +13,7 @@ from jaxtyping import Array, Complex, Float, Inexact, Int
 from .. import argument
 from .pseudospectrum import smallest_singular_values
 from .scaled import exponent_of, power_of_two
+from .svd import norm_of_matrix, singular_values
 
 
 def square(W: Float[Array, "n n"]) -> Float[Array, "n n"]:
@@ -47,8 +48,8 @@ def eigen_power(W: Float[Array, "n n"], n: int) -> EigenPower:
     value = (Q * values[None] ** n) @ jnp.linalg.inv(Q)
     info, size = jnp.finfo(W.dtype), len(W)
     condition, unit = condition_number(Q), 8 * size * float(info.eps)
-    residual = jnp.linalg.norm(W.astype(Q.dtype) @ Q - Q * values[None], 2) / jnp.linalg.norm(Q, 2)
-    off = condition * (residual + unit * jnp.linalg.norm(W, 2))
+    residual = norm_of_matrix(W.astype(Q.dtype) @ Q - Q * values[None]) / norm_of_matrix(Q)
+    off = condition * (residual + unit * norm_of_matrix(W))
     rate = jnp.max(jnp.abs(values)) + off
     error = condition * rate ** (n - 1) * (float(n) * off + unit * (condition + float(n)) * rate)
     error = error + condition * (float(n) * size**2 * float(info.tiny))
@@ -57,7 +58,7 @@ def eigen_power(W: Float[Array, "n n"], n: int) -> EigenPower:
 
 def condition_number(Q: Inexact[Array, "n n"]) -> Float[Array, ""]:
     """σ_max / σ_min; inf for a Q that is singular up to rounding, NaN for one with NaNs."""
-    values = jnp.linalg.svd(Q, compute_uv=False)
+    values = singular_values(Q)
     singular = values[-1] <= len(Q) * jnp.finfo(Q.dtype).eps * values[0]
     return jnp.where(singular, jnp.inf, values[0] / jnp.where(singular, 1, values[-1]))
 
@@ -76,7 +77,7 @@ def log_power_norms(W: Float[Array, "n n"], n: int) -> Float[Array, " powers"]:
         P = W @ P
         more = exponent_of(jax.lax.stop_gradient(jnp.max(jnp.abs(P))))
         P, exponent = P * power_of_two(-more, P.dtype), exponent + more
-        return (P, exponent), exponent.astype(P.dtype) * math.log(2) + jnp.log(jnp.linalg.norm(P, 2))
+        return (P, exponent), exponent.astype(P.dtype) * math.log(2) + jnp.log(norm_of_matrix(P))
 
     start = (jnp.eye(len(W), dtype=W.dtype), jnp.int32(0))
     return jnp.pad(jax.lax.scan(advance, start, None, length=n)[1], (1, 0))
@@ -117,10 +118,10 @@ def _kreiss_constant(W: Float[Array, "n n"]) -> Float[Array, ""]:
     fixed = jax.lax.stop_gradient(W)
     values = jnp.linalg.eigvals(fixed)
     size, radius = len(W), jnp.max(jnp.abs(values))
-    noise = 4 * size * float(jnp.finfo(W.dtype).eps) * jnp.maximum(jnp.linalg.norm(fixed, 2), 1)
+    noise = 4 * size * float(jnp.finfo(W.dtype).eps) * jnp.maximum(norm_of_matrix(fixed), 1)
     # an eigenvalue bends its hill over its own distance: closer circles than that see no more of it
     nearest = jnp.log(jnp.maximum(1 - radius, noise) / (2 * size))
-    farthest = jnp.log(10 * jnp.maximum(jnp.linalg.norm(fixed, 2), 1))
+    farthest = jnp.log(10 * jnp.maximum(norm_of_matrix(fixed), 1))
     outside, spacing = jnp.linspace(nearest, farthest, 40), (farthest - nearest) / 39
     largest = values[jnp.argsort(-jnp.abs(values))[:32]]
     angles = jnp.concatenate([jnp.linspace(0, math.pi, 49, dtype=W.dtype), jnp.abs(jnp.angle(largest))])
@@ -138,7 +139,7 @@ def _heights(
     outside, angles = jnp.broadcast_arrays(outside, angles)
     beyond = jnp.exp(outside)
     z: Complex[Array, "*points"] = jax.lax.complex((1 + beyond) * jnp.cos(angles), (1 + beyond) * jnp.sin(angles))
-    rounding = len(W) * float(jnp.finfo(W.dtype).eps) * (1 + beyond + jnp.linalg.norm(W, 2))
+    rounding = len(W) * float(jnp.finfo(W.dtype).eps) * (1 + beyond + norm_of_matrix(W))
     return beyond / (smallest_singular_values(W, z.ravel()).reshape(z.shape) + rounding)
 
 

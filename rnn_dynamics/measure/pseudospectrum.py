@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from . import door
+from .svd import singular_values
 from .together import smallest
 
 # below this size, where 16 steps take as long, or for fewer points, singular values cost less
@@ -43,7 +44,7 @@ def by_singular_values(W: Float[Array, "n n"], points: Complex[Array, " points"]
 
 
 def _of_one(W: Float[Array, "n n"], z: Complex[Array, ""]) -> Float[Array, ""]:
-    return jnp.linalg.svd(z * jnp.eye(len(W), dtype=z.dtype) - W.astype(z.dtype), compute_uv=False)[-1]
+    return singular_values(z * jnp.eye(len(W), dtype=z.dtype) - W.astype(z.dtype))[-1]
 
 
 def by_schur_form(W: Float[Array, "n n"], points: Complex[Array, " points"]) -> Float[Array, " points"]:

@@ -29,9 +29,9 @@ def unroll(
         return stack(states)
 
     `xs` is a pytree with leading axis T, or None with `length=T` for an undriven map, whose step then gets x = None.
-    Time O(T) steps, memory O(T) states; compiled once per computation, shape and option. A backward pass keeps what every
-    step needs for its derivative; with `checkpoint_every=K` it keeps the states at every K-th step and computes the
-    rest again, one stretch at a time: memory T/K + K for one more forward pass, least at K = √T and nothing gained
+    Time O(T) steps, memory O(T) states; compiled once per computation, shape and option. A backward pass keeps what
+    every step needs for its derivative; with `checkpoint_every=K` it keeps the states at every K-th step and computes
+    the rest again, one stretch at a time: memory T/K + K for one more forward pass, least at K = √T and nothing gained
     for K > T/2.
 
     An array that the step captures (a global, a closure, an attribute) is seen as it is at the call. The check that all

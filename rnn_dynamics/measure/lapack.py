@@ -1,0 +1,24 @@
+"""LAPACK on one thread: the decompositions here are small, and its threads spin against those of XLA.
+
+On CPUs, JAX calls the OpenBLAS that SciPy ships, which starts a thread a core. Next to another busy process a QR
+decomposition of 128 columns then takes 4 to 20 times as long, and alone on a machine it gains nothing at these sizes.
+"""
+
+import functools
+import os
+
+
+@functools.cache
+def on_one_thread() -> None:
+    """Limit SciPy's OpenBLAS to one thread, for the rest of this process, unless the environment sets its number.
+
+    Called where a program with a decomposition is traced. NumPy's own OpenBLAS is left as it is.
+    """
+    if any(name in os.environ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOTO_NUM_THREADS")):
+        return
+    import scipy.linalg  # noqa: F401 - what JAX loads at its first decomposition; it cannot be limited before
+    from threadpoolctl import ThreadpoolController
+
+    controller = ThreadpoolController()
+    used = [found["filepath"] for found in controller.info() if "scipy.libs" in found["filepath"]]
+    controller.select(filepath=used).limit(limits=1)
