@@ -41,7 +41,7 @@ class Config(Output):
 METHODS: dict[str, dict[str, Any]] = {"LU": {}, "QR": {"method": "qr", "every": 1}}
 # of the fields of a spectrum that are no plain numbers
 DIMS = {
-    **dict.fromkeys(("exponents", "stderr", "reliable", "converged"), ("index",)),
+    **dict.fromkeys(("exponents", "stderr", "reliable", "converged", "doubts"), ("index",)),
     **dict.fromkeys(("history", "local"), ("block", "index")),
     "steps": ("block",),
 }

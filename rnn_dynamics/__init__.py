@@ -11,6 +11,7 @@ from . import cells, theory
 from .measure import (
     Contributions,
     CovariantVectors,
+    Doubt,
     GradientFlow,
     LargestExponent,
     LinearMaps,
@@ -59,6 +60,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Contributions",
     "CovariantVectors",
+    "Doubt",
     "GradientFlow",
     "LargestExponent",
     "LinearMaps",

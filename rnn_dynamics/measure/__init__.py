@@ -4,6 +4,7 @@ from . import eigen
 from .attractor import entropy_rate, kaplan_yorke_dimension, participation_ratio
 from .contributions import Contributions, gradient_contributions
 from .covariant import CovariantVectors, covariant_vectors
+from .doubt import Doubt, reasons
 from .flat import blocks
 from .flow import GradientFlow, gradient_flow
 from .gradients import state_gradients
@@ -20,6 +21,7 @@ from .unroll import unroll
 __all__ = [
     "Contributions",
     "CovariantVectors",
+    "Doubt",
     "GradientFlow",
     "LargestExponent",
     "LinearMaps",
@@ -40,6 +42,7 @@ __all__ = [
     "lyapunov_spectrum",
     "parameter_gradient",
     "participation_ratio",
+    "reasons",
     "rtrl",
     "state_gradients",
     "step_jacobian",

@@ -1,4 +1,9 @@
-"""How a frame of columns grows along a trajectory, whichever way it is pushed and brought back."""
+"""How a frame of columns grows along a trajectory, whichever way it is pushed and brought back.
+
+One loop over the rows of a `Schedule`, and in it one loop over the steps of a row, do everything: the pilot that
+chooses the interval between factorisations, the steps that only turn the frame, and the blocks that are measured. So
+the step is traced and compiled once.
+"""
 
 import math
 from collections.abc import Callable
@@ -11,36 +16,31 @@ from jaxtyping import Array, Float, Int
 
 from ..cells.contract import Input, Params, State, Step
 from . import door
-from .linear_maps import LinearMaps, linear_maps
+from .linear_maps import linear_maps
+from .push import Push
+from .schedule import BRING_BACK, SKIP, Schedule
 from .standard_error import standard_error
 from .together import smallest
-from .triangular import Factor, by_qr, column_scaled
+from .triangular import Factor, by_qr
 
-# blocks of time that the standard errors are computed from; more of them where the run may end after any
-BLOCKS = 32
-BLOCKS_TO_STOP_AT = 256
-FEWEST_TO_STOP_AT = 32  # so that blocks four times as long have a say in the standard error
-SHORTEST_BLOCK = 8
-# steps of the pilot that chooses the interval, and the longest interval
-PILOT = 16
-LONGEST = 32
+FEWEST_TO_STOP_AT = 32  # blocks, so that some four times as long have a say in the standard error
+LONGEST = 32  # interval
 
 
 class Growth(NamedTuple):
     """Of ln |R_ii| of the product of Jacobians over the measured time: the whole of it, and what each block added."""
 
     total: Array
-    before: Array  # what the steps before the first block added
-    blocks: Array
-    size: Array  # steps in a block
-    steps: Array  # measured up to the end of each block
-    blocks_run: Array  # later rows repeat the last of `steps` and have grown by nothing
+    upto: Array  # the end of each block
+    blocks: Array  # 0 for those that were not run
     lost: Array  # nats of a factor that were lost to cancellation in one interval, at most
+    log_det: Array  # Σ ln |det J_t|, where the push knows it
+    blocks_run: Array  # later rows of `upto` repeat the last
     every: Array
 
 
 class _Frame(NamedTuple):
-    """A state, the rows of Fᵀ with it, and what has been seen of them so far."""
+    """A state, the rows of Fᵀ with it, and what has been seen of them since the row of time began."""
 
     h: State
     rows: Array
@@ -48,6 +48,73 @@ class _Frame(NamedTuple):
     logs: Array  # Σ ln |T_ii|
     rest: Array  # what the rounding of that sum has left out so far (Kahan)
     lost: Array
+    log_det: Array
+    log_det_rest: Array
+
+
+class _Carry(NamedTuple):
+    """What one row of time hands to the next."""
+
+    h: State
+    rows: Array
+    upto: Array  # Σ logs since the measurement began
+    turned: Array  # Σ logs before that
+    lost: Array  # since the measurement began, as is
+    log_det: Array
+    interval: Array
+
+
+class _Row(NamedTuple):
+    """What is known at the end of a row of time."""
+
+    upto: Array
+    logs: Array  # of this row
+    corner: Array  # ln |R_ii| of the frame at the end of those rows where the total needs it
+    volumes: Array  # the same of every row: a program that wants the total alone need not compute them
+
+
+def growth(
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: Input,
+    columns: Float[Array, "n k"],
+    plan: Schedule,
+    every: int | str,
+    *,
+    push: Push,
+    factor: Factor,
+    longest: int = LONGEST,
+    until: Float[Array, ""] | None = None,
+) -> Growth:
+    """The growth of orthonormal columns over the rows of the plan; with `until` over no more of them than it takes.
+
+    With `every="auto"` the pilot, which has a factorisation after each step, chooses the interval of the others.
+    """
+    chooses = every == "auto" and longest > 1
+    interval = jnp.int32(1 if every == "auto" else every)
+    zeros, zero = jnp.zeros(columns.shape[1], columns.dtype), jnp.zeros((), columns.dtype)
+    start = door.varying_like(_Carry(h0, columns.T, zeros, zeros, zeros, zero, interval), h0)
+    advance = partial(_advance, step, params, push, factor, 1 if longest == 1 else every, bool(plan.due.all()))
+    row = partial(_row, advance, plan, longest if chooses else None)
+    inputs = jnp.arange(len(plan.due), dtype=jnp.int32), jnp.asarray(plan.due), plan.rows_of(xs)
+    if until is None:
+        end, found = jax.lax.scan(row, start, inputs)
+        corners, run = found.corner, jnp.int32(len(plan.steps))
+    else:
+        end, found, run = _until_precise(row, start, inputs, plan, until)
+        corners = found.volumes
+    before = corners[plan.first - 1] if plan.first else zeros
+    blocks = _within_blocks(plan, found)
+    return Growth(
+        total=found.upto[-1] + corners[-1] - before,
+        upto=(found.upto + found.volumes)[plan.block :] - before[None],
+        blocks=blocks,
+        lost=end.lost,
+        log_det=end.log_det,
+        blocks_run=run,
+        every=end.interval,
+    )
 
 
 def compensated(total: Array, added: Array) -> tuple[Array, Array]:
@@ -56,174 +123,105 @@ def compensated(total: Array, added: Array) -> tuple[Array, Array]:
     return new, jnp.where(jnp.isfinite(new), added - (new - total), 0)
 
 
-class _Pushed(NamedTuple):
-    rows: Array
-    logs: Array
-    lost: Array
-
-
-Push = Callable[[LinearMaps, Array], _Pushed]
-
-
-def push(maps: LinearMaps, rows: Float[Array, "k n"]) -> _Pushed:
-    """(J F)ᵀ from Fᵀ; kept as rows, since XLA's products on CPUs are twice as fast that way round."""
-    nothing = jnp.zeros(len(rows), rows.dtype)
-    return _Pushed(maps.push(rows.T).T, nothing, nothing)
-
-
-def push_in_two(maps: LinearMaps, rows: Float[Array, "k n"]) -> _Pushed:
-    """(J F)ᵀ by way of a frame of C F, as in `column_scaled`."""
-    J, half = column_scaled(maps.push(jnp.eye(rows.shape[1], dtype=rows.dtype)), rows.T)
-    return _Pushed(half.frame.T @ J.T, half.logs, half.lost)
-
-
-def growth(
-    step: Step,
-    params: Params,
-    h0: State,
-    xs: Input,
-    T: int,
-    skipped: int,
-    pushed_by: Push,
-    columns: Float[Array, "n k"],
-    every: int | str,
-    *,
-    factor: Factor,
-    blocks: int | None,
-    until: Float[Array, ""] | None,
-    longest: int = LONGEST,
-) -> Growth:
-    """The growth of a frame over the T steps from h0, of which the first `skipped` only turn it.
-
-    The first steps, with a factorisation each, are the pilot that chooses the interval of the others. Blocks of equal
-    length stand at the end; with `until` no more of them are run than it takes.
-    """
-    zeros = jnp.zeros(columns.shape[1], columns.dtype)
-    frame = door.varying_like(_Frame(h0, columns.T, jnp.int32(0), zeros, zeros, zeros), h0)
-    advance = partial(_advance, step, params, pushed_by, factor)
-    fresh = partial(_brought_back, factor)
-    pilot = min(PILOT, T // 4) if every == "auto" else 0
-    begin = max(pilot, skipped)
-    blocks = _number_of_blocks(T - begin, blocks, until is not None)
-    size = (T - begin) // blocks
-    tail = T - blocks * size
-
-    frame, interval = _piloted(advance, fresh, frame, xs, pilot, every, skipped, longest)
-    frame = fresh(_walk(advance, interval, frame, xs, begin, tail))
-    before = frame.logs
-
-    def block(carry: tuple[_Frame, Array], inputs: Input) -> tuple[tuple[_Frame, Array], tuple[Array, Array]]:
-        """Sums start anew in each block: one sum over all steps would lose digits to its own size."""
-        frame, volumes = carry
-        frame = frame._replace(age=jnp.zeros_like(frame.age), logs=jnp.zeros_like(frame.logs))
-        frame = fresh(_walk(advance, interval, frame, inputs, 0, size))
-        volumes_now = by_qr(frame.rows.T).logs
-        return (frame, volumes_now), (frame.logs, volumes_now - volumes)
-
-    inputs = jax.tree.map(lambda leaf: leaf[tail:].reshape(blocks, size, *leaf.shape[1:]), xs)
-    start = (frame, by_qr(frame.rows.T).logs)
-    if until is None:
-        count = jnp.int32(blocks)
-        (end, _), (logs, volumes) = jax.lax.scan(block, start, inputs, length=blocks)
-    else:
-        count, (end, _), (logs, volumes) = _until_precise(block, start, inputs, blocks, until * size)
-    # volumes between the first and the last cancel: a program that wants the total alone need not compute them
-    total = before + jnp.sum(logs, axis=0) + by_qr(end.rows.T).logs
-    steps = tail - skipped + size * jnp.minimum(jnp.arange(1, blocks + 1, dtype=jnp.int32), count)
-    return Growth(total, before + start[1], logs + volumes, jnp.int32(size), steps, count, end.lost, interval)
-
-
-def _number_of_blocks(steps: int, blocks: int | None, may_stop: bool) -> int:
-    if blocks is None:
-        return max(1, min(BLOCKS_TO_STOP_AT if may_stop else BLOCKS, steps // SHORTEST_BLOCK))
-    if blocks > steps:
-        raise ValueError(f"blocks: got {blocks}, expected at most {steps}, the steps after burn-in and pilot")
-    return blocks
+def _row(
+    advance: Callable, plan: Schedule, longest: int | None, carry: _Carry, inputs: tuple[Array, Array, Input]
+) -> tuple[_Carry, _Row]:
+    """A row of time. Sums start anew in each: one sum over all steps would lose digits to its own size."""
+    number, due, xs = inputs
+    zeros, zero = jnp.zeros_like(carry.upto), jnp.zeros((), carry.upto.dtype)
+    frame = _Frame(carry.h, carry.rows, jnp.int32(0), zeros, zeros, zeros, zero, zero)
+    frame, _ = jax.lax.scan(partial(advance, carry.interval), door.varying_like(frame, carry.h), (due, xs))
+    needed = (number == plan.pilot) | (number == plan.first - 1) | (number == len(plan.due) - 1)
+    corner = jax.lax.cond(needed, lambda rows: by_qr(rows.T).logs, lambda rows: zeros, frame.rows)
+    upto, turned, interval = carry.upto + frame.logs, carry.turned, carry.interval
+    lost, log_det = jnp.maximum(carry.lost, frame.lost), carry.log_det + frame.log_det
+    if longest is not None and plan.pilot >= 0:
+        chosen = _interval(turned + upto + corner, plan.piloted, longest)
+        interval = jnp.where(number == plan.pilot, chosen, interval)
+    if plan.first:
+        turns = number < plan.first
+        turned = jnp.where(turns, turned + upto, turned)
+        upto, lost, log_det = (jnp.where(turns, 0, value) for value in (upto, lost, log_det))
+    found = _Row(upto, frame.logs, corner, by_qr(frame.rows.T).logs)
+    return _Carry(frame.h, frame.rows, upto, turned, lost, log_det, interval), found
 
 
 def _advance(
-    step: Step, params: Params, pushed_by: Push, factor: Factor, interval: Array, frame: _Frame, x: Input
-) -> tuple[_Frame, None]:
-    """One step, and a factorisation if the interval has passed."""
-    maps = linear_maps(step, params, frame.h, x)
-    pushed = pushed_by(maps, frame.rows)
-    rest, lost = frame.rest + pushed.logs, jnp.maximum(frame.lost, pushed.lost)
-    moved = _Frame(maps.after, pushed.rows, frame.age + 1, frame.logs, rest, lost)
-    return _brought_back(factor, moved, interval), None
-
-
-def _brought_back(factor: Factor, frame: _Frame, interval: int | Array = 1) -> _Frame:
-    """The frame with the triangular factor taken out of it, if it is as old as the interval."""
-
-    def refactor(frame: _Frame) -> _Frame:
-        new = factor(frame.rows.T)
-        logs, rest = compensated(frame.logs, new.logs + frame.rest)
-        return _Frame(frame.h, new.frame.T, jnp.zeros_like(frame.age), logs, rest, jnp.maximum(frame.lost, new.lost))
-
-    return jax.lax.cond(frame.age >= interval, refactor, lambda frame: frame, frame)
-
-
-def _walk(advance: Callable, interval: Array, frame: _Frame, xs: Input, start: int, stop: int) -> _Frame:
-    """The frame after the inputs from `start` to `stop`."""
-    part = jax.tree.map(lambda leaf: leaf[start:stop], xs)
-    return jax.lax.scan(partial(advance, interval), frame, part, length=stop - start)[0]
-
-
-def _piloted(
-    advance: Callable,
-    fresh: Callable,
-    frame: _Frame,
-    xs: Input,
-    pilot: int,
+    step: Step,
+    params: Params,
+    push: Push,
+    factor: Factor,
     every: int | str,
-    skipped: int,
-    longest: int,
-) -> tuple[_Frame, Array]:
-    """The frame after pilot and burn-in, its logarithms those since the burn-in, and the interval from there on."""
-    one = jnp.int32(1)
-    frame = _walk(advance, one, frame, xs, 0, min(pilot, skipped))
-    if pilot <= skipped:
-        interval = _interval(every, frame.logs, pilot, longest)
-        frame = fresh(_walk(advance, interval, frame, xs, pilot, skipped))
-    turned, volumes = frame.logs, by_qr(frame.rows.T).logs
-    frame = frame._replace(logs=-volumes, lost=jnp.zeros_like(volumes))
-    if pilot > skipped:
-        frame = _walk(advance, one, frame, xs, skipped, pilot)
-        interval = _interval(every, turned + volumes + frame.logs, pilot, longest)
-    return frame, interval
+    full: bool,
+    interval: Array,
+    frame: _Frame,
+    at: tuple[Array, Input],
+) -> tuple[_Frame, None]:
+    """What is due at one place of a row: nothing, or a step, or that and a factorisation."""
+    due, x = at
+
+    def move(frame: _Frame) -> _Frame:
+        maps = linear_maps(step, params, frame.h, x)
+        pushed = push(maps, frame.rows)
+        rest, lost = frame.rest + pushed.logs, jnp.maximum(frame.lost, pushed.lost)
+        log_det = compensated(frame.log_det, pushed.log_det + frame.log_det_rest)
+        moved = _Frame(maps.after, pushed.rows, frame.age + 1, frame.logs, rest, lost, *log_det)
+        if every == 1:
+            return _brought_back(factor, moved)
+        old = (moved.age >= interval) | (due == BRING_BACK)
+        return jax.lax.cond(old, partial(_brought_back, factor), lambda frame: frame, moved)
+
+    return (move(frame) if full else jax.lax.cond(due == SKIP, lambda frame: frame, move, frame)), None
 
 
-def _interval(every: int | str, logs: Float[Array, " k"], steps: int, longest: int) -> Int[Array, ""]:
-    """What was asked for, or what a pilot with this growth over these steps allows the whole batch."""
-    if isinstance(every, int):
-        return jnp.int32(every)
-    return jnp.minimum(smallest(_safe(jax.lax.stop_gradient(logs) / steps)), longest) if steps else jnp.int32(1)
+def _brought_back(factor: Factor, frame: _Frame) -> _Frame:
+    """The frame with the triangular factor taken out of it."""
+    new = factor(frame.rows.T)
+    logs, rest = compensated(frame.logs, new.logs + frame.rest)
+    lost = jnp.maximum(frame.lost, new.lost)
+    return frame._replace(rows=new.frame.T, age=jnp.zeros_like(frame.age), logs=logs, rest=rest, lost=lost)
+
+
+def _within_blocks(plan: Schedule, found: _Row) -> Float[Array, "blocks k"]:
+    """What each block has added to ln |R_ii|."""
+    volumes = found.volumes if plan.block else jnp.concatenate([jnp.zeros_like(found.volumes[:1]), found.volumes])
+    return found.logs[plan.block :] + jnp.diff(volumes[max(plan.block - 1, 0) :], axis=0)
+
+
+def _interval(logs: Float[Array, " k"], steps: int, longest: int) -> Int[Array, ""]:
+    """Steps that columns which have grown by this in a pilot may go, all of a batch, without losing digits."""
+    return jnp.minimum(smallest(_safe(jax.lax.stop_gradient(logs) / steps)), longest)
 
 
 def _safe(rates: Float[Array, " k"]) -> Int[Array, ""]:
     """Steps for which columns that grow at these rates keep three quarters of their digits and do not overflow."""
     kind = jnp.finfo(rates.dtype)
-    digits = -math.log(kind.eps) / 4 / jnp.maximum(jnp.max(rates) - jnp.min(rates), 1e-3)
-    room = math.log(kind.max) / 4 / jnp.maximum(jnp.max(jnp.abs(rates)), 1e-3)
+    highest, lowest = jnp.max(jnp.stack([rates, -rates]), axis=1)
+    digits = -math.log(kind.eps) / 4 / jnp.maximum(highest + lowest, 1e-3)
+    room = math.log(kind.max) / 4 / jnp.maximum(jnp.maximum(highest, lowest), 1e-3)
     steps = jnp.floor(jnp.minimum(digits, room))
     return jnp.where(jnp.isfinite(steps), jnp.clip(steps, 1, LONGEST), 1).astype(jnp.int32)
 
 
 def _until_precise(
-    block: Callable, start: tuple[_Frame, Array], inputs: Input, blocks: int, tolerance: Float[Array, ""]
-) -> tuple[Array, tuple[_Frame, Array], tuple[Array, Array]]:
-    """As a scan of `block`, ended when the standard error of a block's growth is at most the tolerance for all."""
+    row: Callable, start: _Carry, inputs: tuple[Array, Array, Input], plan: Schedule, until: Float[Array, ""]
+) -> tuple[_Carry, _Row, Array]:
+    """As a scan of `row`, ended when the standard error of a block's growth is small enough for all; the blocks run."""
+    tolerance, rows = until * plan.size, len(plan.due)
 
     def unfinished(carry: tuple) -> Array:
-        count, _, (logs, volumes) = carry
-        error = standard_error(logs + volumes, count)
-        return (count < blocks) & ((count < FEWEST_TO_STOP_AT) | ~jnp.all(error <= tolerance))
+        count, _, found = carry
+        error = standard_error(_within_blocks(plan, found), count - plan.block)
+        return (count < rows) & ((count < plan.block + FEWEST_TO_STOP_AT) | ~jnp.all(error <= tolerance))
 
     def run(carry: tuple) -> tuple:
-        count, state, results = carry
-        state, new = block(state, jax.tree.map(lambda leaf: leaf[count], inputs))
-        return count + 1, state, jax.tree.map(lambda rows, row: rows.at[count].set(row), results, new)
+        count, state, found = carry
+        state, new = row(state, jax.tree.map(lambda leaf: leaf[count], inputs))
+        return count + 1, state, jax.tree.map(lambda all_, one: all_.at[count].set(one), found, new)
 
-    nothing = jnp.zeros((blocks, *start[1].shape), start[1].dtype)
-    begin = door.varying_like((jnp.int32(0), start, (nothing, nothing)), start)
-    return jax.lax.while_loop(unfinished, run, begin)
+    shapes = jax.eval_shape(row, start, jax.tree.map(lambda leaf: leaf[0], inputs))[1]
+    nothing = jax.tree.map(lambda leaf: jnp.zeros((rows, *leaf.shape), leaf.dtype), shapes)
+    count, end, found = jax.lax.while_loop(unfinished, run, door.varying_like((jnp.int32(0), start, nothing), start))
+    last = jnp.minimum(jnp.arange(rows, dtype=jnp.int32), count - 1)
+    found = found._replace(upto=found.upto[last], volumes=found.volumes[last])
+    return end, found, count - plan.block

@@ -6,28 +6,29 @@ with F brought back every s steps (`triangular.py`) and R(F) the triangular fact
 the two ends make the sum that of a QR decomposition of the whole product, whichever factor is used on the way.
 """
 
-import math
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from .. import argument
 from ..cells.contract import Input, Params, State, Step
 from . import door
-from .flat import flatten
-from .growth import Growth, compensated, growth, push, push_in_two
-from .linear_maps import linear_maps
-from .standard_error import standard_error
+from .doubt import difference, doubts_of, reasons, seen
+from .flat import blocks as parts_of
+from .growth import LONGEST, Growth, growth
+from .push import in_two, whole
+from .schedule import Schedule, schedule
+from .standard_error import FEWEST_BLOCKS, standard_error
 from .together import smallest
 from .triangular import METHODS, starting_frame
 from .unroll import state_after
 
 
 class LyapunovSpectrum(NamedTuple):
-    """Exponents in nats a step, in the order of the frame: descending up to noise.
+    """Exponents in nats a step, in descending order; the columns of all fields are in that order.
 
     exponents   the mean over the whole time measured
     stderr      their standard errors, from the means of blocks of time; inf where there are too few blocks
@@ -35,11 +36,11 @@ class LyapunovSpectrum(NamedTuple):
     local       the growth a step within each block; NaN for blocks that were not run. The pilot's 16 steps and what
                 does not fill a block come before the first and are in `history` alone
     steps       the number of steps behind each row of `history`; the last is the number measured
-    reliable    whether the exponent is finite, the rounding in each factor of it small, the sum rule obeyed as
-                far as it is known, and it has converged; how far that is without `until`, `stderr` says
+    reliable    whether there is no doubt about the exponent; how precise it is, `stderr` says
     converged   whether the standard error is at most `until`, where that was asked for
     sum_rule_residual  Σ λ_i - mean ln |det J_t| for a full spectrum, which is 0 in exact arithmetic; NaN for k < n
     every       the number of steps from one factorisation to the next, fewer at the end of a block
+    doubts      what speaks against each exponent, as a sum of `rd.Doubt`; `reasons` has it in words
     """
 
     exponents: Float[Array, " k"]
@@ -51,6 +52,12 @@ class LyapunovSpectrum(NamedTuple):
     converged: Bool[Array, " k"]
     sum_rule_residual: Float[Array, ""]
     every: Int[Array, ""]
+    doubts: Int[Array, " k"] | int = 0
+
+    @property
+    def reasons(self) -> np.ndarray:
+        """The doubts about each exponent in words; "" where there is none."""
+        return reasons(self.doubts)
 
 
 def lyapunov_spectrum(
@@ -73,9 +80,8 @@ def lyapunov_spectrum(
 
     The first `burn_in` steps only move the state, to the attractor; the next `frame_burn_in` turn the frame into its
     directions too, unmeasured. Over the rest, T steps, these are finite-time exponents; for a driven net they depend
-    on its inputs, for a noise-driven one on the draw. The first frame is random with a `key`; else the coordinate
-    directions for k = n, whose exponents are in no order where these directions are invariant, and fixed others for
-    k < n.
+    on its inputs, for a noise-driven one on the draw. The first frame is random with a `key`, else a fixed one that
+    lies along no coordinate.
 
     `every="auto"` chooses the interval from a pilot of some steps: as long as no column falls so far behind the first
     that the float type loses more than a quarter of its digits. Time O(T) pushes of k columns (2n²k operations for a
@@ -89,8 +95,10 @@ def lyapunov_spectrum(
 
     Where a factorisation lost digits all is measured once more: a full spectrum with the sizes of the Jacobian's
     columns factored apart, which keeps them where units are saturated; fewer columns with a factorisation each step, if
-    the interval was chosen here. What is lost even so is not `reliable`. Exact zeros of the Jacobian, as relu and
-    threshold have them, give -inf; a trajectory that is not finite gives NaN.
+    the interval was chosen here. The second run is a program of its own, compiled only when it is needed; inside your
+    own transformations both are compiled. `doubts` says of each exponent what is lost even so, and `reasons` says it in
+    words. Exact zeros of the Jacobian, as relu, threshold and saturated tanh have them, give -inf to as many exponents
+    and leave the others as they are; a trajectory that is not finite gives NaN.
     """
     door.enter(step, params=params, h0=h0, xs=xs)
     length = door.whole_number("length", length)
@@ -107,7 +115,7 @@ def lyapunov_spectrum(
         argument.key(key)
     k = None if k is None else argument.size("k", k, 1)
     blocks = None if blocks is None else argument.size("blocks", blocks, 1)
-    return _lyapunov_spectrum(
+    return _measured(
         step,
         params,
         h0,
@@ -134,6 +142,12 @@ class LargestExponent(NamedTuple):
     steps: Int[Array, " blocks"]
     reliable: Bool[Array, ""]
     converged: Bool[Array, ""]
+    doubts: Int[Array, ""] | int = 0
+
+    @property
+    def reasons(self) -> np.ndarray:
+        """The doubts about the exponent in words; "" where there is none."""
+        return reasons(self.doubts)
 
 
 def largest_exponent(
@@ -175,10 +189,31 @@ def largest_exponent(
         steps=found.steps,
         reliable=found.reliable[0],
         converged=found.converged[0],
+        doubts=jnp.asarray(found.doubts)[0],
     )
 
 
-@door.compiled("k", "length", "burn_in", "frame_burn_in", "every", "method", "blocks")
+def _measured(
+    step: Step, params: Params, h0: State, xs: Input, key: Array | None, until: Any, **options: Any
+) -> LyapunovSpectrum:
+    """The plain run, or a more careful one where that has lost digits.
+
+    The careful run is another program. Where the host can see that it is not needed, it is not compiled either.
+    """
+    given = (step, params, h0, xs, key, until)
+    found, done = _lyapunov_spectrum(*given, **options)
+    n = max(part.stop for part in parts_of(h0).values())
+    k = options["k"] or n
+    if k < n and (k == 1 or options["every"] != "auto"):
+        return found
+    if isinstance(done, jax.core.Tracer):
+        done = smallest(done)
+    if isinstance(done, jax.core.Tracer):
+        return jax.lax.cond(done, lambda: found, lambda: _lyapunov_spectrum(*given, **options, careful=True)[0])
+    return found if done else _lyapunov_spectrum(*given, **options, careful=True)[0]
+
+
+@door.compiled("k", "length", "burn_in", "frame_burn_in", "every", "method", "blocks", "careful")
 def _lyapunov_spectrum(
     step: Step,
     params: Params,
@@ -194,83 +229,73 @@ def _lyapunov_spectrum(
     every: int | str,
     method: str,
     blocks: int | None,
-) -> LyapunovSpectrum:
+    careful: bool = False,
+) -> tuple[LyapunovSpectrum, Bool[Array, ""]]:
+    """The spectrum, and whether all of it was seen or a more careful run sees no more."""
     T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
     door.decomposable(h0)
     columns = starting_frame(h0, k, key)
     (n, k), dtype = columns.shape, columns.dtype
     h0 = state_after(step, params, h0, xs, burn_in)
-    T, xs = T - burn_in, jax.tree.map(lambda leaf: leaf[burn_in:], xs)
-    until = None if until is None else until.astype(dtype)
-    common = (step, params, h0, xs, T, frame_burn_in)
-    grow = partial(growth, *common, factor=METHODS[method], blocks=blocks, until=until)
-    found = plain = grow(push, columns, every)
-    all_seen = smallest(jnp.all(_seen(plain.lost)))
-    residual = jnp.full((), jnp.nan, dtype)
-    if 1 < k < n and every == "auto":
-        found = jax.lax.cond(all_seen, lambda: plain, lambda: grow(push, columns, every, longest=1))
-    if k == n:
-        again = partial(grow, push_in_two, columns, "auto" if every == "auto" else 1, longest=1)
-        found = jax.lax.cond(all_seen, lambda: plain, again)
-        stop = T if until is None else frame_burn_in + found.steps[-1]
-        log_det = _log_det(*common[:4], frame_burn_in, stop)
-        residual = _difference(jnp.sum(found.total), log_det) / found.steps[-1].astype(dtype)
-    return _spectrum(found, residual, jnp.inf if until is None else until)
+    xs = jax.tree.map(lambda leaf: leaf[burn_in:], xs)
+    plan = schedule(T - burn_in, frame_burn_in, pilot=every == "auto", blocks=blocks, may_stop=until is not None)
+    found = growth(
+        step,
+        params,
+        h0,
+        xs,
+        columns,
+        plan,
+        every,
+        push=in_two if careful and k == n else whole,
+        factor=METHODS[method],
+        longest=1 if careful else LONGEST,
+        until=None if until is None else until.astype(dtype),
+    )
+    return _spectrum(plan, found, k == n, until), jnp.all(seen(found.lost))
 
 
-def _spectrum(found: Growth, residual: Float[Array, ""], until: float | Float[Array, ""]) -> LyapunovSpectrum:
-    """Rates from growths."""
-    run = jnp.arange(len(found.blocks), dtype=jnp.int32) < found.blocks_run
-    local = found.blocks / found.size.astype(found.blocks.dtype)
-    steps = found.steps.astype(found.blocks.dtype)
-    exponents = found.total / steps[-1]
+def _spectrum(plan: Schedule, found: Growth, full: bool, until: Float[Array, ""] | None) -> LyapunovSpectrum:
+    """Rates from growths, in descending order."""
+    found = _in_order(found)
+    dtype, steps, local = found.total.dtype, jnp.asarray(plan.steps), found.blocks / plan.size
     stderr = standard_error(local, found.blocks_run)
-    converged = stderr <= until
+    converged = stderr <= (jnp.inf if until is None else until.astype(dtype))
+    if until is not None:  # the run may have ended before the last block
+        blocks = jnp.arange(len(plan.steps), dtype=jnp.int32)
+        steps = steps[jnp.minimum(blocks, found.blocks_run - 1)]
+        local = jnp.where((blocks < found.blocks_run)[:, None], local, jnp.nan)
+    T = steps[-1].astype(dtype)
+    exponents = found.total / T
+    net, gross = jnp.sum(jnp.stack([exponents, jnp.abs(exponents)]), axis=1)
+    residual = difference(net, found.log_det / T) if full else jnp.full_like(T, jnp.nan)
+    short = len(plan.steps) < FEWEST_BLOCKS
+    doubts = doubts_of(exponents, found.lost, residual, gross, short=short, converged=converged)
     return LyapunovSpectrum(
         exponents=exponents,
         stderr=stderr,
-        history=(found.before[None] + jnp.cumsum(found.blocks, axis=0)) / steps[:, None],
-        local=jnp.where(run[:, None], local, jnp.nan),
-        steps=found.steps,
-        reliable=_reliable(exponents, found.lost, residual) & converged,
+        history=found.upto / steps.astype(dtype)[:, None],
+        local=local,
+        steps=steps,
+        reliable=doubts == 0,
         converged=converged,
         sum_rule_residual=residual,
         every=found.every,
+        doubts=doubts,
     )
 
 
-def _log_det(
-    step: Step, params: Params, h0: State, xs: Input, start: int, stop: int | Int[Array, ""]
-) -> Float[Array, ""]:
-    """ln |det| of the Jacobians from `start` to `stop`, summed."""
+def _in_order(found: Growth) -> Growth:
+    """With the columns in descending order of their growth, and as lost what they or any before them in the frame lost.
 
-    def advance(t: Array, carry: tuple[State, Array, Array]) -> tuple[State, Array, Array]:
-        h, total, rest = carry
-        maps = linear_maps(step, params, h, jax.tree.map(lambda leaf: leaf[t], xs))
-        vector, _ = flatten(maps.after)
-        log_det = jnp.linalg.slogdet(maps.push(jnp.eye(vector.size, dtype=vector.dtype)))[1]
-        return maps.after, *compensated(total, log_det + rest)
-
-    h = state_after(step, params, h0, xs, start)
-    zero = jnp.zeros((), flatten(h0)[0].dtype)
-    return jax.lax.fori_loop(start, stop, advance, door.varying_like((h, zero, zero), h0))[1]
-
-
-def _seen(lost: Float[Array, " k"]) -> Bool[Array, " k"]:
-    """Whether the rounding of every factor, some eps e^lost of it for each step, was small: one in a thousand."""
-    return lost < math.log(0.001 / jnp.finfo(lost.dtype).eps)
-
-
-def _difference(left: Float[Array, ""], right: Float[Array, ""]) -> Float[Array, ""]:
-    """left - right, 0 where both are -inf: a singular Jacobian obeys the sum rule too."""
-    both = (left == right) & jnp.isinf(left)
-    return jnp.where(both, 0, left - jnp.where(both, 0, right))
-
-
-def _reliable(exponents: Float[Array, " k"], lost: Float[Array, " k"], residual: Float[Array, ""]) -> Bool[Array, " k"]:
-    """Finite, above the floor in every interval, and in accord with the sum rule as far as that explains it."""
-    seen = _seen(lost)
-    allowed = math.sqrt(jnp.finfo(exponents.dtype).eps) * jnp.maximum(1, jnp.sum(jnp.abs(exponents)))
-    agrees = ~(jnp.abs(residual) > allowed)  # there is no residual for k < n
-    return jnp.isfinite(exponents) & seen & (agrees | ~jnp.all(seen))
+    A column is what the factorisation left of it, so one that is noise spoils those after it.
+    """
+    k = len(found.total)
+    if k == 1:
+        return found
+    lost = jnp.max(jnp.where(np.tri(k, dtype=bool), found.lost[None], 0), axis=1)
+    columns = jnp.concatenate([found.total[None], lost[None], found.upto, found.blocks])
+    columns = columns[:, jnp.argsort(-jax.lax.stop_gradient(found.total))]  # one gather for all of them
+    upto, blocks = jnp.split(columns[2:], 2)
+    return found._replace(total=columns[0], lost=columns[1], upto=upto, blocks=blocks)

@@ -1,6 +1,7 @@
 """How far the mean over a correlated stretch of time can be trusted."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 # the scatter of fewer block means says nothing
@@ -13,13 +14,19 @@ def standard_error(means: Float[Array, "blocks k"], count: int | Int[Array, ""])
     The largest of the errors by blocks of this length, of twice, four times ... it: where neighbours are correlated,
     short blocks claim too much.
     """
-    error = jnp.where(count < FEWEST_BLOCKS, jnp.full_like(means[0], jnp.inf), 0)
-    while len(means) >= FEWEST_BLOCKS:
-        used = (jnp.arange(len(means), dtype=jnp.int32) < count)[:, None]
-        number = jnp.maximum(count, 2).astype(means.dtype)
-        mean = jnp.sum(jnp.where(used, means, 0), axis=0, keepdims=True) / number
-        variance = jnp.sum(jnp.where(used, (means - mean) ** 2, 0), axis=0) / (number - 1)
-        error = jnp.maximum(error, jnp.where(count < FEWEST_BLOCKS, 0, jnp.sqrt(variance / number)))
-        means = means[: len(means) // 2 * 2].reshape(-1, 2, means.shape[1]).mean(axis=1)
-        count = count // 2
-    return error
+    dtype, count = means.dtype, jnp.asarray(count, jnp.int32)
+    longer = [means]
+    while len(longer[-1]) >= 2 * FEWEST_BLOCKS:
+        longer.append(longer[-1][: len(longer[-1]) // 2 * 2].reshape(-1, 2, means.shape[1]).mean(axis=1))
+    # all lengths side by side, so that what follows is compiled once
+    level = np.concatenate([np.full(len(rows), i) for i, rows in enumerate(longer)])
+    index = np.concatenate([np.arange(len(rows), dtype=np.int32) for rows in longer])
+    values = jnp.concatenate(longer)
+    counts = jnp.right_shift(count, jnp.arange(len(longer), dtype=jnp.int32))
+    number = jnp.maximum(counts, 2).astype(dtype)[:, None]
+    of_level = np.arange(len(longer))[:, None] == level
+    used = jnp.where(jnp.asarray(of_level) & (jnp.asarray(index) < counts[level])[None], 1, 0).astype(dtype)
+    deviations = values - (used @ values / number)[level]
+    errors = jnp.sqrt(used @ deviations**2 / (number - 1) / number)
+    longest = jnp.max(jnp.where((counts < FEWEST_BLOCKS)[:, None], 0, errors), axis=0)
+    return jnp.where(count < FEWEST_BLOCKS, jnp.inf, longest)

@@ -33,8 +33,9 @@ class Factored(NamedTuple):
 
 
 def starting_frame(state: State, k: int | None, key: Array | None) -> Float[Array, "n k"]:
-    """k orthonormal columns (n of them for None): random with a key; else the coordinate directions for k = n, and for
-    k < n fixed ones that lie along no coordinates, since these are invariant for many a cell.
+    """k orthonormal columns (n of them for None), random with a key, else fixed ones.
+
+    None lies along a coordinate: for many cells these directions are invariant, and a saturated unit's is mapped to 0.
     """
     vector, _ = flatten(state)
     n, dtype = vector.size, vector.dtype
@@ -43,8 +44,6 @@ def starting_frame(state: State, k: int | None, key: Array | None) -> Float[Arra
         raise ValueError(f"k: got {k}, expected at most n = {n}, the numbers in the state")
     if key is not None:
         return jnp.linalg.qr(jax.random.normal(key, (n, k), dtype))[0]
-    if k == n:
-        return jnp.eye(n, dtype=dtype)
     rows, columns = (jnp.arange(1, size + 1, dtype=dtype) for size in (n, k))
     return jnp.linalg.qr(jnp.cos(math.sqrt(2) * math.pi * rows[:, None] * columns[None]))[0]
 
@@ -100,8 +99,8 @@ def column_scaled(J: Float[Array, "n n"], F: Float[Array, "n k"]) -> tuple[Float
     as different in size, and LU factors that without loss.
     """
     sizes = jax.lax.stop_gradient(jnp.max(jnp.abs(J), axis=0))
-    sizes = jnp.where(sizes == 0, 1, sizes)
-    return J / sizes[None], by_lu(sizes[:, None] * F)
+    # a column of zeros makes a row of zeros, which comes last and spoils no other
+    return J / jnp.where(sizes == 0, 1, sizes)[None], by_lu(sizes[:, None] * F)
 
 
 METHODS: dict[str, Factor] = {"lu": by_lu, "qr": by_qr}

@@ -82,7 +82,8 @@ def lyapunov(k: int = 1, burn_in: int = 0, examples: int = 4) -> Probe:
         return {
             "exponents": jnp.mean(found.exponents, axis=0),
             "stderr": scatter / examples**0.5,
-            "reliable": jnp.all(found.reliable, axis=0),
+            # one example may be too short for a standard error of its own: their scatter is the error
+            "reliable": jnp.all(found.doubts & ~int(measure.Doubt.TOO_SHORT) == 0, axis=0),
         }
 
     return Probe(means, "nats per step", "largest Lyapunov exponents", ("index",))

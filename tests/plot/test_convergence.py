@@ -89,7 +89,7 @@ def test_estimates_without_a_height_are_said(axes, notes, spectrum):
 
 def test_a_measured_spectrum_is_drawn(axes, named):
     params = rd.cells.Affine(W=jnp.diag(jnp.array([0.9, 0.5])), U=jnp.zeros((2, 1)))
-    spectrum = rd.lyapunov_spectrum(rd.cells.linear.step, params, jnp.zeros(2), None, length=40)
+    spectrum = rd.lyapunov_spectrum(rd.cells.linear.step, params, jnp.zeros(2), None, length=140, frame_burn_in=100)
     plot.convergence(axes, spectrum)
     (line,) = named(r"$\lambda_{1}$")
     np.testing.assert_allclose(line.get_ydata()[-1], np.log(0.9), rtol=1e-6)
