@@ -17,6 +17,11 @@ constraints := $(wildcard constraints/python$(version).txt)
 core := $(VENV)/.core-$(version)
 tools := $(VENV)/.tools-$(version)
 
+# what was compiled once is read from here the next time; `make clean` removes it
+export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/programs
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.1
+export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
+
 .DEFAULT_GOAL := run
 .PHONY: run test test-all lint format figures docs bench clean
 
@@ -63,4 +68,4 @@ $(tools): $(core)
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
