@@ -171,7 +171,10 @@ def _advance(
         old = (moved.age >= interval) | (due == BRING_BACK)
         return jax.lax.cond(old, partial(_brought_back, factor), lambda frame: frame, moved)
 
-    return (move(frame) if full else jax.lax.cond(due == SKIP, lambda frame: frame, move, frame)), None
+    moved = move(frame)
+    if not full:  # a branch for each place would take longer than a step of a small system
+        moved = jax.tree.map(lambda old, new: jnp.where(due == SKIP, old, new), frame, moved)
+    return moved, None
 
 
 def _brought_back(factor: Factor, frame: _Frame) -> _Frame:
