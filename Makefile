@@ -17,7 +17,7 @@ constraints := $(wildcard constraints/python$(version).txt)
 core := $(VENV)/.core-$(version)
 tools := $(VENV)/.tools-$(version)
 
-# what was compiled once is read from here the next time; `make clean` removes it
+# what was compiled once is read from here the next time; `make clean` removes it, and what the command line kept
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/programs
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.1
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
@@ -68,4 +68,4 @@ $(tools): $(core)
 	touch $@
 
 clean:
-	rm -rf $(VENV) .cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache "$${XDG_CACHE_HOME:-$$HOME/.cache}/rnn_dynamics" build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
