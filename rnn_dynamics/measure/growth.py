@@ -21,7 +21,7 @@ from .push import Push
 from .schedule import BRING_BACK, SKIP, Schedule
 from .standard_error import standard_error
 from .together import smallest
-from .triangular import Factor, by_qr
+from .triangular import ORTHONORMAL, Factor, by_qr
 
 FEWEST_TO_STOP_AT = 32  # blocks, so that some four times as long have a say in the standard error
 LONGEST = 32  # interval
@@ -96,7 +96,8 @@ def growth(
     zeros, zero = jnp.zeros(columns.shape[1], columns.dtype), jnp.zeros((), columns.dtype)
     start = door.varying_like(_Carry(h0, columns.T, zeros, zeros, zeros, zero, interval), h0)
     advance = partial(_advance, step, params, push, factor, 1 if longest == 1 else every, bool(plan.due.all()))
-    row = partial(_row, advance, plan, longest if chooses else None)
+    volumes = (lambda frame: zeros) if factor in ORTHONORMAL else (lambda frame: by_qr(frame).logs)
+    row = partial(_row, advance, volumes, plan, longest if chooses else None)
     inputs = jnp.arange(len(plan.due), dtype=jnp.int32), jnp.asarray(plan.due), plan.rows_of(xs)
     if until is None:
         end, found = jax.lax.scan(row, start, inputs)
@@ -124,7 +125,12 @@ def compensated(total: Array, added: Array) -> tuple[Array, Array]:
 
 
 def _row(
-    advance: Callable, plan: Schedule, longest: int | None, carry: _Carry, inputs: tuple[Array, Array, Input]
+    advance: Callable,
+    volumes: Callable,
+    plan: Schedule,
+    longest: int | None,
+    carry: _Carry,
+    inputs: tuple[Array, Array, Input],
 ) -> tuple[_Carry, _Row]:
     """A row of time. Sums start anew in each: one sum over all steps would lose digits to its own size."""
     number, due, xs = inputs
@@ -132,7 +138,7 @@ def _row(
     frame = _Frame(carry.h, carry.rows, jnp.int32(0), zeros, zeros, zeros, zero, zero)
     frame, _ = jax.lax.scan(partial(advance, carry.interval), door.varying_like(frame, carry.h), (due, xs))
     needed = (number == plan.pilot) | (number == plan.first - 1) | (number == len(plan.due) - 1)
-    corner = jax.lax.cond(needed, lambda rows: by_qr(rows.T).logs, lambda rows: zeros, frame.rows)
+    corner = jax.lax.cond(needed, lambda rows: volumes(rows.T), lambda rows: zeros, frame.rows)
     upto, turned, interval = carry.upto + frame.logs, carry.turned, carry.interval
     lost, log_det = jnp.maximum(carry.lost, frame.lost), carry.log_det + frame.log_det
     if longest is not None and plan.pilot >= 0:
@@ -142,7 +148,7 @@ def _row(
         turns = number < plan.first
         turned = jnp.where(turns, turned + upto, turned)
         upto, lost, log_det = (jnp.where(turns, 0, value) for value in (upto, lost, log_det))
-    found = _Row(upto, frame.logs, corner, by_qr(frame.rows.T).logs)
+    found = _Row(upto, frame.logs, corner, volumes(frame.rows.T))
     return _Carry(frame.h, frame.rows, upto, turned, lost, log_det, interval), found
 
 

@@ -23,7 +23,7 @@ from .push import in_two, whole
 from .schedule import Schedule, schedule
 from .standard_error import FEWEST_BLOCKS, standard_error
 from .together import smallest
-from .triangular import METHODS, starting_frame
+from .triangular import METHODS, by_norm, starting_frame
 from .unroll import state_after
 
 
@@ -239,6 +239,8 @@ def _lyapunov_spectrum(
     (n, k), dtype = columns.shape, columns.dtype
     h0 = state_after(step, params, h0, xs, burn_in)
     xs = jax.tree.map(lambda leaf: leaf[burn_in:], xs)
+    if k == 1 < n:  # a length is found faster than it is worth to choose when
+        every = 1
     plan = schedule(T - burn_in, frame_burn_in, pilot=every == "auto", blocks=blocks, may_stop=until is not None)
     found = growth(
         step,
@@ -249,7 +251,7 @@ def _lyapunov_spectrum(
         plan,
         every,
         push=in_two if careful and k == n else whole,
-        factor=METHODS[method],
+        factor=by_norm if k == 1 else METHODS[method],
         longest=1 if careful else LONGEST,
         until=None if until is None else until.astype(dtype),
     )

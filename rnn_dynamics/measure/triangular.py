@@ -42,10 +42,12 @@ def starting_frame(state: State, k: int | None, key: Array | None) -> Float[Arra
     k = n if k is None else k
     if k > n:
         raise ValueError(f"k: got {k}, expected at most n = {n}, the numbers in the state")
-    if key is not None:
-        return jnp.linalg.qr(jax.random.normal(key, (n, k), dtype))[0]
-    rows, columns = (jnp.arange(1, size + 1, dtype=dtype) for size in (n, k))
-    return jnp.linalg.qr(jnp.cos(math.sqrt(2) * math.pi * rows[:, None] * columns[None]))[0]
+    if key is None:
+        rows, columns = (jnp.arange(1, size + 1, dtype=dtype) for size in (n, k))
+        generic = jnp.cos(math.sqrt(2) * math.pi * rows[:, None] * columns[None])
+    else:
+        generic = jax.random.normal(key, (n, k), dtype)
+    return by_norm(generic).frame if k == 1 else jnp.linalg.qr(generic)[0]
 
 
 def by_lu(Y: Float[Array, "n k"]) -> Factored:
@@ -92,6 +94,15 @@ def by_qr(Y: Float[Array, "n k"]) -> Factored:
     return Factored(Q, R, logs, jax.lax.stop_gradient(jnp.max(logs) - logs))
 
 
+def by_norm(Y: Float[Array, "n 1"]) -> Factored:
+    """T of a single column, its length, which needs no decomposition and loses nothing."""
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(Y)))
+    scale = jnp.where(largest == 0, 1, largest)
+    norm = scale * jnp.linalg.norm(Y / scale)
+    frame = Y / jnp.where(norm == 0, 1, norm)
+    return Factored(frame, norm[None, None], jnp.log(norm)[None], jnp.zeros_like(norm[None]))
+
+
 def column_scaled(J: Float[Array, "n n"], F: Float[Array, "n k"]) -> tuple[Float[Array, "n n"], Factored]:
     """Ĵ and the factors of C F, where J = Ĵ C and C holds the sizes of J's columns: J F = Ĵ · (frame · T).
 
@@ -104,3 +115,5 @@ def column_scaled(J: Float[Array, "n n"], F: Float[Array, "n k"]) -> tuple[Float
 
 
 METHODS: dict[str, Factor] = {"lu": by_lu, "qr": by_qr}
+# whose frames have no volume of their own
+ORTHONORMAL: tuple[Factor, ...] = (by_qr, by_norm)

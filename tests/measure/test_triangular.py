@@ -8,8 +8,11 @@ import pytest
 from rnn_dynamics.measure import triangular
 
 
-@pytest.mark.parametrize("factor", triangular.METHODS.values())
-@pytest.mark.parametrize("shape", [(1, 1), (5, 5), (7, 3), (40, 17)])
+@pytest.mark.parametrize(
+    ("factor", "shape"),
+    [(f, shape) for f in triangular.METHODS.values() for shape in ((1, 1), (5, 5), (7, 3), (40, 17))]
+    + [(triangular.by_norm, (n, 1)) for n in (1, 7)],
+)
 def test_the_factors_give_the_frame_back(factor, shape, key):
     Y = jax.random.normal(key, shape)
     found = factor(Y)
