@@ -1,6 +1,7 @@
 """A function is measured with the arrays that it would see if it were called now, and compiled once."""
 
 import gc
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -268,3 +269,20 @@ def test_a_batch_given_by_mistake_is_warned_of():
         rd.jacobian_product(lambda p, h, x: jnp.tanh(h @ p.T), W0, many, None, length=3)
     # a state that is a matrix, of which no row alone is a state
     rd.jacobian_product(lambda p, h, x: p @ h @ p, W0, jnp.eye(4).at[0, 0].set(2), None, length=3)
+
+
+def memory_maps():
+    return len(Path("/proc/self/maps").read_text().splitlines())
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="counts what Linux says of a process")
+def test_forgotten_programs_give_their_memory_maps_back(monkeypatch):
+    monkeypatch.setattr(programs, "MOST_PROGRAMS", 4)
+    rd.log_singular_values(by_params, W0, H0, XS)  # what is compiled once for all of them
+    gc.collect()
+    before, held = memory_maps(), []
+    for length in range(7, 19):
+        rd.log_singular_values(by_params, W0, H0, jnp.zeros((length, N)))
+        gc.collect()
+        held.append(memory_maps() - before)
+    assert max(held[4:]) < 1.5 * held[3] + 20
