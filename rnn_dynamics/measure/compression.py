@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from .lapack import on_one_thread
+
 # rows that stand for all that was dropped
 WITNESSES = 4
 # compression starts to pay at this size
@@ -42,6 +44,7 @@ def halved(P: Float[Array, "rows n"], vector: Float[Array, " rows"]) -> Compress
 
     Exact to rounding for later norms where `faithful`. Costs two products of half a matrix and a QR decomposition.
     """
+    on_one_thread()
     rows, n = P.shape
     half = rows // 2
     # fixed draws: they are part of the method, not of an experiment

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact, Int
 
 from .. import argument
+from .lapack import on_one_thread
 from .pseudospectrum import smallest_singular_values
 from .scaled import exponent_of, power_of_two
 from .svd import norm_of_matrix, singular_values
@@ -23,6 +24,7 @@ def square(W: Float[Array, "n n"]) -> Float[Array, "n n"]:
         raise TypeError(f"W: got {got}, expected a real array of float32 or float64")
     if W.ndim != 2 or W.shape[0] != W.shape[1]:
         raise ValueError(f"W: got shape {W.shape}, expected a square matrix")
+    on_one_thread()
     return jnp.asarray(W)
 
 

@@ -16,6 +16,7 @@ from ..cells.contract import Input, Params, State, Step
 from . import door
 from .flat import flatten
 from .graded import Graded, identity, log_singular_values_of, times
+from .lapack import on_one_thread
 from .linear_maps import linear_maps
 from .triangular import by_lu, by_qr, column_scaled
 
@@ -46,6 +47,7 @@ def _log_singular_values(step: Step, params: Params, h0: State, xs: Input, *, le
     door.decomposable(h0)
     vector, _ = flatten(h0)
     n, dtype = vector.size, vector.dtype
+    on_one_thread()
     identity_matrix = jnp.eye(n, dtype=dtype)
 
     def advance(carry: tuple[State, Array, Graded, Array], x: Input) -> tuple[tuple[State, Array, Graded, Array], None]:

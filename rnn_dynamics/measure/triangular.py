@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int
 from ..cells.contract import State
 from . import door
 from .flat import flatten
+from .lapack import on_one_thread
 
 Factor = Callable[[Array], "Factored"]
 
@@ -39,6 +40,7 @@ def starting_frame(state: State, k: int | None, key: Array | None) -> Float[Arra
     """
     vector, _ = flatten(state)
     n, dtype = vector.size, vector.dtype
+    on_one_thread()
     k = n if k is None else k
     if k > n:
         raise ValueError(f"k: got {k}, expected at most n = {n}, the numbers in the state")
