@@ -1,6 +1,6 @@
 """Run the benchmarks named, or every one that its packages are there for, and write their tables to docs/benchmarks.md.
 
-    python -m benchmarks [gradient_flow] [sweep] [pytorch] [lyapunov] [training]
+    python -m benchmarks [first_call] [gradient_flow] [sweep] [pytorch] [lyapunov] [training]
 
 Only the tables of this machine's devices that were run are replaced; the others stay.
 """
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-NAMES = ("gradient_flow", "sweep", "pytorch", "lyapunov", "training")
+NAMES = ("first_call", "gradient_flow", "sweep", "pytorch", "lyapunov", "training")
 NEED_TORCH = ("pytorch", "lyapunov", "training")
 TITLE = "# Benchmarks\n\nWritten by `make bench`: ratios from one run each; what they mean stands in the files named.\n"
 PART = re.compile(r"`benchmarks/(\w+)\.py`\n\n```\n.*?```\n", re.DOTALL)

@@ -206,7 +206,7 @@ EVENTS = {
 
 def one(who: str, name: str, cell: str) -> None:
     """Print the times of one program, in this process."""
-    jax.block_until_ready(jnp.linalg.qr(jax.random.normal(KEY, (9, 9))) + (jnp.ones(3) @ jnp.ones(3),))
+    jax.block_until_ready((*jnp.linalg.qr(jax.random.normal(KEY, (9, 9))), jnp.ones(3) @ jnp.ones(3)))
     if name == "train.fit":
         call = {"ours": our_training, "naive": naive_training}[who](cell)
     else:
@@ -254,9 +254,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--one"]:
         return one(*sys.argv[2:])
     print(f"{machine()}, float32, n = {N}, T = {T}; one process for each number, medians of {REPETITIONS}")
-    print(
-        "first and next: our time over the naive program's; wanted: first at most; then seconds, and ms of next calls"
-    )
+    print("first and next: our time over the naive one; wanted: first at most; then seconds, and ms of next calls")
     names = ("first", "wanted", "next", "naive s", "ours s", "trace", "lower", "compile", "naive ms", "ours ms")
     print(f"{'':<28}" + "".join(f"{name:>10}" for name in names))
     for name in sys.argv[1:] or NAMES:
