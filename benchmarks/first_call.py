@@ -214,9 +214,9 @@ def one(who: str, name: str, cell: str) -> None:
         call = partial(OURS[name], *net) if who == "ours" else NAIVE[name](*net)
     spent = dict.fromkeys(EVENTS.values(), 0.0)
 
-    def listen(event: str, duration: float, **_: object) -> None:
+    def listen(event: str, duration_secs: float, **_: str | int) -> None:
         if event in EVENTS:
-            spent[EVENTS[event]] += duration
+            spent[EVENTS[event]] += duration_secs
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     times = []
