@@ -1,0 +1,12 @@
+"""Faults to be planted by `tests/planted_faults.py`, by the folder of the package that they are in."""
+
+from .fault import Fault
+from .in_cells import CELLS
+from .in_measure import MEASURE
+from .in_pictures_and_theory import PICTURES, THEORY
+from .in_sweep import SWEEP
+from .in_train import TRAIN
+
+__all__ = ["FAULTS", "Fault"]
+
+FAULTS = [*CELLS, *MEASURE, *THEORY, *TRAIN, *SWEEP, *PICTURES]
