@@ -146,7 +146,7 @@ def _gradient_flow(
     door.decomposable(h0)
     lags = T if lags is None else lags
     rows, columns = _cut(h0, block, path)
-    asked = Asked(rows, columns, path is not None, curves, halve)
+    asked = Asked(rows, columns, path is not None, curves, probes is not None, halve)
     directions = (
         None
         if probes is None or key is None

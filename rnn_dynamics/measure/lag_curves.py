@@ -15,10 +15,13 @@ from .compression import halved, share_of_witnesses, widths
 from .flat import flatten
 from .linear_maps import linear_maps
 from .scaled import exponent_of, power_of_two
-from .spectral_norm import DENSE, SpectralNorm, dense_spectral_norm, gaussian_vectors, spectral_norm
+from .spectral_norm import DENSE, SpectralNorm, dense_spectral_norm, random_vectors, spectral_norm
 from .step_norms import step_norms
 from .stretches import backward_in_stretches
 from .together import smallest
+
+# a product that begins with no more rows is never searched: a search could miss, and takes longer to compile
+ALWAYS_DENSE = 64
 
 
 class Asked(NamedTuple):
@@ -28,6 +31,7 @@ class Asked(NamedTuple):
     columns: slice
     alone: bool  # whether the product is of the blocks alone
     curves: tuple[str, ...]
+    probed: bool  # whether these are random combinations of the rows
     halve: bool  # whether rows may be dropped, which compiles a program for each number of them
 
 
@@ -58,7 +62,7 @@ class _Raw(NamedTuple):
 
     exponent: Array
     square: Array
-    spread: Array
+    spread: Array | None
     norm: tuple[Array, Array] | None
     step_norm: tuple[Array, Array] | None
 
@@ -87,7 +91,7 @@ def lag_curves(
         return frame, raw._replace(step_norm=bound)
 
     nothing = jnp.int32(0)
-    start = _Frame(P, nothing, nothing, gaussian_vectors(len(P), dtype)[0], jnp.array(True), nothing)
+    start = _Frame(P, nothing, nothing, random_vectors(len(P), dtype)[0], jnp.array(True), nothing)
     # a frame that is never halved has one stretch as long as its states take no more memory than itself
     longest = 4 * vector.size if len(sizes) == 1 else 0
     raw = backward_in_stretches(step, params, h0, xs, lags, stretch, door.varying_like(start, h0), longest)
@@ -104,7 +108,7 @@ def _one_lag(
         P = jnp.where(jnp.zeros(P.shape[1], bool).at[asked.columns].set(True), P, 0)
     seen, exponent = P[:, asked.columns], frame.exponent + frame.shift
     # one combination of all rows is about as long as they are, and cheaper than looking at each
-    weights = gaussian_vectors(len(P), dtype)[1] * len(P) ** 0.5
+    weights = random_vectors(len(P), dtype)[1] * len(P) ** 0.5
     shift = exponent_of(jax.lax.stop_gradient(jnp.max(jnp.abs(weights @ P))))
     scale = power_of_two(-shift, dtype)
     squares = (seen * scale) ** 2 @ jnp.ones(seen.shape[1], dtype)
@@ -112,15 +116,16 @@ def _one_lag(
     if len(P) < full:
         trusted &= share_of_witnesses(squares) <= 64 * jnp.finfo(dtype).eps
     if "norm" in asked.curves:
-        found = _norm(seen, left, scale, square)
+        found = _norm(seen, left, scale, square, ALWAYS_DENSE if full <= ALWAYS_DENSE else DENSE)
         norm, left = (found.value * scale, found.converged & trusted), found.left
     frame = _Frame(P, exponent, shift, left, trusted, frame.stage)
-    return frame, _Raw(exponent + shift, square, _spread(squares), norm, None)
+    spread = _spread(squares) if asked.probed else None
+    return frame, _Raw(exponent + shift, square, spread, norm, None)
 
 
-def _norm(A: Array, guess: Array, scale: Array, total: Array) -> SpectralNorm:
-    """σ_max of A, with `total` = ‖A · scale‖_F²."""
-    if min(A.shape) <= DENSE:
+def _norm(A: Array, guess: Array, scale: Array, total: Array, dense: int = DENSE) -> SpectralNorm:
+    """σ_max of A, with `total` = ‖A · scale‖_F²; of up to `dense` rows or columns without a search."""
+    if min(A.shape) <= dense:
         return dense_spectral_norm(A)
     total = jax.lax.stop_gradient(total)
     return spectral_norm(lambda v: A @ v, lambda u: u @ A, guess, scale=scale, total=total)
@@ -161,22 +166,33 @@ def _finished(raw: _Raw, asked: Asked, directions: Array | None) -> LagCurves:
 
     log_frobenius, stderr = scale + jnp.log(raw.square) / 2, jnp.zeros_like(scale)
     log_norm = log_bound = converged = bound_converged = None
-    if directions is not None:
+    if directions is not None and raw.spread is not None:
         log_frobenius, stderr = log_frobenius - math.log(len(directions)) / 2, raw.spread
     if raw.norm is not None:
         log_norm, converged = scale + jnp.log(raw.norm[0]), raw.norm[1]
         if directions is not None:
-            longest, guess = jnp.sum(directions**2), gaussian_vectors(len(directions), dtype)[0]
+            longest, guess = jnp.sum(directions**2), random_vectors(len(directions), dtype)[0]
             log_norm -= jnp.log(_norm(directions, guess, jnp.ones((), dtype), longest).value)
             converged = jnp.zeros_like(converged)
         log_norm, converged = curve(0.0 if size else -math.inf, log_norm), curve(True, converged)
     if raw.step_norm is not None:
-        log_bound = curve(0.0, jnp.cumsum(jnp.log(raw.step_norm[0])))
-        bound_converged = curve(True, jnp.cumsum(~raw.step_norm[1]) == 0)
+        start = door.varying_like((jnp.zeros((), dtype), jnp.array(True)), raw.step_norm)
+        log_bound, bound_converged = _running(start, (jnp.log(raw.step_norm[0]), raw.step_norm[1]))
+        log_bound, bound_converged = curve(0.0, log_bound), curve(True, bound_converged)
     if "frobenius" not in asked.curves:
         return LagCurves(log_norm, None, log_bound, converged, bound_converged, None)
     log_frobenius = curve(math.log(size) / 2 if size else -math.inf, log_frobenius)
     return LagCurves(log_norm, log_frobenius, log_bound, converged, bound_converged, curve(0.0, stderr))
+
+
+def _running(start: Any, terms: Any) -> Any:
+    """The sums and conjunctions of the terms so far; a loop, since `jnp.cumsum` takes longer to compile than to run."""
+
+    def add(so_far: Any, term: Any) -> tuple[Any, Any]:
+        so_far = so_far[0] + term[0], so_far[1] & term[1]
+        return so_far, so_far
+
+    return jax.lax.scan(add, start, terms)[1]
 
 
 def _padded(array: Array, rows: int) -> Array:

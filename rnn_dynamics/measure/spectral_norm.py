@@ -17,8 +17,8 @@ Map = Callable[[Array], Array]
 # a matrix with no more rows or columns than this is squared until one direction is left, which cannot miss the largest
 DENSE = 32
 MOST_ITERATIONS = 500
-# of the norm: a search that ends with a larger residual has not found a singular value to three digits
-COARSE = 1e-3
+# of σ²: a search that ends with a larger gradient may have stopped on its way to a larger singular value
+COARSE = 1e-4
 
 
 class SpectralNorm(NamedTuple):
@@ -65,43 +65,46 @@ def spectral_norm(
 
     - *Certain.* All other σ² together are `total` - σ², with total = ‖A‖_F². If that is below σ², this is the
       largest, and its relative error is at most ‖r‖² / (σ² (2 σ² - total)) (Kato and Temple).
-    - *Likely.* Otherwise the guess may be the second singular vector, orthogonal to the first. Two Gaussian vectors
+    - *Likely.* Otherwise the guess may be the second singular vector, orthogonal to the first. Two random vectors
       join the start, one in u and one in p, and the search goes on until σ² has stopped growing and r is rounding.
       A small r alone shows that some singular value is near; r at rounding also shows that u has nothing left of a
       larger one, which would have grown.
 
-    A search that ends with ‖r‖ > 1e-3 σ², or does not end, is not `converged`. `total` is of A · `scale`, a matrix of
-    size about one. First derivatives only: u and v are held, since dσ = uᵀ dA v.
+    A search that ends with ‖r‖ > 1e-4 σ², or does not end, is not `converged`. `total` is of A · `scale`, a matrix of
+    size about one; both are given or none. First derivatives only: u and v are held, since dσ = uᵀ dA v.
     """
     n, dtype = guess.size, guess.dtype
     eps = float(jnp.finfo(dtype).eps)
-    first, second = gaussian_vectors(n, dtype)
-    along = transposed(first)
-    if scale is None:
-        size = jnp.max(jnp.abs(along))
+    first, second = random_vectors(n, dtype)
+    u = guess / jnp.sqrt(_dots((guess, guess)))
+    if total is None or scale is None:
+        u = u + 0.5 * first
+        y = transposed(u)
+        size = jnp.max(jnp.abs(y))
         scale = 1 / jnp.where(size == 0, 1, size)
-    y, along = transposed(guess) * scale, along * scale
-    gg, yy = _dots((guess, guess), (y, y))
+        y = y * scale
+    else:
+        y = transposed(u) * scale
+        doubt = jnp.where(2 * _dots((y, y)) > total, 0, 0.5).astype(dtype)
+        u, y = u + doubt * first, y + doubt * scale * transposed(first)
 
     def excess(square: Array) -> Array:
         """How far σ² is above all other squares together; negative where that is not known."""
         return jnp.full_like(square, -1) if total is None else 2 * square - total
 
     def improve(at: _Search) -> _Search:
-        uu, yy, pu, pp = _dots((at.u, at.u), (at.y, at.y), (at.p, at.u), (at.p, at.p))
+        uu, yy, pu = _dots((at.u, at.u), (at.y, at.y), (at.p, at.u))
         length, square = jnp.sqrt(uu), yy / uu
         u, y = at.u / length, at.y / length
         r = apply(y) * scale - square * u
-        rr, back, ru, rp = _dots((r, r), (r, at.r), (r, u), (r, at.p))
+        rr, back, ru = _dots((r, r), (r, at.r), (r, u))
         beta = jnp.maximum(0, rr - back) / jnp.where(at.rr == 0, 1, at.rr)
-        off = ru + beta * pu / length
-        p = r + beta * at.p - off * u
-        length = jnp.sqrt(jnp.maximum(rr + beta * (2 * rp + beta * pp) - off * off, 0))
+        p = r + beta * at.p - (ru + beta * pu / length) * u
+        length = jnp.sqrt(_dots((p, p)))
         d = p / jnp.where(length == 0, 1, length)
         w = transposed(d) * scale
         yw, ww = _dots((y, w), (w, w))
-        angle = jnp.arctan2(2 * yw, square - ww) / 2
-        c, s = jnp.cos(angle), jnp.sin(angle)
+        c, s = _turn((square - ww) / 2, yw)
         # a NaN compares false, and ends the search
         quiet = jnp.where(square - at.square > 4 * eps * square, 0, at.quiet + 1)
         p = (c * d - s * u) * length
@@ -111,19 +114,18 @@ def spectral_norm(
         return at.rr <= 4 * eps * at.square * excess(at.square)
 
     def unfinished(at: _Search) -> Array:
-        steep = at.rr > (16 * eps * at.square) ** 2
-        return ~certain(at) & (at.quiet < jnp.where(steep, 8, 2)) & (at.iterations < MOST_ITERATIONS)
+        steep, coarse = (at.rr > (bound * at.square) ** 2 for bound in (16 * eps, COARSE))
+        patience = jnp.where(coarse, 64, jnp.where(steep, 16, 2))
+        return ~certain(at) & (at.quiet < patience) & (at.iterations < MOST_ITERATIONS)
 
-    doubt = jnp.where(excess(yy / gg) > 0, 0, 0.5 * jnp.sqrt(gg))
     one, none = jnp.ones((), dtype), jnp.int32(0)
     # r_old = 0 and ‖r_old‖ = 1 make ‖r‖² of the first β
-    start = _Search(guess + doubt * first, y + doubt * along, second, 0 * one, 0 * guess, one, none - 1, none)
-    start = door.varying_like(start, (y, along))
+    start = door.varying_like(_Search(u, y, second, 0 * one, 0 * u, one, none - 1, none), y)
     at = jax.lax.stop_gradient(jax.lax.while_loop(unfinished, improve, start))
     uu, yy = _dots((at.u, at.u), (at.y, at.y))
     u = at.u / jnp.sqrt(uu)
     value = u @ apply(at.y / jnp.where(yy == 0, 1, jnp.sqrt(yy)))
-    found = (certain(at) | (at.quiet >= 2)) & (at.rr <= (COARSE * at.square) ** 2)
+    found = certain(at) | ((at.quiet >= 2) & (at.rr <= (COARSE * at.square) ** 2))
     return SpectralNorm(value, u, found & jnp.isfinite(value))
 
 
@@ -158,9 +160,14 @@ def dense_spectral_norm(A: Float[Array, "rows columns"]) -> SpectralNorm:
     return SpectralNorm(value, u, jnp.isfinite(value))
 
 
-def gaussian_vectors(n: int, dtype: Any) -> tuple[Float[Array, " {n}"], Float[Array, " {n}"]]:
-    """Two unit vectors in random directions, always the same: part of the method, not of an experiment."""
-    draws = np.random.default_rng(n).normal(size=(2, n))
+def random_vectors(n: int, dtype: Any) -> tuple[Float[Array, " {n}"], Float[Array, " {n}"]]:
+    """Two unit vectors with random signs, always the same: part of the method, not of an experiment.
+
+    Their numbers are all of about one size, so that neither is nearly orthogonal to a singular vector of a diagonal
+    or permuted matrix, as one in a thousand Gaussian numbers would be.
+    """
+    random = np.random.default_rng(n)
+    draws = random.uniform(0.5, 1.5, size=(2, n)) * random.choice([-1, 1], size=(2, n))
     first, second = (jnp.asarray(draw / np.linalg.norm(draw), dtype) for draw in draws)
     return first, second
 
@@ -168,6 +175,17 @@ def gaussian_vectors(n: int, dtype: Any) -> tuple[Float[Array, " {n}"], Float[Ar
 def start_vector(n: int, dtype: Any, power: int = 1) -> Float[Array, " {n}"]:
     """A fixed vector without zeros and without the symmetries that a net may have."""
     return jnp.cos((jnp.arange(n, dtype=dtype) + 1) ** power)
+
+
+def _turn(half: Array, across: Array) -> tuple[Array, Array]:
+    """cos φ >= 0 and sin φ of the top eigenvector of [[half, across], [across, -half]]."""
+    root = jnp.sqrt(half * half + across * across)
+    safe = jnp.where(root == 0, 1, root)
+    large = jnp.sqrt((safe + jnp.abs(half)) / (2 * safe))
+    small = jnp.abs(across) / (2 * safe * large)
+    sign = jnp.where(across < 0, -1, 1).astype(half.dtype)
+    c, s = jnp.where(half >= 0, large, small), jnp.where(half >= 0, small, large)
+    return jnp.where(root == 0, 1, c), jnp.where(root == 0, 0, sign * s)
 
 
 def _dots(*pairs: tuple[Array, Array]) -> Array:

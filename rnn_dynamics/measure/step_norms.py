@@ -10,7 +10,7 @@ from ..cells.contract import Input, Params, State, Step
 from . import door
 from .flat import flatten
 from .linear_maps import linear_maps
-from .spectral_norm import DENSE, SpectralNorm, dense_spectral_norm, gaussian_vectors, spectral_norm
+from .spectral_norm import DENSE, SpectralNorm, dense_spectral_norm, random_vectors, spectral_norm
 
 # J_t v_t for so many times is one product of the weights with a matrix of so many columns
 SIDE_BY_SIDE = 32
@@ -27,8 +27,8 @@ def step_norms(
     h = jax.tree.map(lambda leaf: leaf[0], before)
     vector, _ = flatten(h)
     n, dtype = vector.size, vector.dtype
-    groups = math.ceil(length / SIDE_BY_SIDE)
-    each = math.ceil(length / groups)
+    each = min(range(min(SIDE_BY_SIDE, length), min(SIDE_BY_SIDE, length) // 2, -1), key=lambda k: -length % k)
+    groups = math.ceil(length / each)
     spare = groups * each - length
 
     def norm(h: State, x: Input, guess: Array) -> SpectralNorm:
@@ -43,9 +43,10 @@ def step_norms(
 
     def grouped(leaf: Array) -> Array:
         last = jnp.broadcast_to(leaf[-1:], (spare, *leaf.shape[1:]))
-        return jnp.concatenate([leaf, last]).reshape(groups, each, *leaf.shape[1:])
+        leaf = jnp.concatenate([leaf, last]) if spare else leaf
+        return leaf.reshape(groups, each, *leaf.shape[1:])
 
-    guesses = jnp.broadcast_to(gaussian_vectors(n, dtype)[0], (each, n))
+    guesses = jnp.broadcast_to(random_vectors(n, dtype)[0], (each, n))
     guesses = door.varying_like(guesses, (before, jax.eval_shape(step, params, h, jax.tree.map(lambda x: x[0], xs))))
     if groups == 1:
         return group(guesses, (before, xs))[1]

@@ -87,6 +87,34 @@ def test_blocks_of_an_lstm_and_the_cell_path_alone(key):
             rd.gradient_flow(cell.step, params, h0, xs, **option)
 
 
+def test_a_path_of_single_numbers_whose_largest_changes(dtype):
+    """The product of forget gates is diagonal, and the unit that was largest is an exact singular vector for ever."""
+    cell, n, T = rd.cells.lstm, 24, 120
+    for seed in (4, *range(3)):
+        key = jax.random.key(seed)
+        params = cell.init(key, inputs=n, hidden=n)
+        h0, xs = cell.initial_state(params), 0.5 * jax.random.normal(key, (T, n), dtype)
+        flow = rd.gradient_flow(cell.step, params, h0, xs, path="c", curves=("norm",))
+        Js = np.asarray(rd.step_jacobians(cell.step, params, h0, xs), float)
+        forget = np.log(np.diagonal(Js[:, n:, n:], axis1=1, axis2=2))[::-1]
+        assert flow.converged.all()
+        np.testing.assert_allclose(flow.log_norm[1:], np.cumsum(forget, axis=0).max(axis=1), rtol=2e-5)
+
+
+def test_curves_that_are_not_asked_for_are_none_and_the_others_unchanged(key):
+    cell = rd.cells.gru
+    params, h0, xs = problem(cell, key, T=9)
+    everything = rd.gradient_flow(cell.step, params, h0, xs)._asdict()
+    belongs = {"norm": {"log_norm", "converged"}, "frobenius": {"log_frobenius", "stderr"}}
+    belongs["bound"] = {"log_bound", "bound_converged"}
+    for curves in (("norm",), ("frobenius",), ("bound",), ("bound", "norm")):
+        flow = rd.gradient_flow(cell.step, params, h0, xs, curves=curves)._asdict()
+        wanted = set().union({"lag"}, *(belongs[name] for name in curves))
+        assert {name for name, curve in flow.items() if curve is not None} == wanted
+        for name in wanted:
+            np.testing.assert_allclose(flow[name], everything[name], atol=1e-12)
+
+
 def test_singular_steps_and_nan_are_not_dressed_up(key):
     params, h0, xs = problem(rd.cells.threshold, key)
     flow = rd.gradient_flow(rd.cells.threshold.step, params, h0, xs)
@@ -176,6 +204,7 @@ def test_anchors_are_final_times_of_their_own(key):
         ({"anchors": ()}, "lags, anchors: got 0"),
         ({"anchors": 3}, "anchors: got 3, expected the times"),
         ({"average": True}, "average: got True without anchors"),
+        ({"curves": ("2",)}, r"curves: got \('2',\), expected a tuple of some of norm, frobenius, bound"),
         ({"probes": 3}, "probes, key: got 3 and None"),
         ({"probes": 0, "key": jax.random.key(0)}, "probes: got 0, expected a whole number of at least 1"),
     ],

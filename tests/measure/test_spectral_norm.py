@@ -7,7 +7,7 @@ import pytest
 
 from rnn_dynamics.measure.spectral_norm import (
     dense_spectral_norm,
-    gaussian_vectors,
+    random_vectors,
     spectral_norm,
 )
 
@@ -35,14 +35,14 @@ MATRICES = {
 
 def search(A, guess=None):
     A = jnp.asarray(A)
-    guess = gaussian_vectors(A.shape[0], A.dtype)[0] if guess is None else jnp.asarray(guess, A.dtype)
+    guess = random_vectors(A.shape[0], A.dtype)[0] if guess is None else jnp.asarray(guess, A.dtype)
     return spectral_norm(lambda v: A @ v, lambda u: u @ A, guess)
 
 
 def search_with_total(A, guess=None):
     """As `gradient_flow` calls it, which knows the Frobenius norm."""
     A = jnp.asarray(A)
-    guess = gaussian_vectors(A.shape[0], A.dtype)[0] if guess is None else jnp.asarray(guess, A.dtype)
+    guess = random_vectors(A.shape[0], A.dtype)[0] if guess is None else jnp.asarray(guess, A.dtype)
     scale = 1 / jnp.max(jnp.abs(A))
     return spectral_norm(lambda v: A @ v, lambda u: u @ A, guess, scale=scale, total=jnp.sum((A * scale) ** 2))
 
@@ -85,3 +85,35 @@ def test_its_derivative_is_that_of_the_largest_singular_value():
     slope = jax.jvp(lambda A: search(A).value, (A,), (dA,))[1]
     u, _, vt = np.linalg.svd(N)
     np.testing.assert_allclose(slope, u[:, 0] @ N[::-1] @ vt[0], rtol=1e-6)
+
+
+def nearly_diagonal(draw, n):
+    A = np.diag(draw.uniform(0.2, 1, n)) + 10 ** draw.uniform(-9, -3) * draw.normal(size=(n, n))
+    return A[draw.permutation(n)] if draw.random() < 0.5 else A
+
+
+def one_above_many(draw, n):
+    values = np.where(np.arange(n) < n * draw.uniform(), 1, 0.1)
+    values[0] = 1 + 10 ** draw.uniform(-2.5, 0)
+    return np.diag(draw.permutation(values))
+
+
+@pytest.mark.parametrize("kind", [nearly_diagonal, one_above_many])
+def test_the_guess_of_another_singular_vector_is_not_believed(kind):
+    """In float32, where a u that has almost nothing of the largest soon looks like an answer."""
+    draw, n, count = np.random.default_rng(7), 48, 300
+    many = np.array([kind(draw, n) for _ in range(count)])
+    left, values, _ = np.linalg.svd(many)
+    guesses = left[np.arange(count), :, draw.integers(1, 5, count)]
+    for find in (search, search_with_total):
+        found = jax.jit(jax.vmap(find))(many.astype(np.float32), guesses.astype(np.float32))
+        error = np.abs(found.value.astype(float) / values[:, 0] - 1)
+        assert not (found.converged & (error > 1e-3)).any()
+        assert found.converged.mean() > 0.99
+
+
+def test_no_certainty_without_a_small_gradient():
+    """A bound by the Frobenius norm says that no other is larger; the value is right only once r is small."""
+    A = N * np.r_[30.0, np.ones(59)][:, None]
+    found = search_with_total(A, np.eye(60)[0] + 0.1)
+    np.testing.assert_allclose(found.value, np.linalg.norm(A, 2), rtol=1e-12)
