@@ -37,7 +37,7 @@ def trajectory(key: jax.Array, cell: str, hidden: int, steps: int, gain: jax.Arr
     **AXES,
     exponents=Variable("nats per step", "Lyapunov exponents", ("index",)),
     stderr=Variable("nats per step", "their standard errors", ("index",)),
-    reliable=Variable("1", "whether the arithmetic could see them", ("index",)),
+    reliable=Variable("1", "whether there is no doubt about them", ("index",)),
     largest=Variable("nats per step", "largest Lyapunov exponent"),
     sum_rule_residual=Variable("nats per step", "sum of the exponents less the mean of ln |det J|"),
 )
