@@ -2,6 +2,7 @@
 
 from .fault import Fault
 from .in_cells import CELLS
+from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_measure import MEASURE
 from .in_pictures_and_theory import PICTURES, THEORY
 from .in_sweep import SWEEP
@@ -9,4 +10,4 @@ from .in_train import TRAIN
 
 __all__ = ["FAULTS", "Fault"]
 
-FAULTS = [*CELLS, *MEASURE, *THEORY, *TRAIN, *SWEEP, *PICTURES]
+FAULTS = [*CELLS, *MEASURE, *FLOWS, *EXPONENTS, *THEORY, *TRAIN, *SWEEP, *PICTURES]

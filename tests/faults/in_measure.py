@@ -166,7 +166,7 @@ OF_THE_DOOR = [
         "measure/captured.py",
         "jax.make_jaxpr(anew, return_shape=True)",
         "jax.make_jaxpr(function, return_shape=True)",
-        f"{BY_NAME}[steps_of_a_dict]",
+        f"{BY_NAME}[steps_of_a_global]",
     ),
     Fault(
         "inner-jit-constants",

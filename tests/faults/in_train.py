@@ -97,7 +97,7 @@ TRAIN = [
         "train/checkpoint.py",
         "for leaf in each.function.captured]",
         "for leaf in ()]",
-        "train/test_checkpoint.py::test_another_training_is_refused",
+        "train/test_checkpoint.py::test_an_array_that_is_captured_belongs_to_the_training",
     ),
     Fault(
         "checkpoint-noise",

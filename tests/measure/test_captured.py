@@ -50,7 +50,8 @@ def steps_of_a_closure(gain):
 
 def steps_of_an_inner_jit(gain):
     mine = gain * W0
-    return lambda p, h, x: jax.jit(lambda h: jnp.tanh(mine @ h + x))(h)
+    inner = jax.jit(lambda h, x: jnp.tanh(mine @ h + x))  # it captures no tracer, so that its program holds the array
+    return lambda p, h, x: inner(h, x)
 
 
 def steps_of_a_method(gain, net=Net()):  # noqa: B008 - the very same object, as in a notebook

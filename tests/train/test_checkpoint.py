@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -58,6 +59,18 @@ def test_another_training_is_refused(tmp_path, key):
     train.fit(**given, steps=6, directory=tmp_path)
     with pytest.raises(ValueError, match=r"steps: got 3, but .* holds 6 updates"):
         train.fit(**given, steps=3, directory=tmp_path)
+
+
+def test_an_array_that_is_captured_belongs_to_the_training(tmp_path, key):
+    """The program is the same for both learning rates, which are arguments of it."""
+
+    def trained(rate):
+        settings = {"steps": 1, "hidden": 2, "batch": 1, "held_out": 1, "directory": tmp_path}
+        return train.fit(rd.cells.elman, TASK, optax.sgd(jnp.asarray(rate)), key=key, **settings)
+
+    assert_same_bits(trained(0.1), trained(0.1))
+    with pytest.raises(ValueError, match=r"directory: .* holds another training: in its cell, task, optimizer"):
+        trained(0.2)
 
 
 def test_what_was_written_before_an_interruption_is_kept(tmp_path, key, monkeypatch):
