@@ -17,6 +17,7 @@ XLA_FLAGS=--xla_backend_optimization_level=0 JAX_COMPILATION_CACHE_DIR=.cache/pr
 
 import argparse
 import fnmatch
+import itertools
 import multiprocessing
 import os
 import re
@@ -32,6 +33,7 @@ from faults import FAULTS, Fault
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("rnn_dynamics", "tests", "pyproject.toml")
 PATIENCE = 900  # seconds for the tests of a fault, which may be an endless loop
+TIMES = itertools.count(10**9)
 FAILED, NONE_FAILED = 1, 0  # exit codes of pytest
 # processes forked from one that has imported these, which takes as long as most tests
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -66,9 +68,8 @@ def _pytest(place: Path, written: Path, options: list[str]) -> None:
         os.dup2(file.fileno(), 2)
     os.chdir(place)
     sys.path[:] = [str(place), *(path for path in sys.path if Path(path) != ROOT / "tests")]
-    # without files of bytecode: one of a fault could be taken for that of a text of the same size and second
-    sys.dont_write_bytecode = True
-    os.environ |= {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "300"}
+    sys.dont_write_bytecode = False  # the copy is compiled once
+    os.environ |= {"PYTHONPATH": str(place), "COLUMNS": "300"}
     sys.exit(pytest.main([*HOW, *options]))
 
 
@@ -84,17 +85,24 @@ def failing(place: Path, faults: list[Fault]) -> set[str]:
     return found
 
 
+def write(path: Path, text: str) -> None:
+    """Write a file with a time that none has had: by time and size Python tells whether its bytecode is up to date."""
+    path.write_text(text)
+    time_of_file = next(TIMES)
+    os.utime(path, (time_of_file, time_of_file))
+
+
 def outcome(place: Path, fault: Fault) -> tuple[str, str]:
     """Plant the fault, run its tests, and take it back: "caught", "MISSED" or "error", and why."""
     path = place / "rnn_dynamics" / fault.file
     text = path.read_text()
     if text.count(fault.old) != 1:
         return "error", f"its text stands {text.count(fault.old)} times in {fault.file}: {fault.old!r}"
-    path.write_text(text.replace(fault.old, fault.new))
+    write(path, text.replace(fault.old, fault.new))
     try:
         code, written = run(place, [fault.tests], "-x")
     finally:
-        path.write_text(text)
+        write(path, text)
     if code == NONE_FAILED:
         return "MISSED", fault.tests
     if code == FAILED:

@@ -112,7 +112,7 @@ FLOWS = [
         "measure/stretches.py",
         "leaf.reshape(-1)[spare:]",
         "leaf.reshape(-1)[: leaf.size - spare]",
-        f"{FLOW}_every_length_however_it_falls_into_stretches",
+        "measure/test_stretches.py::test_every_length_however_it_falls_into_stretches",
     ),
 ]
 
