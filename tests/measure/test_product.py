@@ -100,6 +100,9 @@ def test_scaled_products_and_norms(dtype):
     A = scaled.scaled(jnp.full((2, 2), 3e30, dtype))
     product = scaled.product(scaled.product(A, A), A)
     np.testing.assert_allclose(scaled.log_norm(product), 3 * np.log(3e30) + np.log(8), rtol=1e-6)
+    above = jnp.array([[0.0, 1], [0, 0]], dtype)  # e₁e₂ᵀ, whose product with its transpose tells left from right
+    left = scaled.product(scaled.scaled(above), scaled.scaled(above.T))
+    np.testing.assert_allclose(scaled.to_array(left), above @ above.T, rtol=1e-6)
     zero = scaled.scaled(jnp.zeros((2, 2), dtype))
     assert scaled.log_norm(scaled.product(A, zero)) == -jnp.inf
     np.testing.assert_allclose(scaled.to_array(scaled.scaled(jnp.array([0.1, -7.0], dtype))), [0.1, -7.0], rtol=1e-6)
