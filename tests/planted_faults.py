@@ -106,7 +106,7 @@ def outcome(place: Path, fault: Fault) -> tuple[str, str]:
     if code == NONE_FAILED:
         return "MISSED", fault.tests
     if code == FAILED:
-        reason = re.search(r"^(?:FAILED|ERROR) (.*)$", written, re.MULTILINE)
+        reason = re.search(r"^(?:FAILED|ERROR) tests/(.*)$", written, re.MULTILINE)
         return "caught", reason.group(1)[:160] if reason else ""
     return "error", f"its tests did not run:\n{written[-1500:]}"
 

@@ -305,7 +305,7 @@ def test_a_store_larger_than_the_memory_is_summed_up_and_not_loaded(store, capsy
 def test_records_that_make_no_sense_are_computed_again(store, capsys, caplog):
     records = [
         "[]",
-        "{}",
+        '{"points": 0, "failed": 0, "nan": 0, "session": 0, "finished": 0}',
         "[" * 10**5,
         '{"points": 1e99}',
         '{"points": 1, "failed": "\\u001b[2J", "nan": 0}',

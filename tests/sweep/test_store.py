@@ -195,19 +195,20 @@ def test_another_sweep_is_refused_and_the_difference_named(tmp_path, key, counte
 
 
 def test_a_measure_of_the_same_name_that_was_changed_is_refused(tmp_path, key):
-    scale = 1.0
+    """By another number or by another operation."""
+    operation, scale = jnp.multiply, 1.0
 
     def measure(key, gain):
         return {"value": helper(gain)}
 
     def helper(gain):
-        return scale * gain
+        return operation(scale, gain)
 
     run(tmp_path / "s", key, measure)
     run(tmp_path / "s", key, measure)
-    scale = 2.0
-    with pytest.raises(ValueError, match="its program is another one than there"):
-        run(tmp_path / "s", key, measure)
+    for operation, scale in ((jnp.multiply, 2.0), (jnp.add, 1.0)):  # noqa: B007 - the closure reads them
+        with pytest.raises(ValueError, match="its program is another one than there"):
+            run(tmp_path / "s", key, measure)
 
 
 def test_an_array_within_an_inner_program_belongs_to_the_measure(tmp_path, key):
