@@ -80,13 +80,6 @@ SWEEP = [
         f"{HARM}_a_lost_axis_is_restored_before_a_point_is_computed[gain-unlink]",
     ),
     Fault(
-        "another-grid-restores",
-        "sweep/kept.py",
-        "if digest({name: values}) == wanted:",
-        "if place == 2 or digest({name: values}) == wanted:",
-        f"{DAMAGE}_another_grid_does_not_restore_the_values",
-    ),
-    Fault(
         "seal-ignored",
         "sweep/seal.py",
         'if attributes.get("digest") == _digest(attributes):',
