@@ -95,15 +95,17 @@ def test_the_norm_is_of_the_gradient_of_loss_and_penalty(watched):
 
 
 def test_an_optimizer_is_told_the_loss_of_the_batch(key):
-    """This one subtracts it, so that c goes down by each loss in turn."""
+    """With its penalties. This one subtracts it, so that c goes down by each loss in turn."""
 
     def update(gradient, state, params=None, *, value, **_):
         return jax.tree.map(lambda leaf: jnp.full_like(leaf, -value), gradient), state
 
     optimizer = optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
-    found = train.fit(rd.cells.elman, TASK, optimizer, key=key, probes={"net": PROBES["net"]}, **(TINY | {"every": 1}))
+    settings = TINY | {"every": 1, "probes": {"net": PROBES["net"]}, "penalties": (lambda moment: jnp.ones(()),)}
+    found = train.fit(rd.cells.elman, TASK, optimizer, key=key, **settings)
     c = found.probes["net"].readout.c[:, 0]
-    np.testing.assert_allclose(-np.diff(c), found.loss, rtol=1e-9)
+    np.testing.assert_array_equal(found.penalty, 1)
+    np.testing.assert_allclose(-np.diff(c), found.loss + 1, rtol=1e-9)
 
 
 def moment_of(cell, task, key):
