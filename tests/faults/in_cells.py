@@ -111,7 +111,11 @@ CELLS = [
         f"{DRAWS}_gaussian_and_uniform_have_their_variance",
     ),
     Fault(
-        "hollow-diagonal", "cells/initializers.py", "W - jnp.diag(jnp.diag(W))", "W - jnp.diag(W)", f"{DRAWS}_hollow"
+        "hollow-diagonal",
+        "cells/initializers.py",
+        "W - jnp.diag(jnp.diag(W))",
+        "W + jnp.diag(jnp.diag(W))",
+        f"{DRAWS}_hollow",
     ),
     Fault(
         "gain-squared",
