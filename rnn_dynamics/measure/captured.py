@@ -11,8 +11,8 @@ Two functions with the same computation, as a new lambda in each iteration of a 
 one program. The cost of a call is that of tracing the function once: 1 to 3 ms for a cell. A function marked with
 `cells.contract.pure` reads only its arguments and is traced once for each shape.
 
-Two kinds of functions keep their identity as their structure, and share nothing: those called inside `shard_map` with
-its check of varying axes, and those with a custom derivative that captures a traced array.
+Two kinds of functions keep their identity as their structure, and share nothing: those called inside `shard_map`, where
+the axes that an array varies over are part of a trace, and those with a custom derivative that captures a traced array.
 """
 
 import weakref
@@ -21,10 +21,10 @@ from typing import Any
 
 import jax
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+from jax.sharding import AxisType
 
 from ..cells.contract import reads_only_arguments
 from . import computation as name_of
-from .varying import varying_axes
 
 
 class Computation:
@@ -90,7 +90,7 @@ def traced(function: Callable[..., Any], *args: Any) -> Traced:
     if not reads_only_arguments(function):
         return _trace(function, args)
     known = _KNOWN.setdefault(function, {})
-    at = jax.tree.structure(args), tuple(map(jax.typeof, jax.tree.leaves(args))), _settings()
+    at = jax.tree.structure(args), tuple(map(jax.typeof, jax.tree.leaves(args))), (_inside_shard_map(), *_settings())
     if at not in known:
         known[at] = _trace(function, args)
     return known[at]
@@ -106,6 +106,10 @@ def _settings() -> tuple[Any, ...]:
     return tuple(getattr(jax.config, f"jax_{name}") for name in names)
 
 
+def _inside_shard_map() -> bool:
+    return AxisType.Manual in (jax.sharding.get_abstract_mesh().axis_types or ())
+
+
 def _trace(function: Callable[..., Any], args: tuple[Any, ...]) -> Traced:
     def anew(*args: Any) -> Any:
         """JAX remembers what it traced by the function, so each trace needs a new one."""
@@ -114,7 +118,7 @@ def _trace(function: Callable[..., Any], args: tuple[Any, ...]) -> Traced:
     program, out = jax.make_jaxpr(anew, return_shape=True)(*args)
     program = name_of.with_constants_on_top(program)
     captured = tuple(program.consts)
-    if not any(map(varying_axes, (*jax.tree.leaves(args), *captured))):
+    if not _inside_shard_map():
         name = name_of.name(program)
         if name is not None:
             structures = jax.tree.structure(args), jax.tree.structure(out)

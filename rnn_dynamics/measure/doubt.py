@@ -81,7 +81,7 @@ def doubts_of(
         Doubt.TOO_SHORT: jnp.full_like(finite, short),
         Doubt.BELOW_FLOOR: low & ~zero,
         Doubt.SINGULAR: zero | (low & (residual == jnp.inf)),
-        Doubt.SUM_RULE: jnp.full_like(finite, violated & ~jnp.any(low | ~finite)),
+        Doubt.SUM_RULE: jnp.broadcast_to(violated & ~jnp.any(low | ~finite), finite.shape),
         Doubt.NOT_CONVERGED: ~converged & finite,
         Doubt.NOT_FINITE: ~finite & ~zero,
     }

@@ -36,7 +36,7 @@ def program(measurement: Callable[..., Any], args: Any, options: dict[str, Any])
     # a constant is traced as well inside a user's jit
     outside = not any(isinstance(leaf, jax.core.Tracer) for leaf in (*leaves, jnp.zeros(())))
     if any(isinstance(function.computation, Opaque) for function in functions):
-        return _jitted(measurement, options, outside)  # it could not be found again
+        return _jitted(measurement, options, False)  # it could not be found again
     key = measurement, outside, tree, tuple(map(jax.typeof, leaves)), tuple(options.items())
     found = _programs.get(key)
     if found is None:
