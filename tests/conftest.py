@@ -9,10 +9,15 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import pytest
+from hypothesis import settings
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# a busy machine is no failure
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 # a run in the background ignores Ctrl-C, and so would the processes in which tests press it
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
