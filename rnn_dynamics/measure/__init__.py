@@ -6,16 +6,18 @@ from .contributions import Contributions, gradient_contributions
 from .covariant import CovariantVectors, covariant_vectors
 from .doubt import Doubt, reasons
 from .flat import blocks
-from .flow import GradientFlow, gradient_flow
+from .flow import gradient_flow
+from .flow_curves import GradientFlow
 from .gradients import state_gradients
 from .jacobian import step_jacobian, step_jacobians
 from .linear_maps import LinearMaps, linear_maps
-from .lyapunov import LargestExponent, LyapunovSpectrum, largest_exponent, lyapunov_spectrum
+from .lyapunov import largest_exponent, lyapunov_spectrum
 from .parameter_gradient import parameter_gradient, truncation_bias
 from .product import jacobian_product
 from .rtrl import rtrl
 from .scaled import Scaled
 from .singular_values import log_mean_square, log_singular_values
+from .spectrum import LargestExponent, LyapunovSpectrum
 from .unroll import unroll
 
 __all__ = [

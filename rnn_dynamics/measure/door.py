@@ -17,14 +17,16 @@ import numpy as np
 
 from ..cells.contract import Input, Params, State, Step
 from .captured import Opaque, Traced, traced
-from .programs import float32_products, program
+from .programs import QUICKER, float32_products, program
 from .varying import varying_like as varying_like
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def compiled(*static: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+def compiled(
+    *static: str, compiler: dict[str, Any] = QUICKER
+) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
     """The `jax.jit` of a measurement `measure(step, params, h0, xs, ...)`, whose keyword options are static.
 
     This is where the arrays that a step captures are taken up, at every call (`captured.py`), and where float32
@@ -40,7 +42,7 @@ def compiled(*static: str) -> Callable[[Callable[Arguments, Result]], Callable[A
                 time_steps(xs, options.get("length"))
                 args = (traced_step(step, params, h0, first(xs)), *args[1:])
             with float32_products():
-                return program(measurement, args, options)(*args)
+                return program(measurement, args, options, compiler)(*args)
 
         return run
 

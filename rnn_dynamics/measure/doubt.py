@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int
 
 
 class Doubt(enum.IntFlag):
@@ -49,41 +49,42 @@ def reasons(doubts: Any) -> np.ndarray:
     return np.array(names, dtype=object).reshape(codes.shape)
 
 
-def seen(lost: Float[Array, " k"]) -> Bool[Array, " k"]:
+def seen(lost: Float[Any, " k"]) -> Bool[Any, " k"]:
     """Whether the rounding of every factor, some eps e^lost of it for each step, was small: one in a thousand."""
     return lost < math.log(0.001 / jnp.finfo(lost.dtype).eps)
 
 
-def difference(left: Float[Array, ""], right: Float[Array, ""]) -> Float[Array, ""]:
+def difference(xp: Any, left: Float[Any, ""], right: Float[Any, ""]) -> Float[Any, ""]:
     """left - right, 0 where both are -inf: a singular Jacobian obeys the sum rule too."""
-    both = (left == right) & jnp.isinf(left)
-    return jnp.where(both, 0, left - jnp.where(both, 0, right))
+    both = (left == right) & xp.isinf(left)
+    return xp.where(both, 0, left - xp.where(both, 0, right))
 
 
 def doubts_of(
-    exponents: Float[Array, " k"],
-    lost: Float[Array, " k"],
-    residual: Float[Array, ""],
-    gross: Float[Array, ""],
+    xp: Any,
+    exponents: Float[Any, " k"],
+    lost: Float[Any, " k"],
+    residual: Float[Any, ""],
+    gross: Float[Any, ""],
     *,
     short: bool,
-    converged: Bool[Array, " k"],
-) -> Int[Array, " k"]:
+    converged: Bool[Any, " k"],
+) -> Int[Any, " k"]:
     """What speaks against each exponent; `gross` is the sum of their absolute values.
 
     A violated sum rule says that some exponents are wrong, not which. Digits that were lost, or a zero of the
     determinant, explain it by the exponents that they have spoilt. Without an explanation it speaks against all.
     """
-    low, finite, zero = ~seen(lost), jnp.isfinite(exponents), exponents == -jnp.inf
-    allowed = math.sqrt(jnp.finfo(exponents.dtype).eps) * jnp.maximum(1, gross)
-    violated = jnp.abs(residual) > allowed  # there is no residual for k < n
+    low, finite, zero = ~seen(lost), xp.isfinite(exponents), exponents == -np.inf
+    allowed = math.sqrt(jnp.finfo(exponents.dtype).eps) * xp.maximum(1, gross)
+    violated = xp.abs(residual) > allowed  # there is no residual for k < n
     flags = {
-        Doubt.TOO_SHORT: jnp.full_like(finite, short),
+        Doubt.TOO_SHORT: xp.full_like(finite, short),
         Doubt.BELOW_FLOOR: low & ~zero,
-        Doubt.SINGULAR: zero | (low & (residual == jnp.inf)),
-        Doubt.SUM_RULE: jnp.broadcast_to(violated & ~jnp.any(low | ~finite), finite.shape),
+        Doubt.SINGULAR: zero | (low & (residual == np.inf)),
+        Doubt.SUM_RULE: xp.broadcast_to(violated & ~xp.any(low | ~finite), finite.shape),
         Doubt.NOT_CONVERGED: ~converged & finite,
         Doubt.NOT_FINITE: ~finite & ~zero,
     }
-    codes = jnp.array([int(flag) for flag in flags], jnp.int32)
-    return jnp.sum(jnp.where(jnp.stack(list(flags.values())), codes[:, None], 0), axis=0, dtype=jnp.int32)
+    codes = xp.array([int(flag) for flag in flags], np.int32)
+    return xp.sum(xp.where(xp.stack(list(flags.values())), codes[:, None], 0), axis=0, dtype=np.int32)

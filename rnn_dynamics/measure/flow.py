@@ -7,46 +7,27 @@ rows once it has lost rank (`compression.py`). The states it needs are recompute
 hardly depends on T.
 """
 
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from .. import argument
 from ..cells.contract import Input, Params, State, Step
 from . import door
+from .finish import finished
 from .flat import blocks, flatten
-from .lag_curves import Asked, LagCurves, lag_curves
+from .flow_curves import CURVES, GradientFlow, flow_of
+from .lag_curves import Asked, RawCurves, lag_curves
+from .programs import PLAIN, inside_transformation
 from .unroll import state_after
 
-CURVES = ("norm", "frobenius", "bound")
 # numbers in a state from which on dropping rows pays for the programs that it compiles, one for each number of rows;
 # within a user's own compiled program or batch, which runs many times or for many nets, it pays as soon as it is faster
 HALVED_AT_ONCE = 256
-
-
-class GradientFlow(NamedTuple):
-    """Curves over the lag ℓ = 0, 1, ..; natural logarithms throughout. A leading axis for the anchors, if there are.
-
-    A curve that was not asked for is None, and so is what belongs to it (`| Any` spares others a check for that).
-
-    log_norm       ln ‖∂h_T/∂h_{T-ℓ}‖₂ of the whole state or of the block asked for; of probes a lower bound
-    log_frobenius  the same in the Frobenius norm; of probes an estimate
-    log_bound      Σ ln ‖J_t‖₂ over these lags, what the product could be at most
-    converged      whether log_norm is right; where False it may be too low, as it is from probes after lag 0
-    bound_converged  the same for all terms of log_bound up to this lag
-    stderr         standard error of log_frobenius: 0 but for probes, inf for a single one
-    """
-
-    lag: Int[Array, " lags"]
-    log_norm: Float[Array, "*anchors lags"] | Any
-    log_frobenius: Float[Array, "*anchors lags"] | Any
-    log_bound: Float[Array, "*anchors lags"] | Any
-    converged: Bool[Array, "*anchors lags"] | Any
-    bound_converged: Bool[Array, "*anchors lags"] | Any
-    stderr: Float[Array, "*anchors lags"] | Any
 
 
 def gradient_flow(
@@ -106,7 +87,7 @@ def gradient_flow(
         raise ValueError(f"curves: got {curves!r}, expected a tuple of some of {', '.join(CURVES)}")
     curves = tuple(name for name in CURVES if name in curves)
     times = None if anchors is None else jnp.array(anchors)
-    flow = _gradient_flow(
+    raw = _gradient_flow(
         step,
         params,
         h0,
@@ -119,12 +100,13 @@ def gradient_flow(
         path=path,
         probes=probes,
         curves=curves,
-        halve=_traced(params, h0, xs) or flatten(h0)[0].size >= HALVED_AT_ONCE,
+        halve=inside_transformation(params, h0, xs) or flatten(h0)[0].size >= HALVED_AT_ONCE,
     )
-    return _average(flow) if average else flow
+    size = _numbers_on_the_diagonal(h0, block, path)
+    return finished(partial(flow_of, size=size, curves=curves, probes=probes, average=average), raw)
 
 
-@door.compiled("length", "lags", "block", "path", "probes", "curves", "halve")
+@door.compiled("length", "lags", "block", "path", "probes", "curves", "halve", compiler=PLAIN)
 def _gradient_flow(
     step: Step,
     params: Params,
@@ -140,7 +122,7 @@ def _gradient_flow(
     probes: int | None,
     curves: tuple[str, ...],
     halve: bool,
-) -> GradientFlow:
+) -> RawCurves:
     T = door.time_steps(xs, length)
     h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
     door.decomposable(h0)
@@ -153,48 +135,21 @@ def _gradient_flow(
         else _directions(key, probes, rows.stop - rows.start, flatten(h0)[0].dtype)
     )
 
-    def from_anchor(begin: State, start: Int[Array, ""]) -> LagCurves:
+    def from_anchor(begin: State, start: Int[Array, ""]) -> RawCurves:
         window = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, lags), xs)
         begin = begin if directions is None else door.varying_like(begin, directions)
         return lag_curves(step, params, begin, window, lags, asked, directions)
 
     if anchors is None:
-        found = from_anchor(state_after(step, params, h0, xs, T - lags), jnp.int32(T - lags))
-    else:
-        starts = anchors - lags
-        found = jax.vmap(from_anchor)(_states_at(step, params, h0, xs, T, starts), starts)
-    return GradientFlow(jnp.arange(lags + 1), *found)
-
-
-def _traced(*trees: Any) -> bool:
-    """Whether this is part of a program that its user compiles, or maps over a batch."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
+        return from_anchor(state_after(step, params, h0, xs, T - lags), jnp.int32(T - lags))
+    starts = anchors - lags
+    return jax.vmap(from_anchor)(_states_at(step, params, h0, xs, T, starts), starts)
 
 
 def _directions(key: Array, probes: int, n: int, dtype: Any) -> Float[Array, "probes n"]:
     """Random directions, uniform on the sphere of radius √n: the mean of u uᵀ is the identity, and ‖u‖ has no noise."""
     directions = jax.random.normal(key, (probes, n), dtype)
     return directions * jnp.sqrt(n / jnp.sum(directions**2, axis=1, keepdims=True))
-
-
-def _average(flow: GradientFlow) -> GradientFlow:
-    """The mean over the anchors of every curve; trusted where all of them are."""
-
-    def mean(curve: Array | None) -> Array | None:
-        return None if curve is None else curve.mean(axis=0)
-
-    def everywhere(flag: Array | None) -> Array | None:
-        return None if flag is None else flag.all(axis=0)
-
-    return GradientFlow(
-        lag=flow.lag,
-        log_norm=mean(flow.log_norm),
-        log_frobenius=mean(flow.log_frobenius),
-        log_bound=mean(flow.log_bound),
-        converged=everywhere(flow.converged),
-        bound_converged=everywhere(flow.bound_converged),
-        stderr=None if flow.stderr is None else jnp.sqrt(jnp.mean(flow.stderr**2, axis=0) / len(flow.stderr)),
-    )
 
 
 def _cut(h: State, block: Any, path: str | None) -> tuple[slice, slice]:
@@ -213,6 +168,12 @@ def _cut(h: State, block: Any, path: str | None) -> tuple[slice, slice]:
                 f"{'block' if path is None else 'path'}: got {name!r}, expected one of {', '.join(places)}"
             )
     return places[names[0]], places[names[1]]
+
+
+def _numbers_on_the_diagonal(h: State, block: Any, path: str | None) -> int:
+    """The ones in the identity that the product begins with, in the part asked for."""
+    rows, columns = _cut(h, block, path)
+    return rows.stop - rows.start if rows == columns else 0
 
 
 def _states_at(step: Step, params: Params, h0: State, xs: Input, T: int, times: Int[Array, " k"]) -> State:

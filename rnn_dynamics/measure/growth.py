@@ -8,7 +8,7 @@ the step is traced and compiled once.
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,16 +27,30 @@ FEWEST_TO_STOP_AT = 32  # blocks, so that some four times as long have a say in 
 LONGEST = 32  # interval
 
 
+class Run(NamedTuple):
+    """What the loop has seen: at the end of each row of time, and of the whole measured time.
+
+    With T the triangular factors taken out of the frame since the measurement began, and R that of the frame itself by
+    QR: `upto` Σ ln |T_ii|, `logs` its part in this row, `volumes` ln |R_ii|, `corners` the same of those rows at least
+    where the total needs it. Rows after the last one that was run repeat it.
+    """
+
+    upto: Float[Any, "rows k"]
+    logs: Float[Any, "rows k"]
+    corners: Float[Any, "rows k"]
+    volumes: Float[Any, "rows k"]
+    lost: Float[Any, " k"]  # nats of a factor that were lost to cancellation in one interval, at most
+    log_det: Float[Any, ""]  # Σ ln |det J_t|, where the push knows it
+    blocks_run: Int[Any, ""]
+    every: Int[Any, ""]
+
+
 class Growth(NamedTuple):
     """Of ln |R_ii| of the product of Jacobians over the measured time: the whole of it, and what each block added."""
 
-    total: Array
-    upto: Array  # the end of each block
-    blocks: Array  # 0 for those that were not run
-    lost: Array  # nats of a factor that were lost to cancellation in one interval, at most
-    log_det: Array  # Σ ln |det J_t|, where the push knows it
-    blocks_run: Array  # later rows of `upto` repeat the last
-    every: Array
+    total: Float[Any, " k"]
+    upto: Float[Any, "blocks k"]  # the end of each block
+    blocks: Float[Any, "blocks k"]  # 0 for those that were not run
 
 
 class _Frame(NamedTuple):
@@ -65,12 +79,12 @@ class _Carry(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """What is known at the end of a row of time."""
+    """What is known at the end of a row of time, as in a `Run`."""
 
     upto: Array
-    logs: Array  # of this row
-    corner: Array  # ln |R_ii| of the frame at the end of those rows where the total needs it
-    volumes: Array  # the same of every row: a program that wants the total alone need not compute them
+    logs: Array
+    corner: Array
+    volumes: Array
 
 
 def growth(
@@ -84,12 +98,14 @@ def growth(
     *,
     push: Push,
     factor: Factor,
+    entire: bool,
     longest: int = LONGEST,
     until: Float[Array, ""] | None = None,
-) -> Growth:
+) -> Run:
     """The growth of orthonormal columns over the rows of the plan; with `until` over no more of them than it takes.
 
     With `every="auto"` the pilot, which has a factorisation after each step, chooses the interval of the others.
+    Unless it is `entire`, the compiler may drop the volumes, which then cost a decomposition of their own.
     """
     chooses = every == "auto" and longest > 1
     interval = jnp.int32(1 if every == "auto" else every)
@@ -97,24 +113,24 @@ def growth(
     start = door.varying_like(_Carry(h0, columns.T, zeros, zeros, zeros, zero, interval), h0)
     advance = partial(_advance, step, params, push, factor, 1 if longest == 1 else every, bool(plan.due.all()))
     volumes = (lambda frame: zeros) if factor in ORTHONORMAL else (lambda frame: by_qr(frame).logs)
-    row = partial(_row, advance, volumes, plan, longest if chooses else None)
+    entire = entire or until is not None
+    row = partial(_row, advance, volumes, plan, longest if chooses else None, entire)
     inputs = jnp.arange(len(plan.due), dtype=jnp.int32), jnp.asarray(plan.due), plan.rows_of(xs)
     if until is None:
         end, found = jax.lax.scan(row, start, inputs)
-        corners, run = found.corner, jnp.int32(len(plan.steps))
+        run = jnp.int32(len(plan.steps))
     else:
         end, found, run = _until_precise(row, start, inputs, plan, until)
-        corners = found.volumes
-    before = corners[plan.first - 1] if plan.first else zeros
-    blocks = _within_blocks(plan, found)
+    return Run(*found, lost=end.lost, log_det=end.log_det, blocks_run=run, every=end.interval)
+
+
+def measured_growth(xp: Any, plan: Schedule, run: Run) -> Growth:
+    """Of the whole and of each block, from the rows."""
+    before = run.corners[plan.first - 1] if plan.first else xp.zeros_like(run.corners[0])
     return Growth(
-        total=found.upto[-1] + corners[-1] - before,
-        upto=(found.upto + found.volumes)[plan.block :] - before[None],
-        blocks=blocks,
-        lost=end.lost,
-        log_det=end.log_det,
-        blocks_run=run,
-        every=end.interval,
+        total=run.upto[-1] + run.corners[-1] - before,
+        upto=(run.upto + run.volumes)[plan.block :] - before[None],
+        blocks=_within_blocks(xp, plan, run.logs, run.volumes),
     )
 
 
@@ -129,6 +145,7 @@ def _row(
     volumes: Callable,
     plan: Schedule,
     longest: int | None,
+    entire: bool,
     carry: _Carry,
     inputs: tuple[Array, Array, Input],
 ) -> tuple[_Carry, _Row]:
@@ -137,8 +154,12 @@ def _row(
     zeros, zero = jnp.zeros_like(carry.upto), jnp.zeros((), carry.upto.dtype)
     frame = _Frame(carry.h, carry.rows, jnp.int32(0), zeros, zeros, zeros, zero, zero)
     frame, _ = jax.lax.scan(partial(advance, carry.interval), door.varying_like(frame, carry.h), (due, xs))
-    needed = (number == plan.pilot) | (number == plan.first - 1) | (number == len(plan.due) - 1)
-    corner = jax.lax.cond(needed, lambda rows: volumes(rows.T), lambda rows: zeros, frame.rows)
+    all_volumes = volumes(frame.rows.T)
+    if entire:
+        corner = all_volumes
+    else:
+        needed = (number == plan.pilot) | (number == plan.first - 1) | (number == len(plan.due) - 1)
+        corner = jax.lax.cond(needed, lambda rows: volumes(rows.T), lambda rows: zeros, frame.rows)
     upto, turned, interval = carry.upto + frame.logs, carry.turned, carry.interval
     lost, log_det = jnp.maximum(carry.lost, frame.lost), carry.log_det + frame.log_det
     if longest is not None and plan.pilot >= 0:
@@ -148,7 +169,7 @@ def _row(
         turns = number < plan.first
         turned = jnp.where(turns, turned + upto, turned)
         upto, lost, log_det = (jnp.where(turns, 0, value) for value in (upto, lost, log_det))
-    found = _Row(upto, frame.logs, corner, volumes(frame.rows.T))
+    found = _Row(upto, frame.logs, corner, all_volumes)
     return _Carry(frame.h, frame.rows, upto, turned, lost, log_det, interval), found
 
 
@@ -191,10 +212,12 @@ def _brought_back(factor: Factor, frame: _Frame) -> _Frame:
     return frame._replace(rows=new.frame.T, age=jnp.zeros_like(frame.age), logs=logs, rest=rest, lost=lost)
 
 
-def _within_blocks(plan: Schedule, found: _Row) -> Float[Array, "blocks k"]:
+def _within_blocks(
+    xp: Any, plan: Schedule, logs: Float[Any, "rows k"], volumes: Float[Any, "rows k"]
+) -> Float[Any, "blocks k"]:
     """What each block has added to ln |R_ii|."""
-    volumes = found.volumes if plan.block else jnp.concatenate([jnp.zeros_like(found.volumes[:1]), found.volumes])
-    return found.logs[plan.block :] + jnp.diff(volumes[max(plan.block - 1, 0) :], axis=0)
+    volumes = volumes if plan.block else xp.concatenate([xp.zeros_like(volumes[:1]), volumes])
+    return logs[plan.block :] + xp.diff(volumes[max(plan.block - 1, 0) :], axis=0)
 
 
 def _interval(logs: Float[Array, " k"], steps: int, longest: int) -> Int[Array, ""]:
@@ -220,7 +243,7 @@ def _until_precise(
 
     def unfinished(carry: tuple) -> Array:
         count, _, found = carry
-        error = standard_error(_within_blocks(plan, found), count - plan.block)
+        error = standard_error(_within_blocks(jnp, plan, found.logs, found.volumes), count - plan.block)
         return (count < rows) & ((count < plan.block + FEWEST_TO_STOP_AT) | ~jnp.all(error <= tolerance))
 
     def run(carry: tuple) -> tuple:
@@ -232,5 +255,5 @@ def _until_precise(
     nothing = jax.tree.map(lambda leaf: jnp.zeros((rows, *leaf.shape), leaf.dtype), shapes)
     count, end, found = jax.lax.while_loop(unfinished, run, door.varying_like((jnp.int32(0), start, nothing), start))
     last = jnp.minimum(jnp.arange(rows, dtype=jnp.int32), count - 1)
-    found = found._replace(upto=found.upto[last], volumes=found.volumes[last])
+    found = found._replace(upto=found.upto[last], corner=found.corner[last], volumes=found.volumes[last])
     return end, found, count - plan.block

@@ -1,13 +1,12 @@
 """The loop behind `gradient_flow`: rows of ∂h_T/∂h_{T-ℓ} pulled back lag by lag, and their norms on the way."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from ..cells.contract import Input, Params, State, Step
 from . import door
@@ -35,17 +34,6 @@ class Asked(NamedTuple):
     halve: bool  # whether rows may be dropped, which compiles a program for each number of them
 
 
-class LagCurves(NamedTuple):
-    """Over the lags 0 .. L of one trajectory, as described in `GradientFlow`; None where not asked for."""
-
-    log_norm: Float[Array, " lags"] | None
-    log_frobenius: Float[Array, " lags"] | None
-    log_bound: Float[Array, " lags"] | None
-    converged: Bool[Array, " lags"] | None
-    bound_converged: Bool[Array, " lags"] | None
-    stderr: Float[Array, " lags"] | None
-
-
 class _Frame(NamedTuple):
     """The rows of ∂h_T/∂h_{T-ℓ} that are still needed, P · 2^exponent, and what goes with them from lag to lag."""
 
@@ -57,14 +45,22 @@ class _Frame(NamedTuple):
     stage: Array  # how many times the number of rows was halved
 
 
-class _Raw(NamedTuple):
-    """What the loop leaves for every step, in the order of time: norms, in units of 2^exponent those of the product."""
+class RawCurves(NamedTuple):
+    """What the loop leaves for every step, in the order of time: norms, in units of 2^exponent those of the product.
 
-    exponent: Array
-    square: Array
-    spread: Array | None
-    norm: tuple[Array, Array] | None
-    step_norm: tuple[Array, Array] | None
+    square     the squared Frobenius norm
+    spread     its relative standard error, from probes
+    norm       the 2-norm, and whether it is certain
+    step_norm  the same of the step's own Jacobian
+    begun      the 2-norm of the directions that probes begin with
+    """
+
+    exponent: Int[Any, "*anchors steps"]
+    square: Float[Any, "*anchors steps"]
+    spread: Float[Any, "*anchors steps"] | None
+    norm: tuple[Float[Any, "*anchors steps"], Bool[Any, "*anchors steps"]] | None
+    step_norm: tuple[Float[Any, "*anchors steps"], Bool[Any, "*anchors steps"]] | None
+    begun: Float[Any, "*anchors"] | None
 
 
 def lag_curves(
@@ -75,7 +71,7 @@ def lag_curves(
     lags: int,
     asked: Asked,
     directions: Float[Array, "probes rows"] | None,
-) -> LagCurves:
+) -> RawCurves:
     """The curves back from the end of the trajectory h0, xs; with `directions` only these combinations of the rows."""
     vector, _ = flatten(h0)
     dtype = vector.dtype
@@ -84,7 +80,7 @@ def lag_curves(
     sizes = widths(len(P)) if directions is None and asked.halve else (len(P),)
     backward = partial(_one_lag, step, params, asked, sizes[0])
 
-    def stretch(frame: _Frame, before: State, xs: Input, length: int) -> tuple[_Frame, _Raw]:
+    def stretch(frame: _Frame, before: State, xs: Input, length: int) -> tuple[_Frame, RawCurves]:
         bound = step_norms(step, params, before, xs, length) if "bound" in asked.curves else None
         stages = [partial(_at_stage, backward, sizes, stage, length=length) for stage in range(len(sizes))]
         frame, raw = jax.lax.switch(frame.stage, stages, frame, (before, xs))
@@ -95,12 +91,15 @@ def lag_curves(
     # a frame that is never halved has one stretch as long as its states take no more memory than itself
     longest = 4 * vector.size if len(sizes) == 1 else 0
     raw = backward_in_stretches(step, params, h0, xs, lags, stretch, door.varying_like(start, h0), longest)
-    return _finished(raw, asked, directions)
+    if directions is None or "norm" not in asked.curves:
+        return raw
+    guess, total = random_vectors(len(directions), dtype)[0], jnp.sum(directions**2)
+    return raw._replace(begun=_norm(directions, guess, jnp.ones((), dtype), total).value)
 
 
 def _one_lag(
     step: Step, params: Params, asked: Asked, full: int, frame: _Frame, moment: tuple[State, Input]
-) -> tuple[_Frame, _Raw]:
+) -> tuple[_Frame, RawCurves]:
     """The frame one step further back, and its norms."""
     dtype = frame.P.dtype
     P = linear_maps(step, params, *moment).pull(frame.P * power_of_two(-frame.shift, dtype))
@@ -120,7 +119,7 @@ def _one_lag(
         norm, left = (found.value * scale, found.converged & trusted), found.left
     frame = _Frame(P, exponent, shift, left, trusted, frame.stage)
     spread = _spread(squares) if asked.probed else None
-    return frame, _Raw(exponent + shift, square, spread, norm, None)
+    return frame, RawCurves(exponent + shift, square, spread, norm, None, None)
 
 
 def _norm(A: Array, guess: Array, scale: Array, total: Array, dense: int = DENSE) -> SpectralNorm:
@@ -132,13 +131,13 @@ def _norm(A: Array, guess: Array, scale: Array, total: Array, dense: int = DENSE
 
 
 def _at_stage(
-    backward: Callable[..., tuple[_Frame, _Raw]],
+    backward: Callable[..., tuple[_Frame, RawCurves]],
     sizes: tuple[int, ...],
     stage: int,
     frame: _Frame,
     moments: Any,
     length: int,
-) -> tuple[_Frame, _Raw]:
+) -> tuple[_Frame, RawCurves]:
     """A stretch with as many rows as this stage has, which ends by halving them where that is exact."""
     narrow = frame._replace(P=frame.P[: sizes[stage]], left=frame.left[: sizes[stage]])
     narrow, raw = jax.lax.scan(backward, narrow, moments, length=length, reverse=True)
@@ -153,46 +152,6 @@ def _at_stage(
         )
         narrow = jax.lax.cond(smallest(fewer.faithful), lambda: smaller, lambda: narrow)
     return narrow._replace(P=_padded(narrow.P, sizes[0]), left=_padded(narrow.left, sizes[0])), raw
-
-
-def _finished(raw: _Raw, asked: Asked, directions: Array | None) -> LagCurves:
-    """Logarithms over the lags, from lag 0 with its identity of this size."""
-    dtype, size = raw.square.dtype, asked.rows.stop - asked.rows.start if asked.rows == asked.columns else 0
-    raw = jax.tree.map(lambda curve: curve[::-1], raw)
-    scale = raw.exponent.astype(dtype) * math.log(2)
-
-    def curve(first: float | bool, later: Array) -> Array:
-        return jnp.concatenate([jnp.full(1, first, later.dtype), later])
-
-    log_frobenius, stderr = scale + jnp.log(raw.square) / 2, jnp.zeros_like(scale)
-    log_norm = log_bound = converged = bound_converged = None
-    if directions is not None and raw.spread is not None:
-        log_frobenius, stderr = log_frobenius - math.log(len(directions)) / 2, raw.spread
-    if raw.norm is not None:
-        log_norm, converged = scale + jnp.log(raw.norm[0]), raw.norm[1]
-        if directions is not None:
-            longest, guess = jnp.sum(directions**2), random_vectors(len(directions), dtype)[0]
-            log_norm -= jnp.log(_norm(directions, guess, jnp.ones((), dtype), longest).value)
-            converged = jnp.zeros_like(converged)
-        log_norm, converged = curve(0.0 if size else -math.inf, log_norm), curve(True, converged)
-    if raw.step_norm is not None:
-        start = door.varying_like((jnp.zeros((), dtype), jnp.array(True)), raw.step_norm)
-        log_bound, bound_converged = _running(start, (jnp.log(raw.step_norm[0]), raw.step_norm[1]))
-        log_bound, bound_converged = curve(0.0, log_bound), curve(True, bound_converged)
-    if "frobenius" not in asked.curves:
-        return LagCurves(log_norm, None, log_bound, converged, bound_converged, None)
-    log_frobenius = curve(math.log(size) / 2 if size else -math.inf, log_frobenius)
-    return LagCurves(log_norm, log_frobenius, log_bound, converged, bound_converged, curve(0.0, stderr))
-
-
-def _running(start: Any, terms: Any) -> Any:
-    """The sums and conjunctions of the terms so far; a loop, since `jnp.cumsum` takes longer to compile than to run."""
-
-    def add(so_far: Any, term: Any) -> tuple[Any, Any]:
-        so_far = so_far[0] + term[0], so_far[1] & term[1]
-        return so_far, so_far
-
-    return jax.lax.scan(add, start, terms)[1]
 
 
 def _padded(array: Array, rows: int) -> Array:

@@ -14,7 +14,7 @@ from .triangular import column_scaled
 class Pushed(NamedTuple):
     """(J F)ᵀ less the triangular factor already taken out of it: ln |diag| of that, and the nats it has lost.
 
-    log_det is ln |det J| for a square frame, else 0.
+    log_det is ln |det J| for a square frame, where it is asked for, else 0.
     """
 
     rows: Float[Array, "k n"]
@@ -26,19 +26,29 @@ class Pushed(NamedTuple):
 Push = Callable[[LinearMaps, Array], Pushed]
 
 
-def whole(maps: LinearMaps, rows: Float[Array, "k n"]) -> Pushed:
-    """By the step's own linear map; kept as rows, since XLA's products on CPUs are twice as fast that way round."""
-    nothing = jnp.zeros(len(rows), rows.dtype)
-    square = rows.shape[0] == rows.shape[1]
-    log_det = _log_det(_jacobian(maps, rows)) if square else jnp.zeros((), rows.dtype)
-    return Pushed(maps.push(rows.T).T, nothing, nothing, log_det)
+def whole(maps: LinearMaps, rows: Float[Array, "k n"], entire: bool) -> Pushed:
+    """By the step's own linear map; kept as rows, since XLA's products on CPUs are twice as fast that way round.
+
+    Unless it is `entire`, the frame is pushed apart from the identity, so that a compiler may drop the determinant.
+    """
+    k, n = rows.shape
+    nothing, log_det = jnp.zeros(k, rows.dtype), jnp.zeros((), rows.dtype)
+    if k < n:
+        pushed = maps.push(rows.T).T
+    elif entire:
+        J = _jacobian(maps, rows)
+        pushed, log_det = rows @ J.T, _log_det(J)
+    else:
+        pushed, log_det = maps.push(rows.T).T, _log_det(_jacobian(maps, rows))
+    return Pushed(pushed, nothing, nothing, log_det)
 
 
-def in_two(maps: LinearMaps, rows: Float[Array, "n n"]) -> Pushed:
+def in_two(maps: LinearMaps, rows: Float[Array, "n n"], determinant: bool) -> Pushed:
     """By way of a frame of C F, as in `column_scaled`."""
     J = _jacobian(maps, rows)
     scaled, half = column_scaled(J, rows.T)
-    return Pushed(half.frame.T @ scaled.T, half.logs, half.lost, _log_det(J))
+    log_det = _log_det(J) if determinant else jnp.zeros((), rows.dtype)
+    return Pushed(half.frame.T @ scaled.T, half.logs, half.lost, log_det)
 
 
 def _jacobian(maps: LinearMaps, rows: Float[Array, "k n"]) -> Float[Array, "n n"]:

@@ -1,5 +1,6 @@
 """Time cut into rows of equal length, so that one loop body serves the pilot, the burn-in and the measured blocks."""
 
+import functools
 import itertools
 from typing import NamedTuple
 
@@ -51,6 +52,7 @@ class Schedule(NamedTuple):
         return jax.tree.map(lambda leaf: leaf.at[self.time].get(mode="promise_in_bounds"), xs)
 
 
+@functools.lru_cache(maxsize=16)
 def schedule(T: int, skipped: int, *, pilot: bool, blocks: int | None, may_stop: bool) -> Schedule:
     """Rows for T steps of which the first `skipped` are not measured. What fills no block comes before the blocks."""
     piloted = min(PILOT, T // 4) if pilot else 0

@@ -1,32 +1,34 @@
 """How far the mean over a correlated stretch of time can be trusted."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
 # the scatter of fewer block means says nothing
 FEWEST_BLOCKS = 8
 
 
-def standard_error(means: Float[Array, "blocks k"], count: int | Int[Array, ""]) -> Float[Array, " k"]:
+def standard_error(means: Float[Any, "blocks k"], count: int | Int[Any, ""], xp: Any = jnp) -> Float[Any, " k"]:
     """Of the mean of the first `count` block means; inf where these are fewer than 8.
 
     The largest of the errors by blocks of this length, of twice, four times ... it: where neighbours are correlated,
     short blocks claim too much.
     """
-    dtype, count = means.dtype, jnp.asarray(count, jnp.int32)
+    dtype, count = means.dtype, xp.asarray(count, np.int32)
     longer = [means]
     while len(longer[-1]) >= 2 * FEWEST_BLOCKS:
         longer.append(longer[-1][: len(longer[-1]) // 2 * 2].reshape(-1, 2, means.shape[1]).mean(axis=1))
     # all lengths side by side, so that what follows is compiled once
     level = np.concatenate([np.full(len(rows), i) for i, rows in enumerate(longer)])
     index = np.concatenate([np.arange(len(rows), dtype=np.int32) for rows in longer])
-    values = jnp.concatenate(longer)
-    counts = jnp.right_shift(count, jnp.arange(len(longer), dtype=jnp.int32))
-    number = jnp.maximum(counts, 2).astype(dtype)[:, None]
+    values = xp.concatenate(longer)
+    counts = xp.right_shift(count, xp.arange(len(longer), dtype=np.int32))
+    number = xp.maximum(counts, 2).astype(dtype)[:, None]
     of_level = np.arange(len(longer))[:, None] == level
-    used = jnp.where(jnp.asarray(of_level) & (jnp.asarray(index) < counts[level])[None], 1, 0).astype(dtype)
+    used = xp.where(xp.asarray(of_level) & (xp.asarray(index) < counts[level])[None], 1, 0).astype(dtype)
     deviations = values - (used @ values / number)[level]
-    errors = jnp.sqrt(used @ deviations**2 / (number - 1) / number)
-    longest = jnp.max(jnp.where((counts < FEWEST_BLOCKS)[:, None], 0, errors), axis=0)
-    return jnp.where(count < FEWEST_BLOCKS, jnp.inf, longest)
+    errors = xp.sqrt(used @ deviations**2 / (number - 1) / number)
+    longest = xp.max(xp.where((counts < FEWEST_BLOCKS)[:, None], 0, errors), axis=0)
+    return xp.where(count < FEWEST_BLOCKS, np.inf, longest).astype(dtype)
