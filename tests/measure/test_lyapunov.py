@@ -313,7 +313,7 @@ def test_what_speaks_against_exponents():
     def of(exponents, lost, residual, short=False, converged=True):
         exponents, given = jnp.array(exponents), {"short": short, "converged": jnp.full(len(lost), converged)}
         sums = jnp.float64(residual), jnp.abs(exponents).sum()
-        return doubt.reasons(doubt.doubts_of(exponents, jnp.array(lost), *sums, **given)).tolist()
+        return doubt.reasons(doubt.doubts_of(jnp, exponents, jnp.array(lost), *sums, **given)).tolist()
 
     assert of([1.0, -1.0], [low, low], 0.0) == ["", ""]
     assert of([1.0, -1.0], [low, high], 0.1) == ["", "below the floor"]
