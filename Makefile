@@ -19,7 +19,7 @@ tools := $(VENV)/.tools-$(version)
 
 # what was compiled once is read from here the next time; `make clean` removes it, and what the command line kept
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/programs
-export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.1
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.02
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 
 .DEFAULT_GOAL := run
@@ -38,7 +38,7 @@ quick += --xla_cpu_use_fusion_emitters=false  # halves compilation in the JAX pi
 endif
 
 test: $(tools)
-	XLA_FLAGS="$(strip $(quick)) $$XLA_FLAGS" $(python) -m pytest -n 2 -m "not slow" -q
+	XLA_FLAGS="$(strip $(quick)) $$XLA_FLAGS" $(python) -m pytest -n 2 --dist loadfile -m "not slow" -q
 
 test-all: $(tools)
 	$(python) -m pytest -n 2 -q

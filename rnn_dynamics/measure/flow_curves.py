@@ -78,8 +78,9 @@ def _sums(xp: Any, terms: Float[Any, "*anchors lags"]) -> Float[Any, "*anchors l
 
 def _all_so_far(xp: Any, flags: Bool[Any, "*anchors lags"]) -> Bool[Any, "*anchors lags"]:
     """Whether all flags up to here are set."""
-    unset = xp.where(flags, flags.shape[-1], xp.arange(flags.shape[-1]))
-    return xp.arange(flags.shape[-1]) < xp.min(unset, axis=-1, keepdims=True)
+    index = xp.broadcast_to(xp.arange(flags.shape[-1]), flags.shape)
+    first_unset = xp.min(xp.where(flags, flags.shape[-1], index), axis=-1, keepdims=True)
+    return index < first_unset
 
 
 def _mean(xp: Any, flow: GradientFlow) -> GradientFlow:

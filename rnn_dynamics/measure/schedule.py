@@ -69,7 +69,7 @@ def schedule(T: int, skipped: int, *, pilot: bool, blocks: int | None, may_stop:
     due[:, -1] = BRING_BACK
     block = len(stops) - blocks
     return Schedule(
-        time=np.maximum(stops[:, None] - size + place, 0),
+        time=np.maximum(stops[:, None] - size + place, 0).astype(np.int32),
         due=due.astype(np.int32),
         pilot=int(np.searchsorted(stops, piloted)) if piloted else -1,
         piloted=piloted,

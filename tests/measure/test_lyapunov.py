@@ -355,6 +355,15 @@ def test_the_careful_run_is_compiled_when_it_is_needed(key, compilations):
     assert spectrum.reliable.all()
 
 
+def test_a_careful_run_that_ends_elsewhere_has_its_own_sum_rule(key):
+    """The plain run loses the tiny columns' digits and ends when their noise allows; the careful one ends later."""
+    xs = jax.random.normal(key, (900, 3, 3)) * jnp.array([1.0, 1e-9, 1e-18])[None, None]
+    spectrum = rd.lyapunov_spectrum(given_matrix, None, jnp.zeros(3), xs, until=0.08)
+    assert spectrum.reliable.all()
+    assert 300 < spectrum.steps[-1] < 900
+    assert abs(spectrum.sum_rule_residual) < 1e-9
+
+
 def test_local_rates_are_the_growth_within_each_block(key):
     """Of every single step, where that is asked for: ln |R_ii| of the product after it less that before it."""
     cell = rd.cells.elman
