@@ -31,7 +31,7 @@ run: $(core)
 figures: $(core)
 	$(python) -m experiments
 
-# optimising costs more time than these small programs run for; test-all compiles and runs them as users do
+# optimising costs more time than these small programs run for; the slow tests are compiled as users do
 quick := --xla_backend_optimization_level=0
 ifeq ($(version),3.11)
 quick += --xla_cpu_use_fusion_emitters=false  # halves compilation in the JAX pinned here; newer ones refuse the word
@@ -40,8 +40,8 @@ endif
 test: $(tools)
 	XLA_FLAGS="$(strip $(quick)) $$XLA_FLAGS" $(python) -m pytest -n 2 --dist loadfile -m "not slow" -q
 
-test-all: $(tools)
-	$(python) -m pytest -n 2 -q
+test-all: test
+	$(python) -m pytest -n 2 --dist loadfile -m slow -q
 
 lint: $(tools)
 	$(python) -m ruff check .

@@ -226,10 +226,10 @@ def _interval(logs: Float[Array, " k"], steps: int, longest: int) -> Int[Array, 
 
 
 def _safe(rates: Float[Array, " k"]) -> Int[Array, ""]:
-    """Steps for which columns that grow at these rates keep three quarters of their digits and do not overflow."""
+    """Steps for which columns that grow at these rates keep seven tenths of their digits and do not overflow."""
     kind = jnp.finfo(rates.dtype)
     highest, lowest = jnp.max(jnp.stack([rates, -rates]), axis=1)
-    digits = -math.log(kind.eps) / 4 / jnp.maximum(highest + lowest, 1e-3)
+    digits = -0.3 * math.log(kind.eps) / jnp.maximum(highest + lowest, 1e-3)
     room = math.log(kind.max) / 4 / jnp.maximum(jnp.maximum(highest, lowest), 1e-3)
     steps = jnp.floor(jnp.minimum(digits, room))
     return jnp.where(jnp.isfinite(steps), jnp.clip(steps, 1, LONGEST), 1).astype(jnp.int32)

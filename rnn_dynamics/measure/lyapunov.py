@@ -56,7 +56,7 @@ def lyapunov_spectrum(
     lies along no coordinate.
 
     `every="auto"` chooses the interval from a pilot of some steps: as long as no column falls so far behind the first
-    that the float type loses more than a quarter of its digits. Time O(T) pushes of k columns (2n²k operations for a
+    that the float type loses more than three tenths of its digits. Time O(T) pushes of k columns (2n²k operations for a
     dense W) and T/every factorisations of O(nk²); memory O(nk). The sum rule costs a Jacobian and its determinant a
     step more; under your own jit it is left out where you do not use it.
 

@@ -1,21 +1,42 @@
 """Small problems over every registered cell, and the plain references that the fast measurements are judged by."""
 
+from typing import NamedTuple
+
 import jax
+import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
 
 import rnn_dynamics as rd
 
-# one of each kind: linear, saturating, gated, with two parts, complex, without a gradient
-KINDS = {"linear", "elman", "gru", "lstm", "lru", "threshold"}
-every_cell = pytest.mark.parametrize(
-    "cell",
-    [
-        pytest.param(cell, id=name, marks=() if name in KINDS else pytest.mark.slow)
-        for name, cell in rd.cells.CELLS.items()
-    ],
-)
+
+class RandomMap(NamedTuple):
+    """A smooth map that is no cell: no symmetry, no structure, nothing that a measurement could lean on."""
+
+    name: str = "random map"
+
+    def init(self, key, *, inputs, hidden, gain):
+        sizes = (hidden, hidden), (hidden, hidden), (hidden, inputs)
+        draw = [jax.random.normal(k, size) for k, size in zip(jax.random.split(key, 3), sizes, strict=True)]
+        return {"A": gain * draw[0], "B": draw[1], "C": draw[2]}
+
+    def initial_state(self, params):
+        return {"h": jnp.zeros(len(params["A"]))}
+
+    def output(self, state):
+        return state["h"]
+
+    def step(self, params, state, x):
+        h = state["h"]
+        return {"h": params["A"] @ jnp.sin(params["B"] @ h + params["C"] @ x) / 2 + 0.1 * h**2}
+
+
+# measurements know no cell. A saturating one, one with gates and two parts, a complex one, one without a gradient, and
+# what is no cell at all stand for every step; `test_product.py` and the contract in tests/cells see all cells
+KINDS = {name: rd.cells.CELLS[name] for name in ("elman", "lstm", "lru", "threshold")} | {"random": RandomMap()}
+every_kind = pytest.mark.parametrize("cell", [pytest.param(cell, id=name) for name, cell in KINDS.items()])
+every_cell = pytest.mark.parametrize("cell", [pytest.param(cell, id=name) for name, cell in rd.cells.CELLS.items()])
 
 
 def problem(cell, key, *, hidden=3, inputs=2, T=5, gain=1.4):

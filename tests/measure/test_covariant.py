@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import every_cell, problem
+from problems import every_kind, problem
 
 import rnn_dynamics as rd
 
@@ -63,7 +63,7 @@ def test_a_periodic_driven_net_has_the_eigenvectors_of_its_monodromy_matrix():
     np.testing.assert_allclose(found.rates[:3].mean(axis=0), np.log(np.abs(values[order])) / 3, atol=1e-9)
 
 
-@every_cell
+@every_kind
 @pytest.mark.slow
 def test_each_is_carried_into_the_next(cell, key):
     params, h0, xs = problem(cell, key, T=20)

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
-from problems import every_cell, problem
+from problems import every_kind, problem
 
 import rnn_dynamics as rd
 
@@ -13,7 +13,7 @@ def test_blocks_by_path():
     assert rd.blocks((jnp.zeros(2, complex), {"a": jnp.zeros(())})) == {"0": slice(0, 4), "1.a": slice(4, 5)}
 
 
-@every_cell
+@every_kind
 def test_push_and_pull_are_the_jacobian_from_either_side(cell, key):
     params, h0, xs = problem(cell, key)
     J = np.asarray(rd.step_jacobian(cell.step, params, h0, xs[0]))

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import every_cell, explicit_products, log, problem
+from problems import every_kind, explicit_products, log, problem
 
 import rnn_dynamics as rd
 
@@ -21,7 +21,7 @@ def assert_curves(flow, expected, tolerance):
         np.testing.assert_allclose(curve, truth, rtol=0, atol=tolerance)
 
 
-@every_cell
+@every_kind
 def test_equals_the_explicit_curves(cell, key):
     params, h0, xs = problem(cell, key, T=7)
     flow = rd.gradient_flow(cell.step, params, h0, xs)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import assert_trees_close, every_cell, explicit_products, problem
+from problems import assert_trees_close, every_kind, explicit_products, problem
 
 import rnn_dynamics as rd
 from rnn_dynamics.measure.gradients import log_state_gradients
@@ -23,7 +23,7 @@ def per_time_losses(cell, T=5):
     return losses, loss_t
 
 
-@every_cell
+@every_kind
 def test_backpropagation_rtrl_and_double_sum_agree(cell, key):
     params, h0, xs = problem(cell, key)
     losses, loss_t = per_time_losses(cell)
@@ -35,7 +35,7 @@ def test_backpropagation_rtrl_and_double_sum_agree(cell, key):
     np.testing.assert_array_equal(np.triu(table.norms, 1), 0)
 
 
-@every_cell
+@every_kind
 def test_that_gradient_against_finite_differences(cell, key):
     """Along one random direction through all parameters, central differences of fourth order."""
     params, h0, xs = problem(cell, key)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import every_cell, explicit_products, in_long_arithmetic, log, problem
+from problems import every_kind, explicit_products, in_long_arithmetic, log, problem
 
 import rnn_dynamics as rd
 from rnn_dynamics.measure import doubt
@@ -61,7 +61,7 @@ def believed(spectrum):
     return np.asarray(spectrum.doubts) & ~Doubt.TOO_SHORT == 0
 
 
-@every_cell
+@every_kind
 def test_full_spectrum_is_that_of_the_explicit_product(cell, key):
     params, h0, xs = problem(cell, key, T=6)
     spectrum = rd.lyapunov_spectrum(cell.step, params, h0, xs)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from problems import every_cell, explicit_products, in_long_arithmetic, log, problem
+from problems import every_kind, explicit_products, in_long_arithmetic, log, problem
 
 import rnn_dynamics as rd
 
@@ -18,7 +18,7 @@ def singular_values(P):
     return mpmath.svd_r(P, compute_uv=False)
 
 
-@every_cell
+@every_kind
 def test_short_products_equal_a_singular_value_decomposition(cell, key):
     params, h0, xs = problem(cell, key, T=3)
     values = rd.log_singular_values(cell.step, params, h0, xs)
