@@ -50,6 +50,7 @@ def test_an_odd_number_of_units_has_no_pairs():
         eigenvalues_mislead.run(eigenvalues_mislead.Config(hidden=5))
 
 
+@pytest.mark.slow
 def test_the_labels_are_those_of_the_dataset_and_powers_that_grow_are_not_said_to_shrink():
     config = eigenvalues_mislead.Config(hidden=2, radius=1.5, powers=6, T=6, points=3, noises=(0.1,))
     figure = eigenvalues_mislead.draw(eigenvalues_mislead.run(config))

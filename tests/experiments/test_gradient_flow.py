@@ -11,6 +11,7 @@ from experiments import gradient_flow
 mpl.use("Agg")
 
 
+@pytest.mark.slow
 def test_five_answers_that_keep_their_order():
     config = gradient_flow.Config(hidden=8, length=600, lags=12)
     dataset = gradient_flow.run(config)

@@ -30,6 +30,7 @@ def promotion():
         yield
 
 
+@pytest.mark.slow
 def test_clipping_by_norm_alone_keeps_the_direction():
     config = clipping_hides.Config(
         hidden=8, gains=(0.5, 3.0, 2), length=20, lengths=(5,), gain=2.0, nets=4, batch=8, limit=0.01

@@ -44,7 +44,8 @@ def test_full_rank_is_not_halved(key):
     assert not halved(rd.cells.initializers.orthogonal(key, 96), jnp.ones(96)).faithful
 
 
-@pytest.mark.parametrize("name", ["elman", pytest.param("linear", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["elman", "linear"])
 def test_flow_with_fewer_rows_equals_the_explicit_curves(name, key):
     cell, T, n = rd.cells.CELLS[name], 100, FEWEST_ROWS
     params, h0, xs = problem(cell, key, hidden=n, T=T)

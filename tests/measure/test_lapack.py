@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import jax.numpy as jnp, rnn_dynamics as rd
 from threadpoolctl import threadpool_info
@@ -23,6 +25,7 @@ def threads(measured: bool, **environment: str) -> str:
     return found.stdout.strip()
 
 
+@pytest.mark.slow
 def test_one_thread_unless_the_environment_says_otherwise():
     before = threads(False)
     if before:  # SciPy's own OpenBLAS, as in its wheels

@@ -40,6 +40,7 @@ def test_cut_and_resumed_is_uninterrupted(tmp_path, raw, key):
     assert_same_bits(train.fit(rd.cells.elman, TASK, SGD, key=key, steps=12, directory=tmp_path, **SETTINGS), whole)
 
 
+@pytest.mark.slow
 def test_another_training_is_refused(tmp_path, key):
     train.fit(rd.cells.elman, TASK, SGD, key=key, steps=3, directory=tmp_path, **SETTINGS)
     others = [

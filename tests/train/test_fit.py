@@ -179,6 +179,7 @@ def test_a_penalty_sees_the_examples_of_the_update(key):
     np.testing.assert_allclose(found.penalty, found.loss, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_gradients_clipped_on_their_way_back(key):
     """Only the training sees it: a probe that takes Jacobians gets the plain cell."""
     probes = {"flow": train.probes.gradient_flow(1)}

@@ -22,6 +22,7 @@ def moment(key):
     return train.Moment(rd.cells.lstm, TASK, net, examples, key, jnp.asarray(0, jnp.int32))
 
 
+@pytest.mark.slow
 def test_probes_are_the_measurements_averaged_over_examples(moment):
     problems = [train.problem(moment, i) for i in range(4)]
     flows = [rd.gradient_flow(*problem).log_norm for problem in problems]
