@@ -186,14 +186,12 @@ def _run(given: Any, **options: Any) -> Run:
     if k not in (None, n) and (k == 1 or options["every"] != "auto"):
         return run  # there is no more careful one
     saw_all = smallest(jnp.all(seen(run.lost))) if is_traced(run) else seen(np.asarray(run.lost)).all()
-    # a determinant costs a decomposition, and is the same for the same steps
-    keep = given[-1] is None
+    keep = given[-1] is None  # a determinant costs a decomposition, and is the same for the same steps
 
     def careful() -> Run:
-        run = _grown(*given, **options, careful=True, determinant=not keep)
-        return run._replace(log_det=log_det) if keep else run
+        again = _grown(*given, **options, careful=True, determinant=not keep)
+        return again._replace(log_det=run.log_det) if keep else again
 
-    log_det = run.log_det
     if isinstance(saw_all, jax.core.Tracer):
         return jax.lax.cond(saw_all, lambda: run, careful)
     return run if saw_all else careful()

@@ -169,8 +169,8 @@ EXPONENTS = [
     Fault(
         "careful-without-determinant",
         "measure/lyapunov.py",
-        "return run._replace(log_det=log_det) if keep else run",
-        "return run",
+        "return again._replace(log_det=run.log_det) if keep else again",
+        "return again",
         f"{LYAPUNOV}_the_careful_run_is_compiled_when_it_is_needed",
     ),
     Fault(
