@@ -52,7 +52,7 @@ class Config(Output):
     gain=Variable("1", "gain g of the recurrent weights"),
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
-    reliable=Variable("1", "whether the arithmetic could see it"),
+    reliable=Variable("1", "whether there is no doubt about it"),
 )
 def measure(
     key: jax.Array, *, hidden: int, layers: int, length: int, burn_in: int, net: jax.Array, gain: jax.Array

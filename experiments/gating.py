@@ -59,7 +59,7 @@ def draw_net(key: jax.Array, cell: str, hidden: int, steps: int, gain: jax.Array
 @described(
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
-    reliable=Variable("1", "whether the arithmetic could see it"),
+    reliable=Variable("1", "whether there is no doubt about it"),
     bias=Variable("1", "bias of the gate that keeps the old state"),
 )
 def exponents(

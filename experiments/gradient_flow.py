@@ -61,7 +61,7 @@ class Config(Output):
     log_bound=Variable("nats", "ln of the product of the norms of the Jacobians", ("lag",)),
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
-    reliable=Variable("1", "whether the arithmetic could see it"),
+    reliable=Variable("1", "whether there is no doubt about it"),
     radius=Variable("1", "spectral radius of W"),
 )
 def measure(

@@ -60,7 +60,7 @@ class Config(Output):
     strength=Variable("1", "standard deviation s of noise or bias"),
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
-    reliable=Variable("1", "whether the arithmetic could see it"),
+    reliable=Variable("1", "whether there is no doubt about it"),
 )
 def measure(
     key: jax.Array, *, kind: str, hidden: int, length: int, burn_in: int, gain: jax.Array, strength: jax.Array

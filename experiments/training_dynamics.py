@@ -49,7 +49,7 @@ class Config(Output):
     log_state_gradient=Variable("nats", "ln of the norm of the derivative of the loss in h_t", ("look", "time")),
     exponent=Variable("nats per step", "largest Lyapunov exponent", ("look",)),
     stderr=Variable("nats per step", "its standard error", ("look",)),
-    reliable=Variable("1", "whether the arithmetic could see it", ("look",)),
+    reliable=Variable("1", "whether there is no doubt about it", ("look",)),
 )
 def learn(
     key: jax.Array, *, cell: str, length: int, hidden: int, steps: int, looks: int, batch: int, rate: Any, limit: Any
