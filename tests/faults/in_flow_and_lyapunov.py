@@ -70,7 +70,7 @@ FLOWS = [
         "measure/flow_curves.py",
         "lambda total, term: (total + term,) * 2",
         "lambda total, term: (term,) * 2",
-        "measure/test_finish.py::test_inside_and_outside_agree[flow]",
+        "measure/test_finish.py::test_inside_and_outside_agree[float64-flow]",
     ),
     Fault(
         "certain-again",
