@@ -50,7 +50,8 @@ def of_complex(key, *, gain, n):
     return {"row": row, "nan": row * jnp.nan, "sum": row.sum()}
 
 
-# of each kind the measure, the grid, and how many processes are at work at once; of 60 chunks each
+CHUNKS = 60
+# of each kind the measure, the grid of so many chunks, and how many processes are at work at once
 KINDS = {
     "float": (of_floats, {"gain": MANY}, 1),
     "text": (of_texts, {"kind": ["α\n", "b"], "gain": FEW}, 1),
@@ -94,7 +95,7 @@ def listed(folder):
     return [name for name in os.listdir(folder) if name.isdecimal()] if folder.exists() else []
 
 
-def wait(place, processes, more_than=60):
+def wait(place, processes, more_than=CHUNKS):
     """Until there are more records than that, or all processes have ended; raises if nothing happens for long."""
     folder, begun, seen = place / "progress" / "record" / "c", time.monotonic(), None
     allowed = START

@@ -4,7 +4,7 @@ import random
 
 import pytest
 import xarray
-from sweep_kills import KINDS, finish, forks, kill, texts
+from sweep_kills import CHUNKS, KINDS, finish, forks, kill, texts
 
 from rnn_dynamics.sweep import open_dataset
 
@@ -23,7 +23,10 @@ def test_killed_ten_times(tmp_path, kind):
         after = texts(place)
         assert before.items() <= after.items()  # what was finished was not computed again
         before = after
-        assert rounds < 20, f"only {killed} processes were still at work when they were to be killed"
+        if len(before) == CHUNKS:  # on a busy machine they may be done before they can be killed: once more, then
+            assert set(finish(context, kind, place)) == {0}
+            place, before = tmp_path / f"s{rounds}", {}
+        assert rounds < 60, f"only {killed} processes were still at work when they were to be killed"
     assert set(finish(context, kind, place)) == {0}
     assert before.items() <= texts(place).items()
     found, expected = open_dataset(place), open_dataset(whole)
