@@ -18,6 +18,7 @@ from .. import argument
 from ..cells.contract import Input, Params, State, Step
 from . import door
 from .linear_maps import linear_maps
+from .programs import PLAIN
 from .triangular import by_qr, starting_frame
 
 
@@ -94,7 +95,7 @@ def covariant_vectors(
     )
 
 
-@door.compiled("k", "length", "burn_in", "tail", "samples")
+@door.compiled("k", "length", "burn_in", "tail", "samples", compiler=PLAIN)
 def _covariant_vectors(
     step: Step,
     params: Params,
