@@ -5,7 +5,7 @@ library, as functions of `xp`: NumPy takes the arrays of a call of its own, `jax
 """
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,6 @@ import numpy as np
 
 from .programs import is_traced
 
-Options = ParamSpec("Options")
 Result = TypeVar("Result")
 
 
