@@ -80,6 +80,13 @@ FLOWS = [
         "measure/test_finish.py::test_a_flag_once_down_stays_down",
     ),
     Fault(
+        "end-compiled",
+        "measure/finish.py",
+        "if is_traced(trees) or any(",
+        "if trees or any(",
+        "measure/test_finish.py::test_the_end_compiles_nothing[flow]",
+    ),
+    Fault(
         "flow-always-converged",
         "measure/lag_curves.py",
         "found.converged & trusted), found.left",
