@@ -21,6 +21,8 @@ tools := $(VENV)/.tools-$(version)
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/programs
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.02
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
+# JAX 0.9 reports an error for each program that it reads, about features of the very processor that compiled it
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := run
 .PHONY: run test test-all lint format figures docs bench clean
@@ -31,17 +33,19 @@ run: $(core)
 figures: $(core)
 	$(python) -m experiments
 
-# optimising costs more time than these small programs run for; the slow tests are compiled as users do
+# optimising costs more time than these small programs run for; `quick=` compiles them as users do
 quick := --xla_backend_optimization_level=0
 ifeq ($(version),3.11)
 quick += --xla_cpu_use_fusion_emitters=false  # halves compilation in the JAX pinned here; newer ones refuse the word
 endif
 
-test: $(tools)
-	XLA_FLAGS="$(strip $(quick)) $$XLA_FLAGS" $(python) -m pytest -n 2 --dist loadfile -m "not slow" -q
+pytest = XLA_FLAGS="$(strip $(quick)) $$XLA_FLAGS" $(python) -m pytest -n 2 --dist loadfile -q
 
-test-all: test
-	$(python) -m pytest -n 2 --dist loadfile -m slow -q
+test: $(tools)
+	$(pytest) -m "not slow"
+
+test-all: $(tools)
+	$(pytest)
 
 lint: $(tools)
 	$(python) -m ruff check .

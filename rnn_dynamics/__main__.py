@@ -1,5 +1,6 @@
 """`python -m rnn_dynamics`: see `command_line.py`."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -25,6 +26,16 @@ def keep_compiled_programs() -> None:
         jax.config.update(f"jax_{name}", value)
 
 
+def silence_false_alarms() -> None:
+    """For each kept program JAX 0.9 reports an error about features of the very processor that compiled it."""
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    jax.config.update("jax_logging_level", "CRITICAL")
+    logging.getLogger("jax").setLevel(logging.WARNING)  # what JAX itself has to say is still printed
+
+
 if __name__ == "__main__":  # workers import this file again
     keep_compiled_programs()
+    silence_false_alarms()
     sys.exit(main())

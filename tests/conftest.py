@@ -3,6 +3,7 @@
 Tests run in float64; one that holds in both precisions asks for the fixture `dtype`.
 """
 
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,10 @@ from hypothesis import settings
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# half of the time goes into tracing thousands of small programs: these two make it a sixth shorter
+jax.config.update("jax_traceback_in_locations_limit", 0)
+gc.set_threshold(200_000, 100, 100)
 
 # a busy machine is no failure
 settings.register_profile("no deadline", deadline=None)

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from problems import assert_trees_close, explicit_products, log, problem
 
@@ -12,6 +12,7 @@ import rnn_dynamics as rd
 
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None)
+@example(name="lru", hidden=1, inputs=0, T=6, gain=3.0, seed=1)
 @given(
     name=st.sampled_from(sorted(rd.cells.CELLS)),
     hidden=st.integers(1, 9),
@@ -41,6 +42,8 @@ def test_everything_equals_the_explicit_product(name, hidden, inputs, T, gain, s
         return (cell.output(state) ** 2).sum()
 
     back = rd.parameter_gradient(cell.step, params, h0, xs, losses, length=length, direction="reverse")
-    assert_trees_close(rd.rtrl(cell.step, params, h0, xs, loss_t, length=length), back, rtol=1e-9, atol=1e-11)
+    # a gradient of 0 is what the others cancel to
+    rounding = 1e-11 * max(1.0, *(np.abs(leaf).max(initial=0) for leaf in jax.tree.leaves(back)))
+    assert_trees_close(rd.rtrl(cell.step, params, h0, xs, loss_t, length=length), back, rtol=1e-9, atol=rounding)
     table = rd.gradient_contributions(cell.step, params, h0, xs, losses, length=length)
-    assert_trees_close(table.gradient, back, rtol=1e-9, atol=1e-11)
+    assert_trees_close(table.gradient, back, rtol=1e-9, atol=rounding)

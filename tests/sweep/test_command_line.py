@@ -194,8 +194,9 @@ def test_devices_cannot_be_made_once_jax_has_started(monkeypatch):
 
 @pytest.mark.slow
 def test_the_command_as_a_user_gives_it(tmp_path):
-    environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
-    environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
+    unset = ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES", "JAX_COMPILATION_CACHE_DIR", "TF_CPP_MIN_LOG_LEVEL")
+    environment = {k: v for k, v in os.environ.items() if k not in unset}
+    environment |= {"XLA_FLAGS": "--xla_backend_optimization_level=0", "XDG_CACHE_HOME": str(tmp_path / "cache")}
     command = [
         sys.executable,
         "-W",
@@ -214,6 +215,9 @@ def test_the_command_as_a_user_gives_it(tmp_path):
         ended = subprocess.run(words, capture_output=True, text=True, env=environment)
         assert ended.returncode == 0, ended.stderr
         assert "4/4" in ended.stderr
+        # the second run reads the programs of the first
+        assert "cpu_aot_loader" not in ended.stderr
+    assert any(tmp_path.glob("cache/rnn_dynamics/*"))
     one, other = (open_dataset(tmp_path / name).load() for name in "01")
     xarray.testing.assert_identical(one.drop_attrs(), other.drop_attrs())
     assert one.attrs["device"].startswith(f"{len(os.sched_getaffinity(0))} × cpu")
