@@ -19,7 +19,6 @@ from .timing import machine
 ROOT = Path(__file__).parent.parent
 
 
-
 def timed(name: str, wanted: int, folder: str, command: list[str]) -> None:
     """Run a command in the clone and print its row."""
     start = time.perf_counter()

@@ -210,12 +210,12 @@ def test_the_command_as_a_user_gives_it(tmp_path):
         "--chunk",
         "1",
     ]
-    for number, executor in enumerate(("local", "processes:2")):
+    for number, executor in enumerate(("local", "processes:2", "local")):
         words = [*command, "--store", str(tmp_path / str(number)), "--executor", executor]
         ended = subprocess.run(words, capture_output=True, text=True, env=environment)
         assert ended.returncode == 0, ended.stderr
         assert "4/4" in ended.stderr
-        # the second run reads the programs of the first
+        # the last run reads the programs of the first
         assert "cpu_aot_loader" not in ended.stderr
     assert any(tmp_path.glob("cache/rnn_dynamics/*"))
     one, other = (open_dataset(tmp_path / name).load() for name in "01")
