@@ -28,9 +28,7 @@ def keep_compiled_programs() -> None:
 
 def silence_false_alarms() -> None:
     """For each kept program JAX 0.9 reports an error about features of the very processor that compiled it."""
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # for workers that are started later
     jax.config.update("jax_logging_level", "CRITICAL")
     logging.getLogger("jax").setLevel(logging.WARNING)  # what JAX itself has to say is still printed
 
