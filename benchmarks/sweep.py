@@ -22,7 +22,7 @@ import numpy as np
 
 import rnn_dynamics as rd
 from rnn_dynamics.measurements import lyapunov
-from rnn_dynamics.sweep import open_dataset, record, store, worker
+from rnn_dynamics.sweeps import open_dataset, record, store, worker
 
 CORES = os.cpu_count() or 1
 

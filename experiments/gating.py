@@ -24,7 +24,7 @@ from rnn_dynamics import plot
 from rnn_dynamics.plot.curves import curve
 from rnn_dynamics.plot.decades import power_of_ten
 from rnn_dynamics.plot.doubts import DOUBTED, note, on_edge
-from rnn_dynamics.sweep import Variable, described, one_device_per_core
+from rnn_dynamics.sweeps import Variable, described, one_device_per_core
 
 from .critical import regime
 from .figure import Output, write

@@ -20,7 +20,7 @@ import xarray
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
-from rnn_dynamics.sweep import Variable, described, one_device_per_core
+from rnn_dynamics.sweeps import Variable, described, one_device_per_core
 from rnn_dynamics.train.tasks.temporal_xor import compared
 
 from .counts import wilson

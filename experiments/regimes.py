@@ -25,7 +25,7 @@ import xarray
 from jax.flatten_util import ravel_pytree
 
 import rnn_dynamics as rd
-from rnn_dynamics.sweep import Variable, described, one_device_per_core
+from rnn_dynamics.sweeps import Variable, described, one_device_per_core
 
 from . import critical
 from .figure import FIGURES, Output, folder, write

@@ -21,7 +21,7 @@ import xarray
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
-from rnn_dynamics.sweep import Variable, described, one_device_per_core
+from rnn_dynamics.sweeps import Variable, described, one_device_per_core
 
 from .figure import Output, write
 from .training_dynamics_figure import SOLVED, draw, name_of, solved_after

@@ -7,7 +7,7 @@ measures while a net learns, `rd.sweep` runs any of it over a grid, and `rd.plot
 
 from typing import TYPE_CHECKING, Any
 
-from . import cells, theory
+from . import cells, sweeps, theory
 from .measure import (
     Contributions,
     CovariantVectors,
@@ -39,7 +39,7 @@ from .measure import (
     truncation_bias,
     unroll,
 )
-from .sweep import sweep
+from .sweeps import sweep
 
 if TYPE_CHECKING:
     from . import plot as plot
@@ -87,6 +87,7 @@ __all__ = [
     "step_jacobian",
     "step_jacobians",
     "sweep",
+    "sweeps",
     "theory",
     "truncation_bias",
     "unroll",

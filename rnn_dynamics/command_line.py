@@ -20,11 +20,11 @@ import tyro
 
 from .cells import CELLS
 from .measurements import MEASUREMENTS
-from .sweep import export, open_dataset, sweep
-from .sweep.address import resolve
-from .sweep.escape import printable
-from .sweep.executors import engine
-from .sweep.status import BY_MEASURE
+from .sweeps import export, open_dataset, sweep
+from .sweeps.address import resolve
+from .sweeps.escape import printable
+from .sweeps.executors import engine
+from .sweeps.status import BY_MEASURE
 
 Place = Annotated[str, tyro.conf.Positional]
 OnVersion = Literal["refuse", "accept"]
@@ -159,8 +159,8 @@ def begin(command: Sweep, executor: Any) -> None:
 
 def go_on(command: Resume, executor: Any) -> None:
     """Go on with the sweep of a store, of whose functions only the name of a built-in measurement is believed."""
-    from .sweep.asked import Options
-    from .sweep.run import resume
+    from .sweeps.asked import Options
+    from .sweeps.run import resume
 
     known = {f"{measure.__module__}:{measure.__qualname__}": measure for measure in MEASUREMENTS.values()}
     options = Options(executor=executor, progress=not command.quiet, on_version=command.on_version)
@@ -169,7 +169,7 @@ def go_on(command: Resume, executor: Any) -> None:
 
 def report(store: str) -> int:
     """Say how the points of a store ended; the exit code."""
-    from .sweep.loaded import summary
+    from .sweeps.loaded import summary
 
     found = summary(store)
     more = f", {found.left} not computed yet" if found.left else ""
@@ -186,7 +186,7 @@ def show(command: Show) -> int:
 
     from .plot import STYLE
     from .plot.overview import drawable, overview
-    from .sweep.loaded import load_dataset
+    from .sweeps.loaded import load_dataset
 
     dataset = open_dataset(command.store)
     sys.stdout.write(f"{printable(dataset)}\n")

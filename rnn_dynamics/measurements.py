@@ -11,7 +11,7 @@ import jax
 from .cells import CELLS, Cell
 from .measure import gradient_flow as flow_of
 from .measure import log_singular_values, lyapunov_spectrum
-from .sweep import Variable, described
+from .sweeps import Variable, described
 
 AXES = {
     "gain": Variable("1", "gain of the recurrent weights"),

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "measure": {"cells"},
     "theory": set(),
     "train": {"cells", "measure"},
-    "sweep": set(),
+    "sweeps": set(),
     "plot": {"measure"},
     "interop": {"cells"},
 }

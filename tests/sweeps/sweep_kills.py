@@ -74,7 +74,7 @@ def work(kind: str, place: Path) -> None:
 def forks():
     """What starts processes that have imported all this already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["jax", "xarray", "zarr", "rnn_dynamics.sweep.run"])
+    context.set_forkserver_preload(["jax", "xarray", "zarr", "rnn_dynamics.sweeps.run"])
     return context
 
 

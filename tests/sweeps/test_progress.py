@@ -8,7 +8,7 @@ import pytest
 from sweep_measures import failing
 
 import rnn_dynamics as rd
-from rnn_dynamics.sweep.progress import LogLines, Progress
+from rnn_dynamics.sweeps.progress import LogLines, Progress
 
 GRID = {"gain": [1.0, 2.0, 3.0, 4.0]}
 

@@ -20,7 +20,7 @@ import rnn_dynamics as rd
 from rnn_dynamics import command_line
 from rnn_dynamics.measurements import gradient_flow, lyapunov, singular_values
 from rnn_dynamics.plot.overview import overview
-from rnn_dynamics.sweep import executors, one_device_per_core, open_dataset, worker
+from rnn_dynamics.sweeps import executors, one_device_per_core, open_dataset, worker
 
 mpl.use("Agg")
 

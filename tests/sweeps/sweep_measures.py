@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_dynamics.sweep import Variable, described
+from rnn_dynamics.sweeps import Variable, described
 
 
 @described(

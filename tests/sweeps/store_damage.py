@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from rnn_dynamics.sweep import kept, seal
+from rnn_dynamics.sweeps import kept, seal
 
 
 def edit(store: Path, change) -> None:

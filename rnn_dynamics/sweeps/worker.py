@@ -62,7 +62,7 @@ def local_devices(devices: Devices) -> tuple[jax.Device, ...]:
         if not 1 <= devices <= len(here):
             raise ValueError(
                 f"devices: got {devices}, expected from 1 to {len(here)} of this process; for one device a core "
-                "of a CPU call rnn_dynamics.sweep.one_device_per_core() before JAX starts"
+                "of a CPU call rnn_dynamics.sweeps.one_device_per_core() before JAX starts"
             )
         return here[:devices]
     if not devices or not set(devices) <= set(here):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import xarray
 
-from rnn_dynamics.sweep import open_dataset, store
+from rnn_dynamics.sweeps import open_dataset, store
 
 HERE = Path(__file__).parent
 CHUNKS = 40

@@ -6,7 +6,7 @@ import pytest
 import xarray
 from sweep_kills import CHUNKS, KINDS, finish, forks, kill, texts
 
-from rnn_dynamics.sweep import open_dataset
+from rnn_dynamics.sweeps import open_dataset
 
 pytestmark = pytest.mark.slow
 

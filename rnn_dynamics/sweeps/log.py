@@ -10,5 +10,5 @@ def _escaped(record: logging.LogRecord) -> bool:
     return True
 
 
-log = logging.getLogger("rnn_dynamics.sweep")
+log = logging.getLogger("rnn_dynamics.sweeps")
 log.addFilter(_escaped)

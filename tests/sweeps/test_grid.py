@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sweep_measures import thrice, twice
 
-from rnn_dynamics.sweep import boxes
-from rnn_dynamics.sweep.grid import group_at, groups, point_at, read_grid, traced_at
+from rnn_dynamics.sweeps import boxes
+from rnn_dynamics.sweeps.grid import group_at, groups, point_at, read_grid, traced_at
 
 
 def of_one_name(number):

@@ -12,7 +12,7 @@ from store_damage import flip, forget_copy, reseal
 from sweep_measures import thrice, twice
 
 import rnn_dynamics as rd
-from rnn_dynamics.sweep import Variable, described, kept, layout, open_dataset, record, store
+from rnn_dynamics.sweeps import Variable, described, kept, layout, open_dataset, record, store
 
 GRID = {
     "gain": [0.1, 1 / 3],

@@ -16,9 +16,9 @@ import zarr
 from sweep_measures import counted, failing, matrix, ragged, thrice, twice
 
 import rnn_dynamics as rd
-from rnn_dynamics.sweep import PointError, export, making, netcdf, open_dataset, record, runner, session, store
-from rnn_dynamics.sweep.asked import Options
-from rnn_dynamics.sweep.run import resume
+from rnn_dynamics.sweeps import PointError, export, making, netcdf, open_dataset, record, runner, session, store
+from rnn_dynamics.sweeps.asked import Options
+from rnn_dynamics.sweeps.run import resume
 
 GAINS = [0.5, 1.0, 1.5, 2.0]
 

@@ -1,6 +1,6 @@
 """Any function over a labelled grid: vmapped, sharded over all devices, stored, resumed, distributed.
 
-`rd.sweep` is the function below. What surrounds it is imported from here: `from rnn_dynamics.sweep import Variable,
+`rd.sweep` is the function below. What surrounds it is imported from here: `from rnn_dynamics.sweeps import Variable,
 described, export, one_device_per_core, open_dataset, Submitit`. The heavy packages are imported when a sweep is run.
 """
 

@@ -15,8 +15,8 @@ from sweep_measures import applied, matrix, ragged, thrice, twice
 
 import rnn_dynamics as rd
 from rnn_dynamics.measure.together import smallest
-from rnn_dynamics.sweep import Variable, described, plan
-from rnn_dynamics.sweep import run as module
+from rnn_dynamics.sweeps import Variable, described, plan
+from rnn_dynamics.sweeps import run as module
 
 GAINS = [0.5, 1.0, 1.5, 2.0, 3.0]
 
@@ -126,7 +126,7 @@ def test_one_program_serves_a_group_and_resuming_compiles_nothing(key, tmp_path,
 DEVICES = """
 import sys
 sys.path += sys.argv[1:2]
-from rnn_dynamics.sweep import one_device_per_core
+from rnn_dynamics.sweeps import one_device_per_core
 import os
 os.sched_getaffinity = lambda _: range(int(sys.argv[2]))
 assert one_device_per_core() == int(sys.argv[2])

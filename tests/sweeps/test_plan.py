@@ -9,9 +9,9 @@ import pytest
 from sweep_measures import matrix
 
 import rnn_dynamics as rd
-from rnn_dynamics.sweep import plan, program, runner
-from rnn_dynamics.sweep.grid import read_grid
-from rnn_dynamics.sweep.runner import Work
+from rnn_dynamics.sweeps import plan, program, runner
+from rnn_dynamics.sweeps.grid import read_grid
+from rnn_dynamics.sweeps.runner import Work
 
 
 def work(grid, key, measure=matrix, fields=None):

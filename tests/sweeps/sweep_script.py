@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 import rnn_dynamics as rd
-from rnn_dynamics.sweep import Submitit
+from rnn_dynamics.sweeps import Submitit
 
 if __name__ == "__main__":
     # workers import this as a module, and find the function below there

@@ -11,7 +11,7 @@ from .loaded import load_dataset
 
 
 def export(store: Any, path: Any) -> None:
-    """As `rnn_dynamics.sweep.export`, which documents it."""
+    """As `rnn_dynamics.sweeps.export`, which documents it."""
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path: got {path!r}, expected a file's name such as sweep.nc")
     dataset = load_dataset(store)
