@@ -68,7 +68,7 @@ def _covariant(*net: Any) -> Any:
 
 def _product(*net: Any) -> Any:
     found = rd.jacobian_product(*net)
-    return rd.measure.scaled.log_norm(found), found.matrix
+    return rd.machinery.scaled.log_norm(found), found.matrix
 
 
 MEASUREMENTS: dict[str, Callable[..., Any]] = {

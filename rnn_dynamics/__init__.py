@@ -8,6 +8,7 @@ measures while a net learns, `rd.sweep` runs any of it over a grid, and `rd.plot
 from typing import TYPE_CHECKING, Any
 
 from . import cells, sweeps, theory
+from .machinery import linear_maps
 from .measure import (
     Contributions,
     CovariantVectors,
@@ -26,7 +27,6 @@ from .measure import (
     jacobian_product,
     kaplan_yorke_dimension,
     largest_exponent,
-    linear_maps,
     log_mean_square,
     log_singular_values,
     lyapunov_spectrum,

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 import rnn_dynamics as rd
 from rnn_dynamics import plot
 from rnn_dynamics.cells.activations import logistic, tanh
-from rnn_dynamics.measure.scaled import to_array
+from rnn_dynamics.machinery.scaled import to_array
 
 from ..figure import Output
 from .report import Report, Row, present

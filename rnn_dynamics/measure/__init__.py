@@ -1,23 +1,23 @@
 """What can be asked of any recurrent step: states, Jacobians, their products, gradients. No cell is known by name."""
 
+from ..machinery.linear_maps import LinearMaps, linear_maps
+from ..machinery.scaled import Scaled
+from ..machinery.state_vector import blocks
 from . import eigen
 from .attractor import entropy_rate, kaplan_yorke_dimension, participation_ratio
 from .contributions import Contributions, gradient_contributions
 from .covariant import CovariantVectors, covariant_vectors
-from .doubt import Doubt, reasons
-from .flat import blocks
 from .flow import gradient_flow
-from .flow_curves import GradientFlow
+from .flow_result import GradientFlow
 from .gradients import state_gradients
 from .jacobian import step_jacobian, step_jacobians
-from .linear_maps import LinearMaps, linear_maps
 from .lyapunov import largest_exponent, lyapunov_spectrum
+from .lyapunov_result import LargestExponent, LyapunovSpectrum
 from .parameter_gradient import parameter_gradient, truncation_bias
 from .product import jacobian_product
+from .reliability import Doubt, reasons
 from .rtrl import rtrl
-from .scaled import Scaled
 from .singular_values import log_mean_square, log_singular_values
-from .spectrum import LargestExponent, LyapunovSpectrum
 from .unroll import unroll
 
 __all__ = [

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..cells.contract import State
-from .flat import flatten
+from ..machinery.state_vector import flatten
 
 
 def kaplan_yorke_dimension(exponents: Float[Array, " k"], *, full: bool = False) -> Float[Array, ""]:

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .flat import filled, flatten, select
+from ..machinery import entry
+from ..machinery.linear_maps import linear_maps
+from ..machinery.state_vector import filled, flatten, select
 from .gradients import Loss, direct_gradients
-from .linear_maps import linear_maps
 
 
 class Contributions(NamedTuple):
@@ -47,18 +47,18 @@ def gradient_contributions(
     `wrt` names the leaves of the parameters to look at by their paths, such as ("W",) or ("forget.W",); None takes
     all. Time O(T²) pullbacks of a step in θ; memory O(T n) for the adjoints and O(T |θ|), never T² gradients.
     """
-    door.enter(step, params=params, h0=h0, xs=xs)
-    T = door.time_steps(xs, door.whole_number("length", length))
-    step = door.traced_step(step, params, h0, door.first(xs))
-    return _contributions(step, params, h0, xs, door.traced_loss(losses, step, T), T=T, wrt=wrt)
+    entry.enter(step, params=params, h0=h0, xs=xs)
+    T = entry.time_steps(xs, entry.whole_number("length", length))
+    step = entry.traced_step(step, params, h0, entry.first(xs))
+    return _contributions(step, params, h0, xs, entry.traced_loss(losses, step, T), T=T, wrt=wrt)
 
 
-@door.compiled("T", "wrt")
+@entry.compiled("T", "wrt")
 def _contributions(
     step: Step, params: Params, h0: State, xs: Input, losses: Loss, *, T: int, wrt: tuple[str, ...] | None
 ) -> Contributions:
-    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
-    chosen = door.varying_like(select(params, wrt), h0)  # each device's own terms, not their sum
+    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    chosen = entry.varying_like(select(params, wrt), h0)  # each device's own terms, not their sum
     before, direct = direct_gradients(step, losses, params, h0, xs, T)
 
     def backward(carry: tuple[Array, Params], moment: tuple[Array, State, Input]) -> tuple[tuple[Array, Params], Array]:
@@ -74,7 +74,7 @@ def _contributions(
         return (linear_maps(step, params, h, x).pull(adjoints), by_lag), jnp.sqrt(sum(squares))
 
     nothing = jax.tree.map(lambda leaf: jnp.zeros((T, *leaf.shape), leaf.dtype), chosen)
-    start = door.varying_like((jnp.zeros_like(direct), nothing), h0)
+    start = entry.varying_like((jnp.zeros_like(direct), nothing), h0)
     (_, by_lag), norms = jax.lax.scan(backward, start, (jnp.arange(T), before, xs), reverse=True)
     by_lag = jax.tree.map(jnp.conj, by_lag)
     return Contributions(norms.T, by_lag, jax.tree.map(lambda leaf: leaf.sum(axis=0), by_lag))

@@ -16,10 +16,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .. import argument
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .linear_maps import linear_maps
-from .programs import PLAIN
-from .triangular import by_qr, starting_frame
+from ..machinery import entry
+from ..machinery.compiled_programs import PLAIN
+from ..machinery.linear_maps import linear_maps
+from ..machinery.lu_frames import by_qr, starting_frame
 
 
 class CovariantVectors(NamedTuple):
@@ -77,9 +77,9 @@ def covariant_vectors(
     the sampled times, √tail more, and those of one stretch between two of them, which are computed again on the way
     back.
     """
-    door.enter(step, params=params, h0=h0, xs=xs)
-    length = door.whole_number("length", length)
-    T = door.time_steps(xs, length)
+    entry.enter(step, params=params, h0=h0, xs=xs)
+    length = entry.whole_number("length", length)
+    T = entry.time_steps(xs, length)
     burn_in, tail = argument.size("burn_in", burn_in, 0), argument.size("tail", tail, 0)
     if burn_in + tail >= T:
         raise ValueError(f"burn_in, tail: got {burn_in} and {tail}, which leaves nothing of T = {T} steps")
@@ -95,7 +95,7 @@ def covariant_vectors(
     )
 
 
-@door.compiled("k", "length", "burn_in", "tail", "samples", compiler=PLAIN)
+@entry.compiled("k", "length", "burn_in", "tail", "samples", compiler=PLAIN)
 def _covariant_vectors(
     step: Step,
     params: Params,
@@ -109,19 +109,19 @@ def _covariant_vectors(
     tail: int,
     samples: int,
 ) -> CovariantVectors:
-    T = door.time_steps(xs, length)
-    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
-    door.decomposable(h0)
+    T = entry.time_steps(xs, length)
+    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    entry.decomposable(h0)
     columns = starting_frame(h0, k, key)
     stretch = (T - burn_in - tail) // samples
     begin = T - tail - samples * stretch
     advance = partial(_advance, step, params)
 
-    start = door.varying_like(_Forward(h0, columns, jnp.zeros_like(columns[0])), h0)
+    start = entry.varying_like(_Forward(h0, columns, jnp.zeros_like(columns[0])), h0)
     start = _forward(advance, start, _cut(xs, 0, begin), begin)
     start = start._replace(lost=jnp.zeros_like(start.lost))
     end, starts, inputs = _in_stretches(advance, stretch, start, _cut(xs, begin, T - tail), samples)
-    c = door.varying_like(jnp.eye(columns.shape[1], dtype=columns.dtype), h0)
+    c = entry.varying_like(jnp.eye(columns.shape[1], dtype=columns.dtype), h0)
     c, after = _through_tail(advance, tail, c, end, _cut(xs, T - tail, T))
     back = partial(_backward, advance, stretch)
     _, (vectors, rates) = jax.lax.scan(lambda c, at: back(c, *at), c, (starts, inputs), length=samples, reverse=True)

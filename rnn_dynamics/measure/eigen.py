@@ -13,10 +13,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .flat import flatten
-from .linear_maps import linear_maps
-from .powers import (
+from ..machinery import entry
+from ..machinery.linear_maps import linear_maps
+from ..machinery.matrix_powers import (
     EigenPower,
     TransientGrowth,
     condition_number,
@@ -28,8 +27,9 @@ from .powers import (
     square,
     transient_growth,
 )
-from .pseudospectrum import smallest_singular_values
-from .svd import norm_of_matrix
+from ..machinery.pseudospectrum import smallest_singular_values
+from ..machinery.state_vector import flatten
+from ..machinery.svd import norm_of_matrix
 
 __all__ = [
     "EigenPower",
@@ -151,7 +151,7 @@ def pseudospectrum(W: Float[Array, "n n"], grid: Complex[Array, "*grid"]) -> Flo
     """σ_min(zI - W) at every complex z of the grid: z is an eigenvalue of some W + E with ‖E‖ of that size.
 
     Its level set at ε bounds the ε-pseudospectrum. Costs a singular value decomposition a point, O(n³); on CPUs, for
-    n >= 64, one Schur form and O(n²) a step where inverse iteration ends soon (`measure/pseudospectrum.py`).
+    n >= 64, one Schur form and O(n²) a step where inverse iteration ends soon (`machinery/pseudospectrum.py`).
     """
     points = jnp.asarray(grid)
     return smallest_singular_values(square(W), points.ravel()).reshape(points.shape)
@@ -166,16 +166,16 @@ def jacobian_eigenvalues(
     step: Step, params: Params, h0: State, xs: Input, *, length: int | None = None
 ) -> Complex[Array, "T n"]:
     """The eigenvalues of each step Jacobian J_1 .. J_T along the trajectory, largest magnitude first."""
-    door.enter(step, params=params, h0=h0, xs=xs)
-    return _jacobian_eigenvalues(step, params, h0, xs, length=door.whole_number("length", length))
+    entry.enter(step, params=params, h0=h0, xs=xs)
+    return _jacobian_eigenvalues(step, params, h0, xs, length=entry.whole_number("length", length))
 
 
-@door.compiled("length")
+@entry.compiled("length")
 def _jacobian_eigenvalues(
     step: Step, params: Params, h0: State, xs: Input, *, length: int | None
 ) -> Complex[Array, "T n"]:
-    T = door.time_steps(xs, length)
-    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    T = entry.time_steps(xs, length)
+    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
     vector, _ = flatten(h0)
     identity = jnp.eye(vector.size, dtype=vector.dtype)
 

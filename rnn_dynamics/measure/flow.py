@@ -17,12 +17,12 @@ from jaxtyping import Array, Float, Int
 
 from .. import argument
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .finish import finished
-from .flat import blocks, flatten
-from .flow_curves import CURVES, GradientFlow, flow_of
-from .lag_curves import Asked, RawCurves, lag_curves
-from .programs import PLAIN, inside_transformation
+from ..machinery import entry
+from ..machinery.compiled_programs import PLAIN, inside_transformation
+from ..machinery.lag_loop import Asked, RawCurves, lag_curves
+from ..machinery.numpy_or_jax import finished
+from ..machinery.state_vector import blocks, flatten
+from .flow_result import CURVES, GradientFlow, flow_of
 from .unroll import state_after
 
 # numbers in a state from which on dropping rows pays for the programs that it compiles, one for each number of rows;
@@ -64,9 +64,9 @@ def gradient_flow(
     do not use are not computed. A zero product gives -inf; a NaN stays one and is not `converged`. Curves have first
     derivatives, right to about √eps; second ones of the 2-norms are not.
     """
-    door.enter(step, params=params, h0=h0, xs=xs)
-    length, lags = door.whole_number("length", length), door.whole_number("lags", lags)
-    T = door.time_steps(xs, length)
+    entry.enter(step, params=params, h0=h0, xs=xs)
+    length, lags = entry.whole_number("length", length), entry.whole_number("lags", lags)
+    T = entry.time_steps(xs, length)
     if anchors is not None:
         if not np.iterable(anchors):
             raise TypeError(f"anchors: got {anchors!r}, expected the times (t_1, t_2, ..)")
@@ -106,7 +106,7 @@ def gradient_flow(
     return finished(partial(flow_of, size=size, curves=curves, probes=probes, average=average), raw)
 
 
-@door.compiled("length", "lags", "block", "path", "probes", "curves", "halve", compiler=PLAIN)
+@entry.compiled("length", "lags", "block", "path", "probes", "curves", "halve", compiler=PLAIN)
 def _gradient_flow(
     step: Step,
     params: Params,
@@ -123,9 +123,9 @@ def _gradient_flow(
     curves: tuple[str, ...],
     halve: bool,
 ) -> RawCurves:
-    T = door.time_steps(xs, length)
-    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
-    door.decomposable(h0)
+    T = entry.time_steps(xs, length)
+    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    entry.decomposable(h0)
     lags = T if lags is None else lags
     rows, columns = _cut(h0, block, path)
     asked = Asked(rows, columns, path is not None, curves, probes is not None, halve)
@@ -137,7 +137,7 @@ def _gradient_flow(
 
     def from_anchor(begin: State, start: Int[Array, ""]) -> RawCurves:
         window = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, lags), xs)
-        begin = begin if directions is None else door.varying_like(begin, directions)
+        begin = begin if directions is None else entry.varying_like(begin, directions)
         return lag_curves(step, params, begin, window, lags, asked, directions)
 
     if anchors is None:

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .flat import flatten
-from .linear_maps import linear_maps
-from .scaled import from_exponent, log_norm, rescaled, sum_of
+from ..machinery import entry
+from ..machinery.linear_maps import linear_maps
+from ..machinery.scaled import from_exponent, log_norm, rescaled, sum_of
+from ..machinery.state_vector import flatten
 
 Loss = Callable[[State], Array]
 
@@ -38,15 +38,15 @@ def state_gradients(
     One unroll and one backward pass (T of them per loss), memory O(T) steps. A value below the smallest normal number
     of the type is 0.
     """
-    door.enter(step, params=params, h0=h0, xs=xs)
-    T = door.time_steps(xs, door.whole_number("length", length))
-    step = door.traced_step(step, params, h0, door.first(xs))
-    return _state_gradients(step, params, h0, xs, door.traced_loss(loss, step, T), T=T, per_loss=per_loss)
+    entry.enter(step, params=params, h0=h0, xs=xs)
+    T = entry.time_steps(xs, entry.whole_number("length", length))
+    step = entry.traced_step(step, params, h0, entry.first(xs))
+    return _state_gradients(step, params, h0, xs, entry.traced_loss(loss, step, T), T=T, per_loss=per_loss)
 
 
-@door.compiled("T", "per_loss")
+@entry.compiled("T", "per_loss")
 def _state_gradients(step: Step, params: Params, h0: State, xs: Input, loss: Loss, *, T: int, per_loss: bool) -> State:
-    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
 
     def nudged(offsets: State) -> Array:
         """The loss with an offset added to every state, whose gradient in the offsets is what is asked for."""
@@ -57,11 +57,11 @@ def _state_gradients(step: Step, params: Params, h0: State, xs: Input, loss: Los
             return h, h
 
         value = loss(jax.lax.scan(advance, h0, (xs, offsets), length=T)[1])
-        return door.losses("loss", value, T if per_loss else None)
+        return entry.losses("loss", value, T if per_loss else None)
 
     nothing = jax.tree.map(lambda leaf: jnp.zeros((T, *leaf.shape), leaf.dtype), h0)
     # offsets that do not vary inside shard_map would get the sum of all devices' gradients
-    value, pull = jax.vjp(nudged, door.varying_like(nothing, h0))
+    value, pull = jax.vjp(nudged, entry.varying_like(nothing, h0))
     gradients = jax.vmap(pull)(jnp.eye(T, dtype=value.dtype)) if per_loss else pull(jnp.ones_like(value))
     return jax.tree.map(jnp.conj, gradients[0])
 

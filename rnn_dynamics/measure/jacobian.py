@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .flat import flatten
+from ..machinery import entry
+from ..machinery.state_vector import flatten
 from .unroll import unroll
 
 
@@ -18,8 +18,8 @@ def step_jacobian(step: Step, params: Params, h: State, x: Input) -> Float[Array
     An LSTM's state is (h, c) and all of it is differentiated; a complex state counts as real pairs. Costs n
     directional derivatives of one step.
     """
-    door.enter(step, params=params, h=h, x=x)
-    return _step_jacobian(door.traced_step(step, params, h, x), params, h, x)
+    entry.enter(step, params=params, h=h, x=x)
+    return _step_jacobian(entry.traced_step(step, params, h, x), params, h, x)
 
 
 def step_jacobians(
@@ -27,17 +27,17 @@ def step_jacobians(
 ) -> Float[Array, "T n n"]:
     """J_1 .. J_T along the trajectory from h0, stacked: the plain reference, of memory T n²."""
     states = unroll(step, params, h0, xs, length=length)
-    step = door.traced_step(step, params, h0, door.first(xs))
+    step = entry.traced_step(step, params, h0, entry.first(xs))
     return _step_jacobians(step, params, h0, states, xs)
 
 
-@door.compiled()
+@entry.compiled()
 def _step_jacobian(step: Step, params: Params, h: State, x: Input) -> Float[Array, "n n"]:
-    vector, unflatten = flatten(door.closed(step, params, h, x))
+    vector, unflatten = flatten(entry.closed(step, params, h, x))
     return jax.jacfwd(lambda v: flatten(step(params, unflatten(v), x))[0])(vector)
 
 
-@door.compiled()
+@entry.compiled()
 def _step_jacobians(step: Step, params: Params, h0: State, states: State, xs: Input) -> Float[Array, "T n n"]:
     before = jax.tree.map(
         lambda first, all_: jnp.concatenate([jnp.asarray(first, all_.dtype)[None], all_[:-1]]), h0, states

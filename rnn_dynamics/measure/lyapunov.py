@@ -17,16 +17,16 @@ from jaxtyping import Array, Float
 
 from .. import argument
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .doubt import seen
-from .finish import finished
-from .growth import LONGEST, Run, growth
-from .programs import PLAIN, inside_transformation, is_traced
-from .push import in_two, whole
-from .schedule import schedule
-from .spectrum import LargestExponent, LyapunovSpectrum, largest_of, spectrum_of
-from .together import smallest
-from .triangular import METHODS, by_norm, starting_frame
+from ..machinery import entry
+from ..machinery.batch_decision import smallest
+from ..machinery.compiled_programs import PLAIN, inside_transformation, is_traced
+from ..machinery.frame_loop import LONGEST, Run, growth
+from ..machinery.frame_push import in_two, whole
+from ..machinery.frame_schedule import schedule
+from ..machinery.lu_frames import METHODS, by_norm, starting_frame
+from ..machinery.numpy_or_jax import finished
+from .lyapunov_result import LargestExponent, LyapunovSpectrum, largest_of, spectrum_of
+from .reliability import seen
 from .unroll import state_after
 
 Result = TypeVar("Result")
@@ -143,9 +143,9 @@ def _measured(
     blocks: int | None,
     key: Array | None,
 ) -> Result:
-    door.enter(step, params=params, h0=h0, xs=xs)
-    length = door.whole_number("length", length)
-    T = door.time_steps(xs, length)
+    entry.enter(step, params=params, h0=h0, xs=xs)
+    length = entry.whole_number("length", length)
+    T = entry.time_steps(xs, length)
     burn_in, frame_burn_in = argument.size("burn_in", burn_in, 0), argument.size("frame_burn_in", frame_burn_in, 0)
     if burn_in + frame_burn_in >= T:
         raise ValueError(
@@ -201,7 +201,7 @@ def _numbers(state: State) -> int:
     return sum(jnp.size(leaf) for leaf in jax.tree.leaves(state))
 
 
-@door.compiled(
+@entry.compiled(
     *("k", "length", "burn_in", "frame_burn_in", "every", "method", "blocks", "entire", "careful", "determinant"),
     compiler=PLAIN,
 )
@@ -224,9 +224,9 @@ def _grown(
     careful: bool = False,
     determinant: bool = True,
 ) -> Run:
-    T = door.time_steps(xs, length)
-    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
-    door.decomposable(h0)
+    T = entry.time_steps(xs, length)
+    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    entry.decomposable(h0)
     columns = starting_frame(h0, k, key)
     (n, k), dtype = columns.shape, columns.dtype
     h0 = state_after(step, params, h0, xs, burn_in)

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
+from ..machinery import entry
+from ..machinery.linear_maps import linear_maps
+from ..machinery.state_vector import filled, flatten, select
 from .contributions import Contributions
-from .flat import filled, flatten, select
 from .gradients import Loss, direct_gradients
-from .linear_maps import linear_maps
 
 # A forward pass carries one tangent for each parameter, a reverse pass costs about as much as two of them.
 FEW_PARAMETERS = 2
@@ -36,16 +36,16 @@ def parameter_gradient(
     state a parameter) or "auto": forward for at most two parameters. `window=K` truncates: each ∂⁺L/∂h_t reaches the
     K steps up to t alone, as in truncated backpropagation; time O(K) unrolls, always in reverse.
     """
-    door.enter(step, params=params, h0=h0, xs=xs)
+    entry.enter(step, params=params, h0=h0, xs=xs)
     if direction not in ("auto", "forward", "reverse"):
         raise ValueError(f"direction: got {direction!r}, expected 'auto', 'forward' or 'reverse'")
-    window = door.whole_number("window", window)
+    window = entry.whole_number("window", window)
     if window is not None and (window < 1 or direction == "forward"):
         wrong = f"{window!r} with direction='forward'" if window >= 1 else repr(window)
         raise ValueError(f"window: got {wrong}, expected at least 1 step, and the reverse direction")
-    T = door.time_steps(xs, door.whole_number("length", length))
-    step = door.traced_step(step, params, h0, door.first(xs))
-    losses = door.traced_loss(losses, step, T)
+    T = entry.time_steps(xs, entry.whole_number("length", length))
+    step = entry.traced_step(step, params, h0, entry.first(xs))
+    losses = entry.traced_loss(losses, step, T)
     if window is not None:
         return _truncated(step, params, h0, xs, losses, window=window, T=T, wrt=wrt)
     return _whole(step, params, h0, xs, losses, direction=direction, T=T, wrt=wrt)
@@ -66,7 +66,7 @@ def _norm(leaves: list[Array]) -> Array:
     return jnp.sqrt(sum(jnp.sum(jnp.abs(leaf) ** 2) for leaf in leaves))
 
 
-@door.compiled("T", "wrt", "direction")
+@entry.compiled("T", "wrt", "direction")
 def _whole(
     step: Step,
     params: Params,
@@ -78,19 +78,19 @@ def _whole(
     wrt: tuple[str, ...] | None,
     direction: str,
 ) -> Params:
-    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
 
     def total(some: Params) -> Array:
         theta = filled(some, params)
         return losses(jax.lax.scan(lambda h, x: (step(theta, h, x),) * 2, h0, xs, length=T)[1]).sum()
 
-    chosen = door.varying_like(select(params, wrt), h0)
+    chosen = entry.varying_like(select(params, wrt), h0)
     count = sum(leaf.size for leaf in jax.tree.leaves(chosen))
     forward = direction == "forward" or (direction == "auto" and count <= FEW_PARAMETERS)
     return jax.jacfwd(total)(chosen) if forward else jax.grad(total)(chosen)
 
 
-@door.compiled("T", "wrt", "window")
+@entry.compiled("T", "wrt", "window")
 def _truncated(
     step: Step,
     params: Params,
@@ -102,8 +102,8 @@ def _truncated(
     wrt: tuple[str, ...] | None,
     window: int,
 ) -> Params:
-    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
-    chosen = door.varying_like(select(params, wrt), h0)
+    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    chosen = entry.varying_like(select(params, wrt), h0)
     before, direct = direct_gradients(step, losses, params, h0, xs, T)
 
     def backward(carry: tuple[Array, Params], moment: tuple[Array, State, Input]) -> tuple[tuple[Array, Params], None]:
@@ -116,6 +116,6 @@ def _truncated(
         return (linear_maps(step, params, h, x).pull(adjoints), gradient), None
 
     nothing = jnp.zeros((min(window, T), direct.shape[1]), direct.dtype), jax.tree.map(jnp.zeros_like, chosen)
-    start = door.varying_like(nothing, h0)
+    start = entry.varying_like(nothing, h0)
     (_, gradient), _ = jax.lax.scan(backward, start, (direct, before, xs), reverse=True)
     return gradient

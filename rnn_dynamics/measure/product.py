@@ -5,11 +5,11 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .flat import flatten
-from .linear_maps import linear_maps
-from .scaled import Scaled, exponent_of, from_exponent, power_of_two, rescaled
-from .spectral_norm import start_vector
+from ..machinery import entry
+from ..machinery.linear_maps import linear_maps
+from ..machinery.scaled import Scaled, exponent_of, from_exponent, power_of_two, rescaled
+from ..machinery.spectral_norm import start_vector
+from ..machinery.state_vector import flatten
 
 
 def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length: int | None = None) -> Scaled:
@@ -20,14 +20,14 @@ def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length
     values once they are eps below the largest: the norm stays right, the rank does not (see `log_singular_values`).
     Differentiate direction and scale together: the scale alone counts as a constant.
     """
-    door.enter(step, params=params, h0=h0, xs=xs)
-    return _jacobian_product(step, params, h0, xs, length=door.whole_number("length", length))
+    entry.enter(step, params=params, h0=h0, xs=xs)
+    return _jacobian_product(step, params, h0, xs, length=entry.whole_number("length", length))
 
 
-@door.compiled("length")
+@entry.compiled("length")
 def _jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length: int | None) -> Scaled:
-    T = door.time_steps(xs, length)
-    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    T = entry.time_steps(xs, length)
+    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
     vector, _ = flatten(h0)
 
     glance = start_vector(vector.size, vector.dtype)
@@ -42,7 +42,7 @@ def _jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, lengt
         return (maps.after, rows, exponent + shift, exponent_of(size)), None
 
     nothing = jnp.int32(0)
-    start = door.varying_like((h0, jnp.eye(vector.size, dtype=vector.dtype), nothing, nothing), h0)
+    start = entry.varying_like((h0, jnp.eye(vector.size, dtype=vector.dtype), nothing, nothing), h0)
     (_, rows, exponent, _), _ = jax.lax.scan(advance, start, xs, length=T)
     rows, more = rescaled(rows)
     return from_exponent(rows.T, exponent + more)

@@ -14,8 +14,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .flat import filled, flatten, select
+from ..machinery import entry
+from ..machinery.state_vector import filled, flatten, select
 
 
 def rtrl(
@@ -34,15 +34,15 @@ def rtrl(
     a step, memory O(n |θ|) whatever T: cheaper than the reverse pass only where T is far above |θ| or must not be
     stored.
     """
-    door.enter(step, params=params, h0=h0, xs=xs)
-    T = door.time_steps(xs, door.whole_number("length", length))
-    step = door.traced_step(step, params, h0, door.first(xs))
+    entry.enter(step, params=params, h0=h0, xs=xs)
+    T = entry.time_steps(xs, entry.whole_number("length", length))
+    step = entry.traced_step(step, params, h0, entry.first(xs))
     timed = len(inspect.signature(loss_t).parameters) > 1
     time = [jax.ShapeDtypeStruct((), jax.dtypes.canonicalize_dtype(int))] * timed
-    return _rtrl(step, params, h0, xs, door.traced_loss(loss_t, step, None, *time), T=T, timed=timed, wrt=wrt)
+    return _rtrl(step, params, h0, xs, entry.traced_loss(loss_t, step, None, *time), T=T, timed=timed, wrt=wrt)
 
 
-@door.compiled("T", "timed", "wrt")
+@entry.compiled("T", "timed", "wrt")
 def _rtrl(
     step: Step,
     params: Params,
@@ -54,8 +54,8 @@ def _rtrl(
     timed: bool,
     wrt: tuple[str, ...] | None,
 ) -> Params:
-    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
-    theta, unravel = ravel_pytree(door.varying_like(select(params, wrt), h0))  # each device's own gradient
+    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    theta, unravel = ravel_pytree(entry.varying_like(select(params, wrt), h0))  # each device's own gradient
     vector, unflatten = flatten(h0)
 
     def step_of_both(theta: Array, vector: Array, x: Input) -> Array:
@@ -63,7 +63,7 @@ def _rtrl(
 
     def loss_of(vector: Array, t: Array) -> Array:
         state = unflatten(vector)
-        return door.losses("loss_t", loss_t(state, t) if timed else loss_t(state), None)
+        return entry.losses("loss_t", loss_t(state, t) if timed else loss_t(state), None)
 
     Carry = tuple[Array, Array, Array]
 
@@ -74,8 +74,8 @@ def _rtrl(
         S = jax.vmap(tangent, in_axes=(0, 1), out_axes=1)(directions, S)
         return (after, S, gradient + jax.grad(loss_of)(after, t) @ S), None
 
-    directions = door.varying_like(jnp.eye(theta.size, dtype=theta.dtype), theta)
+    directions = entry.varying_like(jnp.eye(theta.size, dtype=theta.dtype), theta)
     S, gradient = jnp.zeros((vector.size, theta.size), vector.dtype), jnp.zeros_like(theta)
-    start = door.varying_like((vector, S, gradient), h0)
+    start = entry.varying_like((vector, S, gradient), h0)
     (_, _, gradient), _ = jax.lax.scan(advance, start, (jnp.arange(T), xs))
     return unravel(gradient)

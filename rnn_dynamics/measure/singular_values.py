@@ -13,12 +13,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .flat import flatten
-from .graded import Graded, identity, log_singular_values_of, times
-from .lapack import on_one_thread
-from .linear_maps import linear_maps
-from .triangular import by_lu, by_qr, column_scaled
+from ..machinery import entry
+from ..machinery.graded_triangles import Graded, identity, log_singular_values_of, times
+from ..machinery.lapack_threads import on_one_thread
+from ..machinery.linear_maps import linear_maps
+from ..machinery.lu_frames import by_lu, by_qr, column_scaled
+from ..machinery.state_vector import flatten
 
 
 def log_singular_values(
@@ -31,8 +31,8 @@ def log_singular_values(
     are NaN. Time O(T n³), memory O(n²); differentiable in forward mode only. For the distribution over inputs or
     seeds, vmap.
     """
-    door.enter(step, params=params, h0=h0, xs=xs)
-    return _log_singular_values(step, params, h0, xs, length=door.whole_number("length", length))
+    entry.enter(step, params=params, h0=h0, xs=xs)
+    return _log_singular_values(step, params, h0, xs, length=entry.whole_number("length", length))
 
 
 def log_mean_square(log_values: Float[Array, " n"]) -> Float[Array, ""]:
@@ -40,11 +40,11 @@ def log_mean_square(log_values: Float[Array, " n"]) -> Float[Array, ""]:
     return jax.nn.logsumexp(2 * log_values) - math.log(len(log_values))
 
 
-@door.compiled("length")
+@entry.compiled("length")
 def _log_singular_values(step: Step, params: Params, h0: State, xs: Input, *, length: int | None) -> Float[Array, " n"]:
-    T = door.time_steps(xs, length)
-    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
-    door.decomposable(h0)
+    T = entry.time_steps(xs, length)
+    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    entry.decomposable(h0)
     vector, _ = flatten(h0)
     n, dtype = vector.size, vector.dtype
     on_one_thread()
@@ -59,7 +59,7 @@ def _log_singular_values(step: Step, params: Params, h0: State, xs: Input, *, le
         lost = jnp.maximum(lost, jnp.maximum(half.lost, whole.lost))
         return (maps.after, whole.frame, product, lost), None
 
-    start = door.varying_like((h0, identity_matrix, identity(n, dtype), jnp.zeros(n, dtype)), h0)
+    start = entry.varying_like((h0, identity_matrix, identity(n, dtype), jnp.zeros(n, dtype)), h0)
     (_, frame, product, lost), _ = jax.lax.scan(advance, start, xs, length=T)
     values = log_singular_values_of(times(by_qr(frame).triangle, product))
     unseen = lost > math.log(0.01 / jnp.finfo(dtype).eps)  # a row of zeros has lost nothing

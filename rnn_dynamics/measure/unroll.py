@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
+from ..machinery import entry
 
 
 def unroll(
@@ -37,15 +37,15 @@ def unroll(
     An array that the step captures (a global, a closure, an attribute) is seen as it is at the call. The check that all
     values are finite waits for them; inside your own jit it is left out.
     """
-    door.enter(step, params=params, h0=h0, xs=xs)
-    length, every = door.whole_number("length", length), door.whole_number("checkpoint_every", checkpoint_every)
+    entry.enter(step, params=params, h0=h0, xs=xs)
+    length, every = entry.whole_number("length", length), entry.whole_number("checkpoint_every", checkpoint_every)
     return _unroll(step, params, h0, xs, length=length, every=every)
 
 
-@door.compiled("length", "every")
+@entry.compiled("length", "every")
 def _unroll(step: Step, params: Params, h0: State, xs: Input, *, length: int | None, every: int | None) -> State:
-    T = door.time_steps(xs, length)
-    h0 = door.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    T = entry.time_steps(xs, length)
+    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
 
     def advance(h: State, x: Input) -> tuple[State, State]:
         h = step(params, h, x)

@@ -23,7 +23,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .. import argument
 from ..cells.contract import Cell, Input, Params, State, memoised
-from ..measure.scaled import exponent_of, power_of_two
+from ..machinery.scaled import exponent_of, power_of_two
 
 
 class ClipState(NamedTuple):

@@ -16,8 +16,8 @@ from jaxtyping import Array, Float
 
 from .. import argument
 from ..cells.contract import Cell, Params, memoised
+from ..machinery.batch_decision import smallest
 from ..measure import lyapunov_spectrum
-from ..measure.together import smallest
 from .moment import Moment
 from .penalty import Penalty, weighted
 

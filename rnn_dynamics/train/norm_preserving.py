@@ -15,9 +15,9 @@ from jaxtyping import Array, Float
 
 from .. import argument
 from ..cells.contract import Cell, Input, State
+from ..machinery.linear_maps import linear_maps
+from ..machinery.scaled import exponent_of, power_of_two
 from ..measure.gradients import direct_gradients
-from ..measure.linear_maps import linear_maps
-from ..measure.scaled import exponent_of, power_of_two
 from .moment import Moment
 from .net import Net, loss_of_states
 from .penalty import Penalty, weighted

@@ -11,8 +11,8 @@ from jax.sharding import AxisType, PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from ..cells.contract import Cell
-from ..measure import programs
-from ..measure.captured import Traced, traced
+from ..machinery import compiled_programs
+from ..machinery.captured_arrays import Traced, traced
 from .moment import Moment
 from .net import Net
 from .norm import log_norm
@@ -190,7 +190,7 @@ class Compiled(NamedTuple):
 def compiled(function: Callable[..., Any], *args: Any) -> Compiled:
     """`function`, traced with the arrays that it captures now; an equal computation is not compiled again."""
     found = traced(function, *args)
-    return Compiled(found, programs.program(_call, (found, *args), {}))
+    return Compiled(found, compiled_programs.program(_call, (found, *args), {}))
 
 
 def _call(function: Traced, *args: Any) -> Any:

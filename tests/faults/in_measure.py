@@ -10,7 +10,7 @@ LYAPUNOV = "measure/test_lyapunov.py::test"
 COVARIANT = "measure/test_covariant.py::test"
 SINGULAR = "measure/test_singular_values.py::test"
 EIGEN = "measure/test_eigen.py::test"
-CAPTURED = "measure/test_captured.py::test"
+CAPTURED = "machinery/test_captured_arrays.py::test"
 BY_NAME = f"{CAPTURED}_captured_arrays_are_seen_as_they_are_and_compiled_once"
 
 JACOBIANS = [
@@ -30,7 +30,7 @@ JACOBIANS = [
     ),
     Fault(
         "lstm-without-c",
-        "measure/flat.py",
+        "machinery/state_vector.py",
         "return jax.tree.unflatten(tree, [jax.lax.complex(*part) if pair else part for part, pair in parts])",
         "first, *rest = [jax.lax.complex(*part) if pair else part for part, pair in parts]\n"
         "        return jax.tree.unflatten(tree, [first, *map(jax.lax.stop_gradient, rest)])",
@@ -38,14 +38,14 @@ JACOBIANS = [
     ),
     Fault(
         "complex-conjugated",
-        "measure/flat.py",
+        "machinery/state_vector.py",
         "jax.lax.complex(*part) if pair",
         "jax.lax.complex(part[0], -part[1]) if pair",
         f"{JACOBIAN}_complex_state_counts_as_real_pairs",
     ),
     Fault(
         "divergence-hidden",
-        "measure/linear_maps.py",
+        "machinery/linear_maps.py",
         "jnp.where(jnp.isfinite(after), 1, jnp.nan)",
         "jnp.where(jnp.isfinite(after), 1, 1)",
         f"{LYAPUNOV}_a_trajectory_that_diverges_has_no_exponents",
@@ -66,21 +66,21 @@ JACOBIANS = [
     ),
     Fault(
         "scaled-order",
-        "measure/scaled.py",
+        "machinery/scaled.py",
         "rescaled(left.direction @ right.direction)",
         "rescaled(right.direction @ left.direction)",
         f"{PRODUCT}_scaled_products_and_norms[float64]",
     ),
     Fault(
         "scale-forgotten",
-        "measure/scaled.py",
+        "machinery/scaled.py",
         "return array.log_scale + jnp.log(",
         "return jnp.log(",
         f"{PRODUCT}_scaled_products_and_norms[float64]",
     ),
     Fault(
         "sum-of-exponents",
-        "measure/scaled.py",
+        "machinery/scaled.py",
         "jnp.where(top == lowest, 0, top + grown)",
         "jnp.where(top == lowest, 0, top)",
         f"{GRADIENTS}_log_norms_are_those_of_the_state_gradients[lstm]",
@@ -163,80 +163,80 @@ OF_LOSSES = [
 OF_THE_DOOR = [
     Fault(
         "stale-trace",
-        "measure/captured.py",
+        "machinery/captured_arrays.py",
         "jax.make_jaxpr(anew, return_shape=True)",
         "jax.make_jaxpr(function, return_shape=True)",
         f"{BY_NAME}[steps_of_a_global]",
     ),
     Fault(
         "inner-jit-constants",
-        "measure/captured.py",
+        "machinery/captured_arrays.py",
         "    program = name_of.with_constants_on_top(program)\n",
         "",
         f"{BY_NAME}[steps_of_an_inner_jit]",
     ),
     Fault(
         "literals-unnamed",
-        "measure/computation.py",
+        "machinery/computation_name.py",
         "return _of_literal(value) if isinstance(value, Literal) else number(value)",
         'return "literal" if isinstance(value, Literal) else number(value)',
         f"{CAPTURED}_what_differs_in_more_than_arrays_is_another_computation",
     ),
     Fault(
         "rule-constants-unnamed",
-        "measure/computation.py",
+        "machinery/computation_name.py",
         "found.append((_of_jaxpr(at.jaxpr), *map(_digest, at.consts)))",
         "found.append(_of_jaxpr(at.jaxpr))",
         f"{CAPTURED}_a_custom_rule_that_captures_an_array",
     ),
     Fault(
         "options-not-in-the-key",
-        "measure/programs.py",
+        "machinery/compiled_programs.py",
         "tuple(options.items())",
         "()",
         f"{FLOW}_curves_that_are_not_asked_for_are_none_and_the_others_unchanged",
     ),
     Fault(
         "programs-kept-for-ever",
-        "measure/programs.py",
+        "machinery/compiled_programs.py",
         "while len(_programs) > MOST_PROGRAMS:",
         "while len(_programs) < 0:",
         f"{CAPTURED}_the_oldest_programs_are_forgotten",
     ),
     Fault(
         "no-warning-of-a-batch",
-        "measure/door.py",
+        "machinery/entry.py",
         "    if same:\n",
         "    if not same:\n",
         f"{CAPTURED}_a_batch_given_by_mistake_is_warned_of",
     ),
     Fault(
         "non-finite-accepted",
-        "measure/door.py",
+        "machinery/entry.py",
         "            if count:\n",
         "            if count < 0:\n",
         "measure/test_unroll.py::test_bad_values_are_named",
     ),
     Fault(
         "lengths-may-differ",
-        "measure/door.py",
+        "machinery/entry.py",
         "        if size != T:\n",
         "        if size < 0:\n",
         "measure/test_unroll.py::test_bad_values_are_named",
     ),
     Fault(
         "sixteen-bits-accepted",
-        "measure/door.py",
+        "machinery/entry.py",
         "jnp.finfo(leaf.dtype).bits < 32",
         "jnp.finfo(leaf.dtype).bits < 16",
         f"{FLOW}_states_that_have_no_norm_are_refused",
     ),
     Fault(
         "gesdd",
-        "measure/svd.py",
+        "machinery/svd.py",
         "by(linalg.SvdAlgorithm.QR)",
         "by(linalg.SvdAlgorithm.DEFAULT)",
-        "measure/test_svd.py::test_no_measurement_calls_the_kernel_that_waits_for_itself[values]",
+        "machinery/test_svd.py::test_no_measurement_calls_the_kernel_that_waits_for_itself[values]",
     ),
 ]
 
@@ -292,21 +292,21 @@ OF_MATRICES = [
     ),
     Fault(
         "transient-growth-end",
-        "measure/powers.py",
+        "machinery/matrix_powers.py",
         "TransientGrowth(jnp.max(logs), jnp.argmax(logs))",
         "TransientGrowth(logs[-1], jnp.argmax(logs))",
         f"{EIGEN}_transient_growth_of_a_stable_non_normal_matrix",
     ),
     Fault(
         "power-exponent",
-        "measure/powers.py",
+        "machinery/matrix_powers.py",
         "P.dtype), exponent + more\n",
         "P.dtype), more\n",
         f"{EIGEN}_a_nilpotent_matrix_and_huge_powers",
     ),
     Fault(
         "power-bound-without-condition",
-        "measure/powers.py",
+        "machinery/matrix_powers.py",
         "condition * rate ** (n - 1) * (float(n) * off + unit * (condition + float(n)) * rate)",
         "rate ** (n - 1) * float(n) * unit",
         f"{EIGEN}_the_error_bound_of_a_nearly_defective_power_holds",
@@ -320,17 +320,17 @@ OF_MATRICES = [
     ),
     Fault(
         "pseudospectrum-sign",
-        "measure/pseudospectrum.py",
+        "machinery/pseudospectrum.py",
         "dtype=z.dtype) - W.astype(z.dtype)",
         "dtype=z.dtype) + W.astype(z.dtype)",
-        "measure/test_pseudospectrum.py::test_a_normal_matrix_has_the_distance_to_its_spectrum",
+        "machinery/test_pseudospectrum.py::test_a_normal_matrix_has_the_distance_to_its_spectrum",
     ),
     Fault(
         "pseudospectrum-no-root",
-        "measure/pseudospectrum.py",
+        "machinery/pseudospectrum.py",
         "scale / jnp.sqrt(found.largest)",
         "scale / found.largest",
-        "measure/test_pseudospectrum.py::test_both_paths_agree",
+        "machinery/test_pseudospectrum.py::test_both_paths_agree",
     ),
     Fault(
         "numerical-radius",

@@ -78,7 +78,7 @@ def test_state_gradients_are_the_adjoints(name, key):
     parts = rd.state_gradients(cell.step, params, h0, xs, losses, per_loss=True)
     assert_trees_close(jax.tree.map(lambda leaf: leaf.sum(axis=0), parts), total)
     _, Js = explicit_products(cell, params, h0, xs, 5)
-    flat = np.asarray(jax.vmap(jax.vmap(lambda s: rd.measure.flat.flatten(s)[0]))(parts))
+    flat = np.asarray(jax.vmap(jax.vmap(lambda s: rd.machinery.state_vector.flatten(s)[0]))(parts))
     for s in range(5):
         assert not flat[s, s + 1 :].any()  # a loss does not see later states
         for t in range(s):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from problems import every_kind, explicit_products, in_long_arithmetic, log, problem
 
 import rnn_dynamics as rd
-from rnn_dynamics.measure import doubt
-from rnn_dynamics.measure.doubt import Doubt
-from rnn_dynamics.measure.triangular import starting_frame
+from rnn_dynamics.machinery.lu_frames import starting_frame
+from rnn_dynamics.measure import reliability
+from rnn_dynamics.measure.reliability import Doubt
 
 
 def henon(params, h, x):
@@ -313,7 +313,7 @@ def test_what_speaks_against_exponents():
     def of(exponents, lost, residual, short=False, converged=True):
         exponents, given = jnp.array(exponents), {"short": short, "converged": jnp.full(len(lost), converged)}
         sums = jnp.float64(residual), jnp.abs(exponents).sum()
-        return doubt.reasons(doubt.doubts_of(jnp, exponents, jnp.array(lost), *sums, **given)).tolist()
+        return reliability.reasons(reliability.doubts_of(jnp, exponents, jnp.array(lost), *sums, **given)).tolist()
 
     assert of([1.0, -1.0], [low, low], 0.0) == ["", ""]
     assert of([1.0, -1.0], [low, high], 0.1) == ["", "below the floor"]
@@ -323,7 +323,7 @@ def test_what_speaks_against_exponents():
     assert of([1.0, -np.inf], [low, low], 0.0) == ["", "singular Jacobian"]
     assert of([np.nan, np.inf], [low, low], np.nan) == ["not finite", "not finite"]
     assert of([1.0], [low], 0.0, short=True, converged=False) == ["too short, not converged"]
-    assert doubt.reasons(np.array([[0, 1], [2, 3]])).tolist() == [
+    assert reliability.reasons(np.array([[0, 1], [2, 3]])).tolist() == [
         ["", "too short"],
         ["below the floor", "too short, below the floor"],
     ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from problems import every_cell, explicit_products, problem
 
 import rnn_dynamics as rd
-from rnn_dynamics.measure import scaled
+from rnn_dynamics.machinery import scaled
 
 
 def as_array(result):

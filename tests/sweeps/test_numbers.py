@@ -14,7 +14,7 @@ import xarray
 from sweep_measures import applied, matrix, ragged, thrice, twice
 
 import rnn_dynamics as rd
-from rnn_dynamics.measure.together import smallest
+from rnn_dynamics.machinery.batch_decision import smallest
 from rnn_dynamics.sweeps import Variable, described, plan
 from rnn_dynamics.sweeps import run as module
 

@@ -36,7 +36,7 @@ def written_out(moment, index=0):
     """Ω of one example from stacked Jacobians and the adjoints that are measured elsewhere."""
     step, params, h0, xs = problem(moment, index)
     gradients = state_gradients(step, params, h0, xs, loss_along(moment, index))
-    flat = np.asarray(jax.vmap(lambda a: rd.measure.flat.flatten(a)[0])(gradients))
+    flat = np.asarray(jax.vmap(lambda a: rd.machinery.state_vector.flatten(a)[0])(gradients))
     Js = np.asarray(rd.step_jacobians(step, params, h0, xs))
     total = 0.0
     for a, J in zip(flat[1:], Js[1:], strict=True):

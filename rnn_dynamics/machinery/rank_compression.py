@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .lapack import on_one_thread
+from .lapack_threads import on_one_thread
 
 # rows that stand for all that was dropped
 WITNESSES = 4

@@ -5,11 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rnn_dynamics.measure.spectral_norm import (
-    dense_spectral_norm,
-    random_vectors,
-    spectral_norm,
-)
+from rnn_dynamics.machinery.spectral_norm import dense_spectral_norm, random_vectors, spectral_norm
 
 RNG = np.random.default_rng(0)
 Q = np.linalg.qr(RNG.normal(size=(60, 60)))[0]

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from . import door
-from .lag_curves import RawCurves
+from ..machinery import entry
+from ..machinery.lag_loop import RawCurves
 
 CURVES = ("norm", "frobenius", "bound")
 
@@ -72,7 +72,7 @@ def _sums(xp: Any, terms: Float[Any, "*anchors lags"]) -> Float[Any, "*anchors l
     if xp is np:
         return np.cumsum(terms, axis=-1, dtype=np.float64).astype(terms.dtype)
     over_time = jnp.moveaxis(terms, -1, 0)
-    start = door.varying_like(jnp.zeros_like(over_time[0]), terms)
+    start = entry.varying_like(jnp.zeros_like(over_time[0]), terms)
     return jnp.moveaxis(jax.lax.scan(lambda total, term: (total + term,) * 2, start, over_time)[1], 0, -1)
 
 

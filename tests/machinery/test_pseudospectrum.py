@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnn_dynamics import eigen
-from rnn_dynamics.measure import pseudospectrum
+from rnn_dynamics.machinery import pseudospectrum
 
 N = 70
 GRID = jnp.asarray(np.linspace(-1.5, 1.5, 8)[:, None] + 1j * np.linspace(-1.5, 1.5, 10))

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float, Int
 
-from . import door
+from . import entry
+from .batch_decision import smallest
 from .svd import singular_values
-from .together import smallest
 
 # below this size, where 16 steps take as long, or for fewer points, singular values cost less
 DENSE = 70
@@ -120,7 +120,7 @@ def search(T: Complex[Array, "n n"], points: Complex[Array, " points"]) -> Searc
     x, unknown = jnp.outer(start_vector(n, T.dtype), jnp.ones_like(points)), jnp.full(len(points), jnp.inf, real)
     nothing = jnp.zeros((sizes[-1], len(points)), real)
     start = _Lanczos(jnp.zeros_like(x), x, nothing, nothing, jnp.int32(0), unknown, unknown)
-    found = jax.lax.while_loop(unfinished, improve, door.varying_like(start, (T, points)))
+    found = jax.lax.while_loop(unfinished, improve, entry.varying_like(start, (T, points)))
     return Search(scale / jnp.sqrt(found.largest), found.residual <= tolerance)
 
 

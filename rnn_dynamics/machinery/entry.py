@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..cells.contract import Input, Params, State, Step
-from .captured import Opaque, Traced, traced
-from .programs import QUICKER, float32_products, program
-from .varying import varying_like as varying_like
+from .captured_arrays import Opaque, Traced, traced
+from .compiled_programs import QUICKER, float32_products, program
+from .shard_map_axes import varying_like as varying_like
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .flat import flatten
+from . import entry
+from .state_vector import flatten
 
 
 class LinearMaps(NamedTuple):
@@ -43,9 +43,9 @@ def linear_maps(step: Step, params: Params, h: State, x: Input) -> LinearMaps:
     finite = jax.lax.stop_gradient(jnp.where(jnp.isfinite(after), 1, jnp.nan).astype(after.dtype))
 
     def push(columns: Float[Array, "n k"]) -> Float[Array, "n k"]:
-        return finite[:, None] * jax.vmap(tangent, in_axes=1, out_axes=1)(door.varying_like(columns, after))
+        return finite[:, None] * jax.vmap(tangent, in_axes=1, out_axes=1)(entry.varying_like(columns, after))
 
     def pull(rows: Float[Array, "k n"]) -> Float[Array, "k n"]:
-        return jax.vmap(lambda row: transposed(row)[0])(door.varying_like(rows, after) * finite[None])
+        return jax.vmap(lambda row: transposed(row)[0])(entry.varying_like(rows, after) * finite[None])
 
     return LinearMaps(unflatten(after), push, pull)

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .flat import flatten
+from . import entry
 from .linear_maps import linear_maps
 from .spectral_norm import DENSE, SpectralNorm, dense_spectral_norm, random_vectors, spectral_norm
+from .state_vector import flatten
 
 # J_t v_t for so many times is one product of the weights with a matrix of so many columns
 SIDE_BY_SIDE = 32
@@ -47,7 +47,7 @@ def step_norms(
         return leaf.reshape(groups, each, *leaf.shape[1:])
 
     guesses = jnp.broadcast_to(random_vectors(n, dtype)[0], (each, n))
-    guesses = door.varying_like(guesses, (before, jax.eval_shape(step, params, h, jax.tree.map(lambda x: x[0], xs))))
+    guesses = entry.varying_like(guesses, (before, jax.eval_shape(step, params, h, jax.tree.map(lambda x: x[0], xs))))
     if groups == 1:
         return group(guesses, (before, xs))[1]
     _, (values, converged) = jax.lax.scan(group, guesses, jax.tree.map(grouped, (before, xs)))

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .captured import Opaque, Traced
+from .captured_arrays import Opaque, Traced
 
 # A program of `gradient_flow` holds some 200 memory maps.
 MOST_PROGRAMS = 128

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from .doubt import difference, doubts_of, reasons
-from .finish import held
-from .growth import Growth, Run, measured_growth
-from .schedule import Schedule
-from .standard_error import FEWEST_BLOCKS, standard_error
+from ..machinery.frame_loop import Growth, Run, measured_growth
+from ..machinery.frame_schedule import Schedule
+from ..machinery.numpy_or_jax import held
+from ..machinery.standard_error import FEWEST_BLOCKS, standard_error
+from .reliability import difference, doubts_of, reasons
 
 
 class LyapunovSpectrum(NamedTuple):

@@ -7,7 +7,7 @@ import pytest
 from problems import problem
 
 import rnn_dynamics as rd
-from rnn_dynamics.measure.flow_curves import _all_so_far
+from rnn_dynamics.measure.flow_result import _all_so_far
 
 T = 80
 MEASURED = {

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..cells.contract import State
-from . import door
-from .flat import flatten
-from .lapack import on_one_thread
+from . import entry
+from .lapack_threads import on_one_thread
+from .state_vector import flatten
 
 Factor = Callable[[Array], "Factored"]
 
@@ -79,7 +79,7 @@ def _place_by_pivots(pivots: Int[Array, " k"], permutation: Int[Array, " n"]) ->
         i, j = rows
         return jnp.where(place == i, j, jnp.where(place == j, i, place)), None
 
-    start = door.varying_like(jnp.arange(len(permutation), dtype=pivots.dtype), pivots)
+    start = entry.varying_like(jnp.arange(len(permutation), dtype=pivots.dtype), pivots)
     return jax.lax.scan(swap, start, (jnp.arange(len(pivots), dtype=pivots.dtype), pivots), unroll=8)[0]
 
 

@@ -7,7 +7,7 @@ import pytest
 from problems import explicit_products, log, problem
 
 import rnn_dynamics as rd
-from rnn_dynamics.measure.compression import FEWEST_ROWS, halved, widths
+from rnn_dynamics.machinery.rank_compression import FEWEST_ROWS, halved, widths
 
 
 def given_matrix(params, h, x):

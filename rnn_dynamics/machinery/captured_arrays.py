@@ -24,7 +24,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.sharding import AxisType
 
 from ..cells.contract import reads_only_arguments
-from . import computation as name_of
+from . import computation_name as name_of
 
 
 class Computation:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import rnn_dynamics as rd
-from rnn_dynamics.measure.svd import norm_of_matrix, singular_values
+from rnn_dynamics.machinery.svd import norm_of_matrix, singular_values
 
 A = jax.random.normal(jax.random.key(0), (3, 9, 9))
 USES = {

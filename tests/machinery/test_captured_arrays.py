@@ -13,8 +13,8 @@ from flax import nnx
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
-from rnn_dynamics.measure import programs
-from rnn_dynamics.measure.captured import Opaque, traced
+from rnn_dynamics.machinery import compiled_programs
+from rnn_dynamics.machinery.captured_arrays import Opaque, traced
 
 N, T = 4, 6
 GAINS = np.linspace(0.2, 2.0, 20)
@@ -251,10 +251,10 @@ def test_a_pure_cell_is_traced_once(monkeypatch):
 
 
 def test_the_oldest_programs_are_forgotten(monkeypatch):
-    monkeypatch.setattr(programs, "MOST_PROGRAMS", 3)
+    monkeypatch.setattr(compiled_programs, "MOST_PROGRAMS", 3)
     for length in range(1, 9):
         rd.unroll(by_params, W0, H0, XS[:1].repeat(length, axis=0))
-    assert len(programs._programs) <= 3
+    assert len(compiled_programs._programs) <= 3
     gc.collect()
 
 
@@ -278,7 +278,7 @@ def memory_maps():
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="counts what Linux says of a process")
 def test_forgotten_programs_give_their_memory_maps_back(monkeypatch):
-    monkeypatch.setattr(programs, "MOST_PROGRAMS", 4)
+    monkeypatch.setattr(compiled_programs, "MOST_PROGRAMS", 4)
     rd.jacobian_product(by_params, W0, H0, XS)  # what is compiled once for all of them
     gc.collect()
     before, held = memory_maps(), []

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from . import door
+from . import entry
 from .scaled import rescaled
 
 Map = Callable[[Array], Array]
@@ -120,7 +120,7 @@ def spectral_norm(
 
     one, none = jnp.ones((), dtype), jnp.int32(0)
     # r_old = 0 and ‖r_old‖ = 1 make ‖r‖² of the first β
-    start = door.varying_like(_Search(u, y, second, 0 * one, 0 * u, one, none - 1, none), y)
+    start = entry.varying_like(_Search(u, y, second, 0 * one, 0 * u, one, none - 1, none), y)
     at = jax.lax.stop_gradient(jax.lax.while_loop(unfinished, improve, start))
     uu, yy = _dots((at.u, at.u), (at.y, at.y))
     u = at.u / jnp.sqrt(uu)
@@ -153,7 +153,7 @@ def dense_spectral_norm(A: Float[Array, "rows columns"]) -> SpectralNorm:
     def squared(at: tuple[Array, Array]) -> tuple[Array, Array]:
         return with_unit_trace(at[0] @ at[0]), at[1] + 1
 
-    start = (with_unit_trace(fixed @ fixed.T), door.varying_like(jnp.int32(0), fixed))
+    start = (with_unit_trace(fixed @ fixed.T), entry.varying_like(jnp.int32(0), fixed))
     G, _ = jax.lax.while_loop(unfinished, squared, start)
     u = _unit(G[:, jnp.argmax(jnp.diagonal(G))])
     value = u @ (A @ _unit(u @ fixed))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rnn_dynamics.measure.stretches import backward_in_stretches
+from rnn_dynamics.machinery.recomputed_states import backward_in_stretches
 
 
 @pytest.mark.parametrize("longest", [0, 40])

@@ -9,15 +9,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
-from .compression import halved, share_of_witnesses, widths
-from .flat import flatten
+from . import entry
+from .batch_decision import smallest
 from .linear_maps import linear_maps
+from .rank_compression import halved, share_of_witnesses, widths
+from .recomputed_states import backward_in_stretches
 from .scaled import exponent_of, power_of_two
 from .spectral_norm import DENSE, SpectralNorm, dense_spectral_norm, random_vectors, spectral_norm
+from .state_vector import flatten
 from .step_norms import step_norms
-from .stretches import backward_in_stretches
-from .together import smallest
 
 # a product that begins with no more rows is never searched: a search could miss, and takes longer to compile
 ALWAYS_DENSE = 64
@@ -90,7 +90,7 @@ def lag_curves(
     start = _Frame(P, nothing, nothing, random_vectors(len(P), dtype)[0], jnp.array(True), nothing)
     # a frame that is never halved has one stretch as long as its states take no more memory than itself
     longest = 4 * vector.size if len(sizes) == 1 else 0
-    raw = backward_in_stretches(step, params, h0, xs, lags, stretch, door.varying_like(start, h0), longest)
+    raw = backward_in_stretches(step, params, h0, xs, lags, stretch, entry.varying_like(start, h0), longest)
     if directions is None or "norm" not in asked.curves:
         return raw
     guess, total = random_vectors(len(directions), dtype)[0], jnp.sum(directions**2)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact, Int
 
 from .. import argument
-from .lapack import on_one_thread
+from .lapack_threads import on_one_thread
 from .pseudospectrum import smallest_singular_values
 from .scaled import exponent_of, power_of_two
 from .svd import norm_of_matrix, singular_values

@@ -15,13 +15,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..cells.contract import Input, Params, State, Step
-from . import door
+from . import entry
+from .batch_decision import smallest
+from .frame_push import Push
+from .frame_schedule import BRING_BACK, SKIP, Schedule
 from .linear_maps import linear_maps
-from .push import Push
-from .schedule import BRING_BACK, SKIP, Schedule
+from .lu_frames import ORTHONORMAL, Factor, by_qr
 from .standard_error import standard_error
-from .together import smallest
-from .triangular import ORTHONORMAL, Factor, by_qr
 
 FEWEST_TO_STOP_AT = 32  # blocks, so that some four times as long have a say in the standard error
 LONGEST = 32  # interval
@@ -110,7 +110,7 @@ def growth(
     chooses = every == "auto" and longest > 1
     interval = jnp.int32(1 if every == "auto" else every)
     zeros, zero = jnp.zeros(columns.shape[1], columns.dtype), jnp.zeros((), columns.dtype)
-    start = door.varying_like(_Carry(h0, columns.T, zeros, zeros, zeros, zero, interval), h0)
+    start = entry.varying_like(_Carry(h0, columns.T, zeros, zeros, zeros, zero, interval), h0)
     advance = partial(_advance, step, params, push, factor, 1 if longest == 1 else every, bool(plan.due.all()))
     volumes = (lambda frame: zeros) if factor in ORTHONORMAL else (lambda frame: by_qr(frame).logs)
     entire = entire or until is not None
@@ -153,7 +153,7 @@ def _row(
     number, due, xs = inputs
     zeros, zero = jnp.zeros_like(carry.upto), jnp.zeros((), carry.upto.dtype)
     frame = _Frame(carry.h, carry.rows, jnp.int32(0), zeros, zeros, zeros, zero, zero)
-    frame, _ = jax.lax.scan(partial(advance, carry.interval), door.varying_like(frame, carry.h), (due, xs))
+    frame, _ = jax.lax.scan(partial(advance, carry.interval), entry.varying_like(frame, carry.h), (due, xs))
     all_volumes = volumes(frame.rows.T)
     if entire:
         corner = all_volumes
@@ -253,7 +253,7 @@ def _until_precise(
 
     shapes = jax.eval_shape(row, start, jax.tree.map(lambda leaf: leaf[0], inputs))[1]
     nothing = jax.tree.map(lambda leaf: jnp.zeros((rows, *leaf.shape), leaf.dtype), shapes)
-    count, end, found = jax.lax.while_loop(unfinished, run, door.varying_like((jnp.int32(0), start, nothing), start))
+    count, end, found = jax.lax.while_loop(unfinished, run, entry.varying_like((jnp.int32(0), start, nothing), start))
     last = jnp.minimum(jnp.arange(rows, dtype=jnp.int32), count - 1)
     found = found._replace(upto=found.upto[last], corner=found.corner[last], volumes=found.volumes[last])
     return end, found, count - plan.block

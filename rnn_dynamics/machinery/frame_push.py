@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .linear_maps import LinearMaps
-from .triangular import column_scaled
+from .lu_frames import column_scaled
 
 
 class Pushed(NamedTuple):

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .programs import is_traced
+from .compiled_programs import is_traced
 
 Result = TypeVar("Result")
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from . import door
+from . import entry
 
 MOST_SWEEPS = 40
 
@@ -55,12 +55,12 @@ def log_singular_values_of(product: Graded) -> Float[Array, " n"]:
 
     def sweep(carry: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         scales, rows, _, sweeps = carry
-        start = door.varying_like((scales, rows, jnp.zeros((), rows.dtype)), rows)
+        start = entry.varying_like((scales, rows, jnp.zeros((), rows.dtype)), rows)
         (scales, rows, worst), _ = jax.lax.scan(tournament, start, None, length=max(2 * pairs - 1, 1))
         return scales, rows, worst, sweeps + 1
 
     # a NaN compares false and ends the loop
-    start = door.varying_like((scales, rows, jnp.full((), jnp.inf, rows.dtype), jnp.int32(0)), rows)
+    start = entry.varying_like((scales, rows, jnp.full((), jnp.inf, rows.dtype), jnp.int32(0)), rows)
     scales, rows, worst, _ = jax.lax.while_loop(lambda c: (c[2] > tolerance) & (c[3] < MOST_SWEEPS), sweep, start)
     values = scales + jnp.log(jnp.linalg.norm(rows, axis=1))
     return jnp.where(worst <= tolerance, -jnp.sort(-values)[:n], jnp.nan)
