@@ -22,7 +22,7 @@ import numpy as np
 
 import rnn_dynamics as rd
 from rnn_dynamics.measurements import lyapunov
-from rnn_dynamics.sweeps import open_dataset, record, store, worker
+from rnn_dynamics.sweeps import chunk_records, open_dataset, store, worker
 
 CORES = os.cpu_count() or 1
 
@@ -45,7 +45,7 @@ def cheap(key: jax.Array, *, gain: jax.Array) -> dict[str, jax.Array]:
 
 def records(address: Path) -> list[dict[str, Any]]:
     """Of the chunks, in the order in which they were finished."""
-    found = record.read_records(store.open_store(address, mode="r"))
+    found = chunk_records.read_records(store.open_store(address, mode="r"))
     return sorted((each for each in found if each), key=lambda each: each["finished"])
 
 

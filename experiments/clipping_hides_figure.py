@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnn_dynamics import plot
+from rnn_dynamics.plot.caveats import note
 from rnn_dynamics.plot.curves import band, curve, quantile
 from rnn_dynamics.plot.decades import decades
-from rnn_dynamics.plot.doubts import note
 
 NAMES = {"norm": "by norm", "value": "by value", "step": "each step", "float32": "float32, not clipped"}
 EXPLODES = 100  # limits: so large is a gradient that explodes

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from rnn_dynamics.plot.doubts import note
+from rnn_dynamics.plot.caveats import note
 
 
 def wilson(successes: int, of: int) -> tuple[float, float]:

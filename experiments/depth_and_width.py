@@ -22,8 +22,8 @@ from matplotlib.ticker import ScalarFormatter
 
 import rnn_dynamics as rd
 from rnn_dynamics import plot
+from rnn_dynamics.plot.caveats import note, on_edge
 from rnn_dynamics.plot.curves import curve
-from rnn_dynamics.plot.doubts import note, on_edge
 from rnn_dynamics.sweeps import Variable, described, one_device_per_core
 
 from .critical import begins_to_explode, regime, shown

@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
 from rnn_dynamics import plot
+from rnn_dynamics.plot.caveats import DOUBTED, note, on_edge
 from rnn_dynamics.plot.curves import curve
 from rnn_dynamics.plot.decades import power_of_ten
-from rnn_dynamics.plot.doubts import DOUBTED, note, on_edge
 from rnn_dynamics.sweeps import Variable, described, one_device_per_core
 
 from .critical import regime

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
 from rnn_dynamics import plot
-from rnn_dynamics.plot.doubts import note
+from rnn_dynamics.plot.caveats import note
 
 from .figure import Output, write
 

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnn_dynamics import plot
+from rnn_dynamics.plot.caveats import note
 from rnn_dynamics.plot.curves import curve
 from rnn_dynamics.plot.decades import decades
-from rnn_dynamics.plot.doubts import note
 
 NAMES = {"elman": "tanh", "gru": "GRU", "lstm": "LSTM"}
 CHANCE, SOLVED = 1 / 6, 0.01

@@ -22,9 +22,9 @@ from .cells import CELLS
 from .measurements import MEASUREMENTS
 from .sweeps import export, open_dataset, sweep
 from .sweeps.address import resolve
-from .sweeps.escape import printable
 from .sweeps.executors import engine
 from .sweeps.status import BY_MEASURE
+from .sweeps.terminal_text import printable
 
 Place = Annotated[str, tyro.conf.Positional]
 OnVersion = Literal["refuse", "accept"]
@@ -159,7 +159,7 @@ def begin(command: Sweep, executor: Any) -> None:
 
 def go_on(command: Resume, executor: Any) -> None:
     """Go on with the sweep of a store, of whose functions only the name of a built-in measurement is believed."""
-    from .sweeps.asked import Options
+    from .sweeps.options import Options
     from .sweeps.run import resume
 
     known = {f"{measure.__module__}:{measure.__qualname__}": measure for measure in MEASUREMENTS.values()}
@@ -169,7 +169,7 @@ def go_on(command: Resume, executor: Any) -> None:
 
 def report(store: str) -> int:
     """Say how the points of a store ended; the exit code."""
-    from .sweeps.loaded import summary
+    from .sweeps.in_memory import summary
 
     found = summary(store)
     more = f", {found.left} not computed yet" if found.left else ""
@@ -186,7 +186,7 @@ def show(command: Show) -> int:
 
     from .plot import STYLE
     from .plot.overview import drawable, overview
-    from .sweeps.loaded import load_dataset
+    from .sweeps.in_memory import load_dataset
 
     dataset = open_dataset(command.store)
     sys.stdout.write(f"{printable(dataset)}\n")

@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ..measure import Contributions
+from .checked_arrays import axes_of
 from .decades import in_whole_numbers
 from .heat_map import edges, heat_map, zeros
-from .shapes import axes_of
 
 
 def contributions(axes: Axes, table: Contributions | ArrayLike, *, reach: float = 12) -> Axes:

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..measure import LyapunovSpectrum
+from .caveats import DOUBTED, note, say_hidden
+from .checked_arrays import axes_of, not_negative, same_shape
 from .curves import band, curve
-from .doubts import DOUBTED, note, say_hidden
-from .shapes import axes_of, not_negative, same_shape
 
 
 def convergence(axes: Axes, spectrum: LyapunovSpectrum, *, first: int = 4) -> Axes:

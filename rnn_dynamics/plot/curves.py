@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from numpy.typing import NDArray
 
-from .doubts import on_edge
+from .caveats import on_edge
 
 STROKES = ("-", "--", "-.", ":")
 # how far beyond its data a band goes that has no end, in multiples of their range: out of any picture of them

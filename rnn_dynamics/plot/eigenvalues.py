@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
-from .doubts import DOUBTED, note, say_some
+from .caveats import DOUBTED, note, say_some
+from .checked_arrays import axes_of, not_negative, same_shape
 from .labels import HALO
-from .shapes import axes_of, not_negative, same_shape
 
 # contours drawn at most, the largest first; 10^0 to 10^-7 have a colour each
 POWERS = 8

@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from ..measure import LyapunovSpectrum
+from .caveats import DOUBTED, on_edge
+from .checked_arrays import axes_of, not_negative, same_shape
 from .decades import in_whole_numbers
-from .doubts import DOUBTED, on_edge
 from .labels import level
-from .shapes import axes_of, not_negative, same_shape
 
 
 def lyapunov_spectrum(

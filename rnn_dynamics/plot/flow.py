@@ -6,10 +6,10 @@ import numpy as np
 from jax.typing import ArrayLike
 from matplotlib.axes import Axes
 
+from .caveats import say_hidden
+from .checked_arrays import a_band, increasing, with_nets
 from .curves import band, curve, quantile
 from .decades import decades, in_powers_of_ten, in_whole_numbers
-from .doubts import say_hidden
-from .shapes import a_band, increasing, with_nets
 
 
 def gradient_flow(

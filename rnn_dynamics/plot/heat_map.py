@@ -9,8 +9,8 @@ from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from .caveats import note, say_some
 from .decades import PowersOfTen, power_of_ten
-from .doubts import note, say_some
 
 # a cell of an exact 0 where zeros have a colour of their own, and one of NaN with its hatch
 ZERO, MISSING, HATCH = "0.72", "0.92", "0.55"

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from .doubts import note
+from .caveats import note
 
 # the share of the height of the axes that a line of text takes, with a little air
 LINE = 0.065

@@ -9,9 +9,9 @@ from matplotlib.cbook import normalize_kwargs
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from .doubts import DOUBTED, on_edge, say_some
+from .caveats import DOUBTED, on_edge, say_some
+from .checked_arrays import same_shape, with_nets
 from .labels import HALO, LINE, apart
-from .shapes import same_shape, with_nets
 
 VANISHING, EXPLODING = "#0072B2", "#D55E00"
 # name, colour and marker of each regime

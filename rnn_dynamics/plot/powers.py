@@ -6,10 +6,10 @@ import numpy as np
 from jax.typing import ArrayLike
 from matplotlib.axes import Axes
 
+from .caveats import say_hidden
+from .checked_arrays import axes_of
 from .curves import STROKES, curve
 from .decades import decades, in_powers_of_ten, in_whole_numbers
-from .doubts import say_hidden
-from .shapes import axes_of
 
 
 def power_norms(axes: Axes, log_norms: Mapping[str, ArrayLike]) -> Axes:

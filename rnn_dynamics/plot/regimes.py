@@ -9,10 +9,10 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from .checked_arrays import axes_of, increasing
 from .decades import decades, in_whole_numbers
 from .heat_map import edges, heat_map
 from .points import EXPLODING, VANISHING
-from .shapes import axes_of, increasing
 
 # powers of ten that the colours reach at most: beyond them a gradient is of no use, by how much says little
 REACH = 8

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 
-from .cores import one_device_per_core
+from .cpu_devices import one_device_per_core
 from .slurm import Submitit
 from .status import PointError
 from .variable import Variable, described

@@ -10,9 +10,9 @@ from typing import Any
 from zarr.abc.store import Store as ZarrStore
 from zarr.storage import LocalStore
 
-from .escape import printable
+from .errors import StoreError
 from .plain_files import PlainFiles
-from .refused import StoreError
+from .terminal_text import printable
 
 Address = str | Path | ZarrStore
 

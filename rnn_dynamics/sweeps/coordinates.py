@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import kept
+from . import coordinate_copies
 from .address import reading
 from .grid import POINT, REPEAT, Axis, Grid, group_at, label
 from .outputs import Layout
@@ -90,7 +90,7 @@ def load_grid(store: Store, functions: Functions) -> Grid:
     """The grid of a store. Functions are never imported by a name found there: the caller has them, by their label."""
     axes = []
     with reading(store.address):
-        found = kept.kept(store.group, {})
+        found = coordinate_copies.kept(store.group, {})
         described = (map(str, store.attributes[name]) for name in ("axes", "axis_dims", "axis_kinds"))
         for name, dim, kind in zip(*described, strict=True):
             values: Any = found[_stored_name(name, dim, kind)].values

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .address import check_writable, writing
 from .coordinates import Coordinate
-from .fill import consolidate
+from .initial_contents import consolidate
 from .log import log
 from .outputs import Field
 from .store import Store

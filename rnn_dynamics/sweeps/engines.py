@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 from . import worker
-from .record import Record, read_record
+from .chunk_records import Record, read_record
 from .runner import Programs
 from .worker import Job
 

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 
 from ..argument import size
-from .cores import one_device_per_core
+from .cpu_devices import one_device_per_core
 
 
 @contextlib.contextmanager

@@ -13,12 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import settings
+from . import jax_settings
+from .attribute_seal import FORMAT
 from .grid import Grid, label
+from .jax_settings import NAMES, Settings
 from .outputs import Field, Layout, Measure, Traced
 from .plan import Plan
-from .seal import FORMAT
-from .settings import NAMES, Settings
 
 
 def of_sweep(
@@ -36,7 +36,7 @@ def of_sweep(
         "grid_shape": list(grid.shape),
         "outputs": [_in_words(field) for field in layout.fields],
         **key_attributes(key),
-        **{f"jax_{name}": value for name, value in settings.current().items()},
+        **{f"jax_{name}": value for name, value in jax_settings.current().items()},
         "chunk_argument": chunk,
         "versions": versions(),
         "git_commit": git_commit(measure),

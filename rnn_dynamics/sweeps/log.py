@@ -2,7 +2,7 @@
 
 import logging
 
-from .escape import printable
+from .terminal_text import printable
 
 
 def _escaped(record: logging.LogRecord) -> bool:

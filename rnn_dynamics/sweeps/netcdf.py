@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .loaded import load_dataset
+from .in_memory import load_dataset
 
 
 def export(store: Any, path: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from zarr.storage import LocalStore
 
-from .refused import StoreError
+from .errors import StoreError
 
 # bytes: of metadata, which a sweep has some kilobytes of, and of any other file, which is one compressed chunk
 MOST_METADATA, MOST_FILE = 2**26, 2**32

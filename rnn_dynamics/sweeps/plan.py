@@ -7,10 +7,10 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from . import boxes, interrupt
-from .boxes import Shape
+from . import grid_windows, interrupt
+from .expected_layout import MOST_CHUNKS
 from .grid import POINT, Grid, Group, groups
-from .layout import MOST_CHUNKS
+from .grid_windows import Shape
 from .runner import Programs, Runner, Work
 
 # what the points of a window may need together on a CPU: about the second-level cache of a core
@@ -44,7 +44,7 @@ def make_plan(work: Work, candidates: list[Group], chunk: int | None, programs: 
         width = 1
     if width > 1:
         width = min(width, *(_width(work, group, programs) for group in ends))
-    work = work._replace(window=boxes.block(shape, width))
+    work = work._replace(window=grid_windows.block(shape, width))
     if chunk is None:
         found = _few_enough(work, _windows_a_chunk(Runner(work, programs), ends))
     else:
@@ -55,10 +55,10 @@ def make_plan(work: Work, candidates: list[Group], chunk: int | None, programs: 
 def _few_enough(work: Work, many: int) -> Shape:
     """The shape of a chunk of `many` windows, or of more where the grid would be cut into too many chunks."""
     shape = vmapped_shape(work.grid)
-    all_windows = math.prod(boxes.counts(shape, work.window))
+    all_windows = math.prod(grid_windows.counts(shape, work.window))
     while many < all_windows:
         found = chunk_shape(shape, work.window, many)
-        if math.prod(boxes.counts(work.grid.shape, found)) <= MOST_CHUNKS:
+        if math.prod(grid_windows.counts(work.grid.shape, found)) <= MOST_CHUNKS:
             return found
         many *= 2
     return chunk_shape(shape, work.window, many)
@@ -78,7 +78,7 @@ def vmapped_shape(grid: Grid) -> Shape:
 
 def chunk_shape(shape: Shape, window: Shape, many: int) -> Shape:
     """The shape of a chunk of at most `many` windows."""
-    box = boxes.block(boxes.counts(shape, window), many)
+    box = grid_windows.block(grid_windows.counts(shape, window), many)
     return tuple(width * times for width, times in zip(window, box, strict=True))
 
 
@@ -106,7 +106,7 @@ def _windows_a_chunk(runner: Runner, ends: list[Group]) -> int:
     """As many as take some seconds on all devices together."""
     work = runner.work
     devices = len(work.devices)
-    windows = math.prod(boxes.counts(vmapped_shape(work.grid), work.window)) * len(groups(work.grid))
+    windows = math.prod(grid_windows.counts(vmapped_shape(work.grid), work.window)) * len(groups(work.grid))
     if windows <= FEW * devices:
         return devices
     slowest = max(_seconds(runner, group) or SECONDS for group in ends)

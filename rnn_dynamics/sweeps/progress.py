@@ -4,7 +4,7 @@ import sys
 import warnings
 from typing import Any
 
-from .record import Record
+from .chunk_records import Record
 
 
 class LogLines:

@@ -13,11 +13,11 @@ import zarr
 from zarr.abc.store import Store as ZarrStore
 
 from .. import argument
-from . import engines, identity, settings
+from . import engines, identity, jax_settings
 from .address import reading, resolve
-from .asked import Options, Sweep
 from .coordinates import functions_of, load_grid
 from .grid import read_grid
+from .options import Options, Sweep
 from .outputs import Measure
 from .session import compute
 from .store import check_is_there, open_store
@@ -54,7 +54,7 @@ def resume(store: Any, measures: Mapping[str, Measure], options: Options) -> xar
         )
     with reading(address):
         key, of_jax = identity.key_of(found), identity.settings_of(found)
-    with settings.applied(of_jax):
+    with jax_settings.applied(of_jax):
         return compute(Sweep(measure, grid, key, address), _checked(options, store))
 
 

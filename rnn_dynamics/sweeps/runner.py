@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from . import boxes
-from .boxes import Region, Shape
-from .escape import printable
+from . import grid_windows
 from .grid import POINT, Grid, Group, group_at, groups, point_at, traced_at
+from .grid_windows import Region, Shape
 from .outputs import Measure, arguments, names
 from .program import Arrays, Program, compile_program, run
 from .status import NAN, NO_NAN, RAISED, PointError, describe, empty, out_of_memory
+from .terminal_text import printable
 
 # bytes of outputs that a program may hold for the windows it has done, and the most windows
 HELD, MOST_WINDOWS = 2**26, 64
@@ -59,7 +59,7 @@ class Runner:
 
     def chunks(self, chunks: Sequence[Region]) -> list[Arrays]:
         """The arrays of each chunk, `status` and `error` among them; several, so that all devices have windows."""
-        found = [empty(self.work.fields, math.prod(boxes.sides(chunk))) for chunk in chunks]
+        found = [empty(self.work.fields, math.prod(grid_windows.sides(chunk))) for chunk in chunks]
         by_group: dict[Group, list[Part]] = {}
         for number, chunk in enumerate(chunks):
             for group, part in self._parts(number, chunk):
@@ -67,7 +67,7 @@ class Runner:
         for group, parts in by_group.items():
             self._fill(found, chunks, group, parts)
         return [
-            {name: values.reshape(*boxes.sides(chunk), *values.shape[1:]) for name, values in arrays.items()}
+            {name: values.reshape(*grid_windows.sides(chunk), *values.shape[1:]) for name, values in arrays.items()}
             for chunk, arrays in zip(chunks, found, strict=True)
         ]
 
@@ -106,7 +106,7 @@ class Runner:
 
     def _parts(self, number: int, chunk: Region) -> list[tuple[Group, Part]]:
         """The windows of a chunk, by group."""
-        cells, inside = boxes.windows(chunk, self.work.window)
+        cells, inside = grid_windows.windows(chunk, self.work.window)
         of_cell = self._groups_of(cells, inside)
         found = []
         for index in dict.fromkeys(of_cell[inside].tolist()):
@@ -171,7 +171,7 @@ def _members(chunks: Sequence[Region], part: Part) -> np.ndarray:
     """The places in their chunk, in C order, of the cells that are meant."""
     chunk = chunks[part.chunk]
     inside = part.cells[:, part.meant] - np.array([side.start for side in chunk])[:, None]
-    return np.ravel_multi_index(tuple(inside), boxes.sides(chunk))
+    return np.ravel_multi_index(tuple(inside), grid_windows.sides(chunk))
 
 
 def _put(found: Arrays, members: np.ndarray, results: Arrays) -> None:

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import jax
 import xarray
 
-from . import consent, descriptions, engines, identity, settings
+from . import descriptions, engines, identity, jax_settings, version_consent
 from .address import check_writable
-from .asked import Options, Sweep
+from .chunk_records import Record, note_wall_time, read_records, verified
 from .coordinates import coordinates, functions_of, grid_differences, load_grid
+from .creation import make_store, wait_for
 from .grid import Grid
 from .log import log
-from .making import make_store, wait_for
+from .options import Options, Sweep
 from .outputs import Layout, Traced, lay_out, trace
 from .progress import Progress
-from .record import Record, note_wall_time, read_records, verified
 from .runner import Programs, raise_first
 from .status import BY_MEASURE, describe
 from .store import Store, is_there, mend, open_dataset, open_store
@@ -76,7 +76,7 @@ def _refuse_another(sweep: Sweep, store: Store, options: Options, traced: Traced
             f"store: {sweep.address} holds another sweep: {'; '.join(found)}; expected the same sweep, or a new place"
         )
     if there["versions"] != here["versions"]:
-        consent.check_versions(store, here, options.on_version)
+        version_consent.check_versions(store, here, options.on_version)
 
 
 def _sorted_out(store: Store, mine: bool) -> tuple[dict[int, Record], list[int]]:
@@ -116,7 +116,7 @@ def _finish(
         sweep.measure,
         tuple(functions_of(sweep.grid).items()),
         options.devices,
-        tuple(settings.current().items()),
+        tuple(jax_settings.current().items()),
         options.on_error == "raise",
         begun,
     )

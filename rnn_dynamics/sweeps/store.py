@@ -15,9 +15,9 @@ import numpy as np
 import xarray
 import zarr
 
-from . import boxes, kept, layout, seal
+from . import attribute_seal, coordinate_copies, expected_layout, grid_windows
 from .address import Address, backend, reading, writing
-from .boxes import Region, Shape
+from .grid_windows import Region, Shape
 from .log import log
 
 # an attribute of a store that is being made, where it cannot appear whole
@@ -37,7 +37,7 @@ class Store(NamedTuple):
 
     def region(self, number: int) -> Region:
         """Where the chunk of that number lies."""
-        return boxes.region(self.shape, self.chunk, number)
+        return grid_windows.region(self.shape, self.chunk, number)
 
 
 def is_there(address: Address) -> bool:
@@ -98,8 +98,8 @@ def open_store(address: Address, *, mode: str = "r+") -> Store:
     with reading(address):
         group: Any = zarr.open_group(backend(address), mode=mode, zarr_format=3)  # type: ignore[arg-type]
         attributes = dict(group.attrs)
-        seal.check_seal(address, attributes, dict(group["progress"].attrs))
-        layout.check_layout(group, attributes)
+        attribute_seal.check_seal(address, attributes, dict(group["progress"].attrs))
+        expected_layout.check_layout(group, attributes)
         names = [text.split(":")[0] for text in attributes["outputs"]]
         # of NaN there are many, which zarr would drop for the one that fills the array if a chunk has no other number
         arrays = {name: group[name].with_config({"write_empty_chunks": True}) for name in names}
@@ -113,7 +113,7 @@ def open_dataset(address: Address) -> xarray.Dataset:
     check_is_there(address)
     store = open_store(address, mode="r")
     with reading(address):
-        coordinates = kept.kept(store.group, {})
+        coordinates = coordinate_copies.kept(store.group, {})
         lost = {name: found.values for name, found in coordinates.items() if found.restored}
         warn_of(store, lost, "restored from its copy for this dataset")
         others = [name for name, _ in store.group.members() if name not in {*coordinates, *store.arrays, "progress"}]
@@ -130,7 +130,9 @@ def open_dataset(address: Address) -> xarray.Dataset:
 def mend(store: Store, known: Mapping[str, np.ndarray]) -> None:
     """Write the coordinates anew that were lost or changed, from their copies or from what the caller knows of them."""
     with reading(store.address):
-        lost = {name: found.values for name, found in kept.kept(store.group, known).items() if found.restored}
+        lost = {
+            name: found.values for name, found in coordinate_copies.kept(store.group, known).items() if found.restored
+        }
     warn_of(store, lost, "restored")
     with writing(store.address):
         for name, values in lost.items():

@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from . import boxes, interrupt, settings
+from . import grid_windows, interrupt, jax_settings
 from .address import Address
+from .chunk_records import Record, read_record, write
 from .coordinates import load_grid
 from .grid import Grid, Group
 from .identity import key_of
+from .jax_settings import Settings
 from .outputs import Measure
 from .plan import Plan, make_plan
 from .program import Arrays
-from .record import Record, read_record, write
 from .runner import Programs, Runner, Work, raise_first
-from .settings import Settings
 from .status import NAN, RAISED
 from .store import Store, open_store
 
@@ -72,7 +72,7 @@ def local_devices(devices: Devices) -> tuple[jax.Device, ...]:
 
 def plan(request: Request, programs: Programs | None = None) -> tuple[Plan, str]:
     """The plan of a sweep, made where its chunks will be computed, and what devices these are."""
-    with settings.applied(request.settings):
+    with jax_settings.applied(request.settings):
         devices = local_devices(request.devices)
         window = (1,) * len(request.grid.dims)
         work = Work(request.measure, request.grid, key_of(request.key), devices, window, request.fields)
@@ -101,14 +101,14 @@ _opened = lru_cache(maxsize=4)(open_work)  # a worker is sent the same job again
 
 def task(job: Job, numbers: Sequence[int]) -> list[Record]:
     """Compute chunks in a worker; it writes them itself and returns their records."""
-    with settings.applied(dict(job.settings)):
+    with jax_settings.applied(dict(job.settings)):
         store, runner = _opened(job)
         return list(compute(store, runner, numbers, job))
 
 
 def compute(store: Store, runner: Runner, numbers: Sequence[int], job: Job) -> Iterator[Record]:
     """Compute and write the chunks that still lack a record, and yield the records of all of them."""
-    windows = math.prod(boxes.counts(store.chunk, runner.work.window))
+    windows = math.prod(grid_windows.counts(store.chunk, runner.work.window))
     together = max(1, len(runner.work.devices) // windows)
     for start in range(0, len(numbers), together):
         records = {number: read_record(store, number) for number in numbers[start : start + together]}

@@ -81,7 +81,7 @@ PICTURES = [
     ),
     Fault(
         "nan-not-said",
-        "plot/doubts.py",
+        "plot/caveats.py",
         '"infinite": values == np.inf, "NaN": np.isnan(values)}',
         '"infinite": values == np.inf}',
         "plot/test_flow.py::test_nan_is_a_gap_or_a_net_left_out_and_is_said",

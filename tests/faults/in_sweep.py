@@ -24,7 +24,7 @@ SWEEP = [
     ),
     Fault(
         "window-overhangs",
-        "sweeps/boxes.py",
+        "sweeps/grid_windows.py",
         "(cells < np.array([part.stop for part in chunk])[:, None, None]).all(axis=0)",
         "(cells >= 0).all(axis=0)",
         "sweeps/test_grid.py::test_windows_of_chunks_cover_each_point_once",
@@ -45,7 +45,7 @@ SWEEP = [
     ),
     Fault(
         "record-before-data",
-        "sweeps/record.py",
+        "sweeps/chunk_records.py",
         """        for name, values in data.items():
             store.arrays[name][region] = values
         record = record | {"digest": digest(data)}
@@ -60,7 +60,7 @@ SWEEP = [
     ),
     Fault(
         "data-digest-ignored",
-        "sweeps/record.py",
+        "sweeps/chunk_records.py",
         'fault = "" if found == record.get("digest") else',
         'fault = "" if found else',
         f"{STORE}_a_damaged_chunk_is_found_and_computed_again[remove]",
@@ -74,14 +74,14 @@ SWEEP = [
     ),
     Fault(
         "coordinates-not-checked",
-        "sweeps/kept.py",
+        "sweeps/coordinate_copies.py",
         "if digest({name: values}) == wanted:",
         "if values is not None:",
         f"{HARM}_a_lost_axis_is_restored_before_a_point_is_computed[gain-unlink]",
     ),
     Fault(
         "seal-ignored",
-        "sweeps/seal.py",
+        "sweeps/attribute_seal.py",
         'if attributes.get("digest") == _digest(attributes):',
         'if "digest" in attributes:',
         f"{HARM}_an_edited_store_is_refused[another key]",
@@ -109,7 +109,7 @@ SWEEP = [
     ),
     Fault(
         "no-consent-asked",
-        "sweeps/consent.py",
+        "sweeps/version_consent.py",
         'if on_version != "accept":',
         'if on_version == "never":',
         f"{DAMAGE}_consent_to_another_version_is_to_one_program",
@@ -130,14 +130,14 @@ SWEEP = [
     ),
     Fault(
         "escapes-printed",
-        "sweeps/escape.py",
+        "sweeps/terminal_text.py",
         "one if one.isprintable() or one in keep else",
         "one if one.isascii() else",
         f"{HARM}_printable",
     ),
     Fault(
         "record-of-nonsense",
-        "sweeps/record.py",
+        "sweeps/chunk_records.py",
         "or counts[0] != points:",
         "or False:",
         f"{HARM}_records_that_make_no_sense_are_computed_again",

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from rnn_dynamics.sweeps import kept, seal
+from rnn_dynamics.sweeps import attribute_seal, coordinate_copies
 
 
 def edit(store: Path, change) -> None:
@@ -19,7 +19,7 @@ def reseal(store: Path, change) -> None:
 
     def change_and_seal(attributes, arrays):
         change(attributes, arrays)
-        attributes.update(seal.sealed(attributes))
+        attributes.update(attribute_seal.sealed(attributes))
         arrays["progress"]["attributes"] = attributes
 
     edit(store, change_and_seal)
@@ -66,4 +66,4 @@ def forget_copy(store: Path, name: str) -> None:
     """Remove the copy of a coordinate's values."""
     entries = json.loads((store / "zarr.json").read_text())["attributes"]["coordinate_arrays"]
     number = [text.split(":")[0] for text in entries].index(name)
-    (store / kept.COPIES / "c" / str(number)).unlink()
+    (store / coordinate_copies.COPIES / "c" / str(number)).unlink()

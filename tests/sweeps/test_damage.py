@@ -12,7 +12,15 @@ from store_damage import flip, forget_copy, reseal
 from sweep_measures import thrice, twice
 
 import rnn_dynamics as rd
-from rnn_dynamics.sweeps import Variable, described, kept, layout, open_dataset, record, store
+from rnn_dynamics.sweeps import (
+    Variable,
+    chunk_records,
+    coordinate_copies,
+    described,
+    expected_layout,
+    open_dataset,
+    store,
+)
 
 GRID = {
     "gain": [0.1, 1 / 3],
@@ -62,7 +70,7 @@ def harm(place, name, how):
 
 
 def finished(place):
-    found = record.read_records(store.open_store(place, mode="r"))
+    found = chunk_records.read_records(store.open_store(place, mode="r"))
     return {number: each for number, each in enumerate(found) if each}
 
 
@@ -105,16 +113,16 @@ def test_another_grid_does_not_restore_the_values(damaged, key):
 
 
 def test_a_large_coordinate_has_no_copy(monkeypatch):
-    assert kept.copy_of(np.zeros(kept.COPIED // 8))
-    assert not kept.copy_of(np.zeros(kept.COPIED // 8 + 1))
+    assert coordinate_copies.copy_of(np.zeros(coordinate_copies.COPIED // 8))
+    assert not coordinate_copies.copy_of(np.zeros(coordinate_copies.COPIED // 8 + 1))
 
 
 def test_coordinates_and_chunks_are_limited(tmp_path, key, monkeypatch):
-    monkeypatch.setattr(layout, "MOST_NUMBERS", 7)
+    monkeypatch.setattr(expected_layout, "MOST_NUMBERS", 7)
     with pytest.raises(ValueError, match="W_value: has 8 numbers; expected at most 7"):
         run(tmp_path / "s", key)
     monkeypatch.undo()
-    monkeypatch.setattr(layout, "MOST_CHUNKS", 63)
+    monkeypatch.setattr(expected_layout, "MOST_CHUNKS", 63)
     with pytest.raises(ValueError, match="chunk: the grid is cut into 64 chunks of 1 points; expected at most 63"):
         run(tmp_path / "s", key, chunk=1)
     assert not list(tmp_path.iterdir())

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sweep_measures import thrice, twice
 
-from rnn_dynamics.sweeps import boxes
+from rnn_dynamics.sweeps import grid_windows
 from rnn_dynamics.sweeps.grid import group_at, groups, point_at, read_grid, traced_at
 
 
@@ -27,25 +27,29 @@ shapes = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
 
 @given(shapes, st.integers(1, 40), st.integers(1, 5))
 def test_windows_of_chunks_cover_each_point_once(shape, width, many):
-    window = boxes.block(shape, width)
+    window = grid_windows.block(shape, width)
     assert 1 <= math.prod(window) <= width
-    chunk = tuple(a * b for a, b in zip(window, boxes.block(boxes.counts(shape, window), many), strict=True))
+    chunk = tuple(
+        a * b for a, b in zip(window, grid_windows.block(grid_windows.counts(shape, window), many), strict=True)
+    )
     seen = np.zeros(shape, int)
     corners = set()
-    for number in range(math.prod(boxes.counts(shape, chunk))):
-        cells, inside = boxes.windows(boxes.region(shape, chunk, number), window)
+    for number in range(math.prod(grid_windows.counts(shape, chunk))):
+        cells, inside = grid_windows.windows(grid_windows.region(shape, chunk, number), window)
         np.add.at(seen, tuple(cells[:, inside]), 1)
         corners |= {tuple(corner) for corner in cells[:, :, 0].T.tolist()}
     assert (seen == 1).all()
     # a window is where it is whatever the chunk
-    assert corners == set(map(tuple, (np.argwhere(np.ones(boxes.counts(shape, window))).astype(int) * window).tolist()))
+    assert corners == set(
+        map(tuple, (np.argwhere(np.ones(grid_windows.counts(shape, window))).astype(int) * window).tolist())
+    )
 
 
 def test_a_block_wastes_little():
-    assert boxes.block((21, 8), 16) == (2, 8)
-    assert boxes.block((10,), 4) == (4,)
-    assert boxes.block((100,), 51) == (50,)
-    assert boxes.block((5, 1, 3), 1) == (1, 1, 1)
+    assert grid_windows.block((21, 8), 16) == (2, 8)
+    assert grid_windows.block((10,), 4) == (4,)
+    assert grid_windows.block((100,), 51) == (50,)
+    assert grid_windows.block((5, 1, 3), 1) == (1, 1, 1)
 
 
 def test_a_product_is_traced_by_floats_and_arrays_and_static_by_all_else():

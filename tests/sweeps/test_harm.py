@@ -18,8 +18,8 @@ from sweep_measures import quick_lyapunov
 import rnn_dynamics as rd
 from rnn_dynamics import command_line
 from rnn_dynamics.sweeps import executors, open_dataset
-from rnn_dynamics.sweeps.escape import printable
 from rnn_dynamics.sweeps.log import log
+from rnn_dynamics.sweeps.terminal_text import printable
 
 mpl.use("Agg")
 

@@ -16,8 +16,18 @@ import zarr
 from sweep_measures import counted, failing, matrix, ragged, thrice, twice
 
 import rnn_dynamics as rd
-from rnn_dynamics.sweeps import PointError, export, making, netcdf, open_dataset, record, runner, session, store
-from rnn_dynamics.sweeps.asked import Options
+from rnn_dynamics.sweeps import (
+    PointError,
+    chunk_records,
+    creation,
+    export,
+    netcdf,
+    open_dataset,
+    runner,
+    session,
+    store,
+)
+from rnn_dynamics.sweeps.options import Options
 from rnn_dynamics.sweeps.run import resume
 
 GAINS = [0.5, 1.0, 1.5, 2.0]
@@ -338,16 +348,16 @@ def test_what_the_system_refuses_is_said_and_the_rest_kept(tmp_path, key, counte
 
 def test_one_of_two_that_make_a_store_at_once_wins(tmp_path, key, counter, monkeypatch):
     """The other finds it made when its own is ready, and works on that."""
-    real = making.fill_new
+    real = creation.fill_new
 
     def slow(new, *rest):
         real(new, *rest)
         if not (tmp_path / "s").exists():
-            monkeypatch.setattr(making, "fill_new", real)
+            monkeypatch.setattr(creation, "fill_new", real)
             run(tmp_path / "s", key)
             assert counter() == 4
 
-    monkeypatch.setattr(making, "fill_new", slow)
+    monkeypatch.setattr(creation, "fill_new", slow)
     run(tmp_path / "s", key)
     assert counter() == 0
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
@@ -355,12 +365,12 @@ def test_one_of_two_that_make_a_store_at_once_wins(tmp_path, key, counter, monke
 
 def test_a_chunk_that_another_process_has_finished_is_left_alone(tmp_path, key, counter, monkeypatch):
     whole = run(tmp_path / "s", key).load()
-    records = record.read_records(store.open_store(tmp_path / "s"))
+    records = chunk_records.read_records(store.open_store(tmp_path / "s"))
     counter()
     monkeypatch.setattr(session, "_sorted_out", lambda opened, mine: ({}, [3, 1, 2, 0]))
     same(run(tmp_path / "s", key), whole)
     assert counter() == 0
-    assert record.read_records(store.open_store(tmp_path / "s")) == records
+    assert chunk_records.read_records(store.open_store(tmp_path / "s")) == records
 
 
 def test_nan_is_kept_and_flagged_and_what_raises_recorded(tmp_path, key):
@@ -446,7 +456,7 @@ def test_wall_time_adds_up_over_sessions(tmp_path, key, counter):
         {"session": 10.0, "finished": 15.0},
         {"session": 100.0, "finished": 101.5},
     ]
-    record.note_wall_time(tmp_path / "s", records)
+    chunk_records.note_wall_time(tmp_path / "s", records)
     assert open_dataset(tmp_path / "s").attrs["wall_seconds"] == 6.5
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import zarr
 
-from . import boxes
+from . import grid_windows
 from .address import Address, backend, writing
 from .digest import digest
+from .errors import StoreError
 from .log import log
 from .program import Arrays
-from .refused import StoreError
 from .store import Store
 
 Record = dict[str, Any]
@@ -35,7 +35,7 @@ def read_record(store: Store, number: int) -> Record | None:
     """The record of a chunk, None if there is none that can be read."""
     try:
         text = str(store.records[number])
-        return _checked(json.loads(text), math.prod(boxes.sides(store.region(number)))) if text else None
+        return _checked(json.loads(text), math.prod(grid_windows.sides(store.region(number)))) if text else None
     except StoreError:
         raise
     except Exception as error:

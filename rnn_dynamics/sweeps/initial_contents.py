@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from . import boxes, kept, layout, seal
+from . import attribute_seal, coordinate_copies, expected_layout, grid_windows
 from .coordinates import Coordinate
 from .grid import Grid
 from .outputs import Field
@@ -24,18 +24,18 @@ def fill_new(
     attributes: dict[str, Any],
 ) -> None:
     """Fill the group of a new store with all of it."""
-    layout.check_size(grid.shape, plan.window, plan.chunk)
+    expected_layout.check_size(grid.shape, plan.window, plan.chunk)
     entries = [_add_coordinate(group, one) for one in coordinates]
     _add_outputs(group, grid, plan, fields)
     labels = " ".join(one.name for one in coordinates if one.name not in grid.dims)
     attributes = attributes | ({"coordinates": labels} if labels else {}) | {"coordinate_arrays": entries}
-    attributes = seal.sealed(attributes)
+    attributes = attribute_seal.sealed(attributes)
     progress = group.create_group("progress", attributes=attributes)
-    many = int(np.prod(boxes.counts(grid.shape, plan.chunk)))
+    many = int(np.prod(grid_windows.counts(grid.shape, plan.chunk)))
     progress.create_array("record", shape=(many,), chunks=(1,), dtype=str, fill_value="")
     copies = progress.create_array("coordinates", shape=(len(entries),), chunks=(1,), dtype=str, fill_value="")
     for number, one in enumerate(coordinates):
-        copies[number] = kept.copy_of(one.values)
+        copies[number] = coordinate_copies.copy_of(one.values)
     consolidate(group)
     # last, since a store without these does not count as one
     zarr.open_group(group.store, mode="r+", zarr_format=3).attrs.put(attributes)
@@ -49,17 +49,17 @@ def consolidate(group: zarr.Group) -> None:
 
 
 def _add_coordinate(group: zarr.Group, one: Coordinate) -> str:
-    layout.check_numbers(one.name, one.values.shape)
+    expected_layout.check_numbers(one.name, one.values.shape)
     array = group.create_array(
         one.name,
         shape=one.values.shape,
-        chunks=layout.one_chunk(one.values.shape),
+        chunks=expected_layout.one_chunk(one.values.shape),
         dtype=str if one.values.dtype == object else one.values.dtype,
         dimension_names=one.dims,
         attributes=one.attributes,
     )
     array[...] = one.values
-    return kept.entry(one.name, array, one.values)
+    return coordinate_copies.entry(one.name, array, one.values)
 
 
 def _add_outputs(group: zarr.Group, grid: Grid, plan: Plan, fields: Sequence[Field]) -> None:
@@ -72,7 +72,7 @@ def _add_outputs(group: zarr.Group, grid: Grid, plan: Plan, fields: Sequence[Fie
         group.create_array(
             field.name,
             shape=(*grid.shape, *field.shape),
-            chunks=(*plan.chunk, *layout.one_chunk(field.shape)),
+            chunks=(*plan.chunk, *expected_layout.one_chunk(field.shape)),
             dtype=field.dtype,
             fill_value=fill(field.dtype),
             dimension_names=(*grid.dims, *field.dims),

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from . import boxes
-from .boxes import Shape
+from . import grid_windows
 from .digest import is_text
-from .refused import StoreError
+from .errors import StoreError
+from .grid_windows import Shape
 from .status import fill
 
 # the most of: points, which keys can be derived for; chunks, each of which is several files; numbers in a coordinate
@@ -39,7 +39,7 @@ def check_size(shape: Shape, window: Shape, chunk: Shape) -> None:
             raise StoreError(f"store: has windows {window} in chunks {chunk}, which do not fit its grid {shape}")
     if math.prod(shape) > MOST_POINTS:
         raise StoreError(f"grid: has {math.prod(shape)} points; expected at most {MOST_POINTS}")
-    many = math.prod(boxes.counts(shape, chunk))
+    many = math.prod(grid_windows.counts(shape, chunk))
     if many > MOST_CHUNKS:
         raise StoreError(
             f"chunk: the grid is cut into {many} chunks of {math.prod(chunk)} points; expected at most {MOST_CHUNKS}, "
@@ -65,7 +65,7 @@ def check_layout(group: Any, attributes: dict[str, Any]) -> None:
     lengths = dict(zip(dims, shape, strict=True))
     for text in attributes["coordinate_arrays"]:
         _check_coordinate(group, text.rpartition(" ")[0], lengths)
-    _check_texts(group, "progress/record", math.prod(boxes.counts(shape, chunk)))
+    _check_texts(group, "progress/record", math.prod(grid_windows.counts(shape, chunk)))
     _check_texts(group, "progress/coordinates", len(attributes["coordinate_arrays"]))
 
 

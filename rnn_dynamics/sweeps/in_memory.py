@@ -10,8 +10,8 @@ import numpy as np
 import xarray
 
 from .address import reading, resolve
-from .record import read_records
-from .refused import StoreError
+from .chunk_records import read_records
+from .errors import StoreError
 from .store import Store, open_dataset, open_store
 
 

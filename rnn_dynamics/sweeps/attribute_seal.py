@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .address import Address
-from .refused import StoreError
+from .errors import StoreError
 
 FORMAT = 2
 OUTSIDE = ("digest", "wall_seconds", "accepted_programs")

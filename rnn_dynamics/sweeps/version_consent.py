@@ -7,8 +7,8 @@ other words, and another version of this package may compute the same by another
 from typing import Any
 
 from .address import writing
+from .errors import StoreError
 from .log import log
-from .refused import StoreError
 from .store import Store
 
 

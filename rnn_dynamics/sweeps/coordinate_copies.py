@@ -12,8 +12,8 @@ import numpy as np
 import zarr
 
 from .digest import digest, is_text
-from .layout import describe
-from .refused import StoreError
+from .errors import StoreError
+from .expected_layout import describe
 
 # bytes of the largest coordinate of which a copy is kept
 COPIED = 2**24

@@ -3,11 +3,11 @@
 import contextlib
 import time
 
-from . import identity, settings, worker
+from . import identity, jax_settings, worker
 from .address import Address
-from .asked import Options, Sweep
 from .coordinates import Coordinate
-from .fill import fill_new
+from .initial_contents import fill_new
+from .options import Options, Sweep
 from .outputs import Layout, Traced
 from .runner import Programs
 from .store import create, is_there
@@ -41,7 +41,7 @@ def make_store(
         sweep.measure,
         sweep.grid,
         identity.key_attributes(sweep.key),
-        settings.current(),
+        jax_settings.current(),
         {field.name: (field.dtype, field.shape) for field in layout.fields},
         list(traced.shapes),
         options.devices,
