@@ -4,12 +4,12 @@
     python tests/planted_faults.py 'gru*' no-sqrt  those with such a name (quote the *)
     python tests/planted_faults.py --list          their names, files and tests
 
-A fault is a text in one file of the package that is replaced by another (`tests/faults/`). The tests that should see it
-are first run as they are, then with the fault: it is caught if one of them fails, and missed if all pass. A fault whose
-text does not stand exactly once in its file, or whose tests fail without it or cannot be run, is an error: the package
-has moved on, so bring the fault up to date. The exit code is 0 if all were caught.
+A fault replaces a text in one file of the package by another (`tests/helpers/faults/`). The tests that should see it run
+first as they are, then with the fault. It is caught if one of them fails, and missed if all pass. It is an error if the
+text does not occur exactly once in its file, or if the tests fail without the fault or cannot run: then the package has
+changed, and the fault must be brought up to date. The exit code is 0 if all were caught.
 
-The environment is passed on, so these compile less and faster:
+The environment is passed on, so these settings make it faster:
 XLA_FLAGS=--xla_backend_optimization_level=0 JAX_COMPILATION_CACHE_DIR=.cache/programs.
 """
 
@@ -28,9 +28,12 @@ import time
 from pathlib import Path
 
 import pytest
-from faults import FAULTS, Fault
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))
+
+from faults import FAULTS, Fault  # noqa: E402
+
 COPIED = ("rnn_dynamics", "tests", "pyproject.toml")
 PATIENCE = 900  # seconds for the tests of a fault, which may be an endless loop
 TIMES = itertools.count(10**9)
@@ -67,7 +70,7 @@ def _pytest(place: Path, written: Path, options: list[str]) -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.chdir(place)
-    sys.path[:] = [str(place), *(path for path in sys.path if Path(path) != ROOT / "tests")]
+    sys.path[:] = [str(place), *(path for path in sys.path if not Path(path).is_relative_to(ROOT / "tests"))]
     sys.dont_write_bytecode = False  # the copy is compiled once
     os.environ |= {"PYTHONPATH": str(place), "COLUMNS": "300"}
     sys.exit(pytest.main([*HOW, *options]))

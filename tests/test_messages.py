@@ -13,6 +13,11 @@ key = jax.random.key(0)
 elman = rd.cells.elman
 params = elman.init(key, inputs=2, hidden=3)
 h0, xs = jnp.zeros(3), jnp.zeros((5, 2))
+counting = lambda p, state, x: {"h": state["h"], "t": state["t"] + 1}
+counted = {"h": h0, "t": jnp.int32(0)}
+scanned = lambda p, state, x: (elman.step(p, state, x), state)
+Tensor = type("Tensor", (), {"__module__": "torch"})
+half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), (params, h0, xs))
 class Unhashable:
     __hash__ = None
     def __call__(self, params, state, x):
@@ -39,6 +44,12 @@ cases = [
     (lambda: rd.lyapunov_spectrum(elman.step, params, h0, xs, every="often"), TypeError, "every: got 'often'"),
     (lambda: rd.lyapunov_spectrum(elman.step, params, h0, xs, key=3), TypeError, "key: got 3, expected one JAX"),
     (lambda: rd.step_jacobian(elman.step, params, h0 * jnp.nan, xs[0]), ValueError, "h: got 3 non-finite of 3"),
+    (lambda: rd.unroll(elman.step, params, h0, xs.at[2, 1].set(jnp.inf)), ValueError, "(the first at [2, 1])"),
+    (lambda: rd.gradient_flow(scanned, params, h0, xs), TypeError, "step: returned a pair, as the body of a scan does"),
+    (lambda: rd.gradient_flow(counting, params, counted, xs), TypeError, "a counter belongs into xs"),
+    (lambda: rd.unroll(elman.step, params, Tensor(), xs), TypeError, "h0: got a torch Tensor, expected an array"),
+    (lambda: rd.gradient_flow(Unhashable(), *half), TypeError, "cast params, h0 and xs, each with"),
+    (lambda: rd.gradient_flow(elman.step, params, h0, xs, lags=6), ValueError, "lags: got 6, expected 1 <= lags <= T"),
     (lambda: rd.theory.largest_exponent("2"), TypeError, "gain: got '2', expected a real number"),
     (lambda: rd.theory.gaussian_average(2, 1.0), TypeError, "function: got 2, expected an elementwise function"),
 ]
@@ -51,6 +62,9 @@ for call, kind, message in cases:
         raise AssertionError(f"no error, expected {message!r}")
 rd.unroll(elman.step, params, h0, xs, length=np.int64(5), checkpoint_every=np.int64(2))
 rd.unroll(Unhashable(), params, h0, xs)
+pair = lambda p, state, x: (0.5 * state[0], state[0] + 0.1 * state[1])
+numbered = rd.gradient_flow(pair, None, (h0, h0), None, length=4, block=(1, 0))
+assert (numbered.log_norm == rd.gradient_flow(pair, None, (h0, h0), None, length=4, block=("1", "0")).log_norm).all()
 try:
     rd.unroll(elman.step, params, jnp.zeros(4), xs)
 except ValueError as error:

@@ -4,11 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import reference
 
 import rnn_dynamics as rd
 from rnn_dynamics.cells import initializers
-
-from . import reference
 
 CASES = {
     "linear": (rd.cells.linear, reference.linear),

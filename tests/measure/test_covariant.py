@@ -141,7 +141,7 @@ def test_a_batch_in_both_precisions(dtype):
     ("options", "message"),
     [
         ({"k": 4}, "k: got 4, expected at most n = 3"),
-        ({"burn_in": 3, "tail": 2}, "burn_in, tail: got 3 and 2, which leaves nothing of T = 5"),
+        ({"burn_in": 3, "tail": 2}, "burn_in, tail: got 3 and 2, expected fewer than T = 5 steps together"),
         ({"samples": 4}, "samples: got 4, expected at most 3, the steps between burn_in and tail"),
         ({"tail": -1}, "tail: got -1"),
     ],

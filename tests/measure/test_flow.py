@@ -197,12 +197,12 @@ def test_anchors_are_final_times_of_their_own(key):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"lags": 6}, "lags, anchors: got 6 and None, expected 1 <= lags <= anchors <= T = 5"),
-        ({"lags": 0}, "lags, anchors: got 0"),
-        ({"anchors": (2, 6)}, r"lags, anchors: got 2 and \[2, 6\]"),
-        ({"anchors": (2, 4), "lags": 3}, "lags, anchors: got 3"),
-        ({"anchors": ()}, "lags, anchors: got 0"),
-        ({"anchors": 3}, "anchors: got 3, expected the times"),
+        ({"lags": 6}, "lags: got 6, expected 1 <= lags <= T = 5"),
+        ({"lags": 0}, "lags: got 0, expected 1 <= lags <= T = 5"),
+        ({"anchors": (2, 6)}, r"anchors: got \[2, 6\], expected one or more times from 1 to T = 5"),
+        ({"anchors": (2, 4), "lags": 3}, "lags: got 3, expected 1 <= lags <= 2, the earliest of the anchors"),
+        ({"anchors": ()}, r"anchors: got \[\], expected one or more times"),
+        ({"anchors": 3}, "anchors: got 3, expected a sequence of times"),
         ({"average": True}, "average: got True without anchors"),
         ({"curves": ("2",)}, r"curves: got \('2',\), expected a tuple of some of norm, frobenius, bound"),
         ({"probes": 3}, "probes, key: got 3 and None"),

@@ -99,11 +99,15 @@ def test_a_measured_spectrum_is_drawn(axes, named):
 def test_arrays_that_do_not_fit_are_refused(axes, spectrum):
     with pytest.raises(ValueError, match=r"spectrum\.history: got shape \(1, 3, 3\), expected \(blocks, k\)"):
         plot.convergence(axes, spectrum._replace(history=HISTORY[None]))
-    with pytest.raises(ValueError, match=r"spectrum\.steps: got shape \(2,\), expected \(3,\) by spectrum\.history"):
+    with pytest.raises(
+        ValueError, match=r"spectrum\.steps: got shape \(2,\), expected \(3,\) to match spectrum\.history"
+    ):
         plot.convergence(axes, spectrum._replace(steps=np.array([1, 2])))
-    with pytest.raises(ValueError, match=r"spectrum\.stderr: got shape \(2,\), expected \(3,\) by spectrum\.history"):
+    with pytest.raises(
+        ValueError, match=r"spectrum\.stderr: got shape \(2,\), expected \(3,\) to match spectrum\.history"
+    ):
         plot.convergence(axes, spectrum._replace(stderr=np.zeros(2)))
-    with pytest.raises(ValueError, match=r"spectrum\.stderr: got -1, expected numbers that are not negative"):
+    with pytest.raises(ValueError, match=r"spectrum\.stderr: got -1, expected numbers >= 0"):
         plot.convergence(axes, spectrum._replace(stderr=-np.ones(3)))
     with pytest.raises(ValueError, match=r"spectrum\.steps: got \[0\. .*expected positive numbers"):
         plot.convergence(axes, spectrum._replace(steps=np.array([0, 1, 2])))

@@ -117,9 +117,9 @@ def test_arrays_that_do_not_fit_are_refused(axes, grid):
     distance = np.abs(grid)
     with pytest.raises(ValueError, match=r"grid: got shape \(81,\), expected \(rows, columns\)"):
         plot.pseudospectrum(axes, grid[0], distance[0], np.array([0.5]))
-    with pytest.raises(ValueError, match=r"values: got shape \(80, 81\), expected \(81, 81\) by grid"):
+    with pytest.raises(ValueError, match=r"values: got shape \(80, 81\), expected \(81, 81\) to match grid"):
         plot.pseudospectrum(axes, grid, distance[1:], np.array([0.5]))
-    with pytest.raises(ValueError, match="values: got -1, expected numbers that are not negative"):
+    with pytest.raises(ValueError, match="values: got -1, expected numbers >= 0"):
         plot.pseudospectrum(axes, grid, -np.ones(grid.shape), np.array([0.5]))
     with pytest.raises(ValueError, match=r"eigenvalues: got shape \(0,\)"):
         plot.eigenvalue_cloud(axes, np.zeros(0))

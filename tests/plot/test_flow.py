@@ -96,7 +96,7 @@ def test_arrays_that_do_not_fit_are_refused(axes, logs):
         plot.gradient_flow(axes, logs[None])
     with pytest.raises(ValueError, match=r"log_norms: got shape \(0, 4\)"):
         plot.gradient_flow(axes, np.zeros((0, 4)))
-    with pytest.raises(ValueError, match=r"lag: got shape \(9,\), expected \(10,\) by log_norms"):
+    with pytest.raises(ValueError, match=r"lag: got shape \(9,\), expected \(10,\) to match log_norms"):
         plot.gradient_flow(axes, logs, lag=np.arange(9))
     with pytest.raises(ValueError, match=r"lag: got \[0 2 1\], expected finite numbers, each larger than the one"):
         plot.gradient_flow(axes, np.zeros(3), lag=np.array([0, 2, 1]))

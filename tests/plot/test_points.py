@@ -80,9 +80,9 @@ def test_points_that_are_all_in_doubt_are_all_grey(axes, value):
 
 def test_points_that_do_not_fit_are_refused(axes, points):
     exponents, regime = points
-    with pytest.raises(ValueError, match=r"x: got shape \(3,\), expected \(4,\) by the first axis of exponents"):
+    with pytest.raises(ValueError, match=r"x: got shape \(3,\), expected \(4,\) to match the first axis of exponents"):
         plot.regime_points(axes, GAINS[:3], exponents, regime)
-    with pytest.raises(ValueError, match=r"regime: got shape \(3, 2\), expected \(4, 2\) by exponents"):
+    with pytest.raises(ValueError, match=r"regime: got shape \(3, 2\), expected \(4, 2\) to match exponents"):
         plot.regime_points(axes, GAINS, exponents, regime[:3])
     with pytest.raises(ValueError, match=r"regime: got -2, expected -1, 0, 1 or NaN"):
         plot.regime_points(axes, GAINS, exponents, 2 * regime)

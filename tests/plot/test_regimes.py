@@ -133,7 +133,9 @@ def test_one_gain_and_one_lag_are_a_cell_that_is_seen(axes):
 
 
 def test_maps_that_do_not_fit_are_refused(axes, logs):
-    with pytest.raises(ValueError, match=r"gain: got shape \(5,\), expected \(6,\) by the first axis of log_norms"):
+    with pytest.raises(
+        ValueError, match=r"gain: got shape \(5,\), expected \(6,\) to match the first axis of log_norms"
+    ):
         plot.regime_map(axes, GAINS, LAGS, logs.T)
     with pytest.raises(ValueError, match=r"log_norms: got shape \(2, 5, 6\), expected \(gain, lag\)"):
         plot.regime_map(axes, GAINS, LAGS, np.stack([logs, logs]))

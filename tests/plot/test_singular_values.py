@@ -83,7 +83,7 @@ def test_nothing_that_has_a_height_is_said_too(axes, notes, value):
 def test_arrays_that_do_not_fit_are_refused(axes, logs):
     with pytest.raises(ValueError, match=r"log_values: got shape \(11,\), expected \(depth, n\) or \(depth, nets, n\)"):
         plot.singular_values(axes, logs[0])
-    with pytest.raises(ValueError, match=r"depth: got shape \(2,\), expected \(3,\) by log_values"):
+    with pytest.raises(ValueError, match=r"depth: got shape \(2,\), expected \(3,\) to match log_values"):
         plot.singular_values(axes, logs, depth=DEPTH[:2])
     with pytest.raises(ValueError, match=r"quantiles: got \(0\.5, 0\.5\), expected 0 <= low < high <= 1"):
         plot.singular_values(axes, logs, quantiles=((0.5, 0.5),))

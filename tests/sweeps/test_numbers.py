@@ -150,11 +150,11 @@ print(kinds, jax.device_count())
 
 @pytest.mark.slow
 def test_the_number_of_devices_does_not_change_a_bit():
-    here = str(Path(__file__).parent)
+    helpers = str(Path(__file__).parent.parent / "helpers")
     environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
     found = [
         subprocess.run(
-            [sys.executable, "-W", "error", "-c", DEVICES, here, str(devices)],
+            [sys.executable, "-W", "error", "-c", DEVICES, helpers, str(devices)],
             capture_output=True,
             text=True,
             check=True,

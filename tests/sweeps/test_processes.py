@@ -15,7 +15,7 @@ import xarray
 
 from rnn_dynamics.sweeps import open_dataset, store
 
-HERE = Path(__file__).parent
+HELPERS = Path(__file__).parent.parent / "helpers"
 CHUNKS = 40
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 def start(tmp_path, monkeypatch):
     """Start the script on a store by an engine; what still runs at the end is killed."""
     environment = os.environ | {
-        "PYTHONPATH": str(HERE),
+        "PYTHONPATH": str(HELPERS),
         "COUNTED": str(tmp_path / "counted"),
         "PAUSE": "0.03",
         "XLA_FLAGS": "--xla_backend_optimization_level=0",
@@ -33,7 +33,7 @@ def start(tmp_path, monkeypatch):
     started = []
 
     def run(*words, **more):
-        command = [sys.executable, str(HERE / "sweep_script.py"), *map(str, words)]
+        command = [sys.executable, str(HELPERS / "sweep_script.py"), *map(str, words)]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
         started.append(subprocess.Popen(command, env=environment | more, **streams))
         return started[-1]

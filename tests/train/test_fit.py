@@ -290,7 +290,7 @@ def test_norms_that_squares_would_lose():
             {"net": NET._replace(readout=train.Readout(jnp.ones((2, 3)), jnp.ones(2)))},
             "net: got a readout of 2 outputs",
         ),
-        ({"net": NET, "hidden": 3}, "hidden: got 3, expected None beside a net"),
+        ({"net": NET, "hidden": 3}, "hidden: got 3, expected None because `net` is given"),
         ({"net": train.init_net(rd.cells.lstm, TASK, key=jax.random.key(0), hidden=3)}, "params"),
     ],
 )

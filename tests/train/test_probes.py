@@ -124,9 +124,9 @@ def test_variables_of_a_dataset_do_not_replace_each_other(key):
     assert data.one_exponents.dims == ("recorded", "index")
     assert data.two_exponents.dims == ("recorded", "two_exponents_index")
     for name in ("loss", "step", "correct"):
-        with pytest.raises(ValueError, match=f"probes: got '{name}', whose '{name}' is there already"):
+        with pytest.raises(ValueError, match=f"probes: got '{name}', whose variable '{name}' already exists"):
             train.dataset(found._replace(probes={name: found.loss}))
-    with pytest.raises(ValueError, match="probes: got 'a_b', whose 'a_b_c' is there already"):
+    with pytest.raises(ValueError, match="probes: got 'a_b', whose variable 'a_b_c' already exists"):
         train.dataset(found._replace(probes={"a": {"b_c": found.loss}, "a_b": {"c": found.loss}}))
     with pytest.raises(ValueError, match=r"found: got trainings of shape \(2,\), expected one"):
         train.dataset(jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), found))
@@ -136,7 +136,7 @@ def test_variables_of_a_dataset_do_not_replace_each_other(key):
 
 def test_more_examples_than_are_held_out(key):
     probes = {"flow": train.probes.gradient_flow(9)}
-    with pytest.raises(ValueError, match="examples: got 9, but the net is looked at with held_out = 4"):
+    with pytest.raises(ValueError, match="examples: got 9, expected at most held_out = 4"):
         train.fit(rd.cells.elman, TASK, SGD, key=key, probes=probes, **SETTINGS)
 
 

@@ -5,7 +5,7 @@ from .in_cells import CELLS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_measure import MEASURE
 from .in_pictures_and_theory import PICTURES, THEORY
-from .in_sweep import SWEEP
+from .in_sweeps import SWEEP
 from .in_train import TRAIN
 
 __all__ = ["FAULTS", "Fault"]
