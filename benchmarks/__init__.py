@@ -1,1 +1,1 @@
-"""Claims with numbers: each file prints a table of ratios from one run. `make bench` runs them all."""
+"""Benchmarks behind the performance claims: each file prints a table of ratios from one run. `make bench` runs all."""

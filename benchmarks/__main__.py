@@ -1,8 +1,8 @@
-"""Run the benchmarks named, or every one that its packages are there for, and write their tables to docs/benchmarks.md.
+"""Run the named benchmarks, or all whose packages are installed, and write their tables to docs/benchmarks.md.
 
-    python -m benchmarks [first_call] [gradient_flow] [sweep] [pytorch] [lyapunov] [training]
+    python -m benchmarks [first_call] [gradient_flow] [sweep] [pytorch] [lyapunov] [training] [tests]
 
-Only the tables of this machine's devices that were run are replaced; the others stay.
+`tests` takes half an hour and runs only when it is named. This replaces only the tables of the benchmarks that ran, in the section for this machine's devices.
 """
 
 import importlib.util
@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-NAMES = ("first_call", "gradient_flow", "sweep", "pytorch", "lyapunov", "training")
+NAMES = ("first_call", "gradient_flow", "sweep", "pytorch", "lyapunov", "training", "tests")
 NEED_TORCH = ("pytorch", "lyapunov", "training")
-TITLE = "# Benchmarks\n\nWritten by `make bench`: ratios from one run each; what they mean stands in the files named.\n"
+TITLE = "# Benchmarks\n\nWritten by `make bench`: each table has the ratios of one run. The named files explain them.\n"
 PART = re.compile(r"`benchmarks/(\w+)\.py`\n\n```\n.*?```\n", re.DOTALL)
 
 
 def run(name: str) -> str:
-    """The output of a benchmark as Markdown; in a process of its own, since JAX settles its devices when it starts."""
+    """Run a benchmark in its own process, since JAX fixes its devices at start, and return its output as Markdown."""
     command = [sys.executable, "-m", f"benchmarks.{name}"]
     output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     print(output, flush=True)
@@ -27,14 +27,15 @@ def run(name: str) -> str:
 
 
 def heading_of_this_machine() -> str:
-    """Its devices; asked in another process, since an accelerator that this one holds has no room for the others."""
+    """Return this machine's devices, asked in another process so that this one holds no accelerator memory."""
     code = "from benchmarks.timing import machine; print(machine().split(',')[0])"
     return subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
 def main() -> None:
-    """Replace the tables that were run in this machine's section."""
-    names = sys.argv[1:] or [name for name in NAMES if name not in NEED_TORCH or importlib.util.find_spec("torch")]
+    """Run the benchmarks and replace their tables in this machine's section."""
+    usual = [name for name in NAMES if name != "tests"]
+    names = sys.argv[1:] or [name for name in usual if name not in NEED_TORCH or importlib.util.find_spec("torch")]
     if not set(names) <= set(NAMES):
         raise SystemExit(f"benchmarks: got {names}, expected some of {', '.join(NAMES)}")
     heading = heading_of_this_machine()

@@ -1,11 +1,11 @@
-"""Every measurement on an accelerator against the same on its host's CPU: right numbers, and how fast?
+"""Compare every measurement on an accelerator with the same one on the host's CPU: are the numbers right, and how fast?
 
     python -m benchmarks.device [--rehearse] [--seconds 400] [--workers 8] [--out FOLDER]
 
-Prints each row as it is done and writes `device.txt` and `device.json`. Rows run in processes of their own, so that
-one that fails or dies takes no other with it: the checks several at a time, the timings one after the other. `ratio`
-is the CPU's time over the device's; the CPU computes with all its cores. `--rehearse` runs every row at a tiny size on
-whatever devices there are.
+It prints each row when it is finished and writes `device.txt` and `device.json`. Rows run in separate processes, the
+checks several at a time and the timings one after the other, so that a crash affects no other process. `ratio` is the
+CPU's time over the device's; the CPU uses all its cores. `--rehearse` runs every row at a tiny size on whatever devices
+there are.
 """
 
 import argparse
@@ -36,7 +36,7 @@ TOLERANCE = {"float32": 1e-3, "float64": 1e-9}
 
 
 def problem(cell: str, n: int, T: int, gain: float = 0.9, seed: int = 0) -> Any:
-    """A driven net that is not chaotic, so that both machines can follow the same trajectory."""
+    """Return the step, parameters, state and inputs of a net that is not chaotic, so that both trajectories agree."""
     found = rd.cells.CELLS[cell]
     for_params, for_inputs = jax.random.split(jax.random.key(seed))
     params = found.init(for_params, inputs=1, hidden=n, gain=gain)
@@ -92,14 +92,14 @@ EIGEN = (
 
 
 def on(device: jax.Device, function: Callable[..., Any], *args: Any) -> Any:
-    """The result of a call whose arrays all stand on this device."""
+    """Return the result of a call with all its arrays on this device."""
     with jax.default_device(device):
         placed = [arg if callable(arg) else jax.device_put(arg, device) for arg in args]
         return jax.block_until_ready(function(*placed))
 
 
 def difference(there: Any, here: Any) -> float:
-    """The largest difference of two results, relative to the largest number of each array; inf for another NaN."""
+    """Return the largest difference, relative to each array's largest number; inf if non-finite entries differ."""
     worst = 0.0
     for one, other in zip(jax.tree.leaves(there), jax.tree.leaves(here), strict=True):
         a, b = (np.asarray(x, np.complex128 if np.iscomplexobj(x) else np.float64) for x in (one, other))
@@ -112,7 +112,7 @@ def difference(there: Any, here: Any) -> float:
 
 
 def check(function: Callable[..., Any], dtype: str, make: Callable[[], Any]) -> dict[str, Any]:
-    """Device against CPU, and how long the first call on each took."""
+    """Compare the device with the CPU, and time the first call on each."""
     device, cpu = jax.devices()[0], jax.devices("cpu")[0]
     with jax.enable_x64(dtype == "float64"):
         with jax.default_device(cpu):
@@ -128,13 +128,13 @@ def check(function: Callable[..., Any], dtype: str, make: Callable[[], Any]) -> 
 
 
 def checks(small: bool) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
-    """One row for each measurement, cell and precision."""
+    """Yield one check for each measurement, cell and precision."""
     n, T = (4, 30) if small else (16, 60)
     for dtype in ("float32", "float64"):
         for name, measure in MEASUREMENTS.items():
             for cell in CELLS[:1] if small else CELLS:
                 if name == "rtrl" and cell != "elman":
-                    continue  # its cost is in the number of parameters
+                    continue  # its cost grows with the number of parameters
                 yield f"{name} {cell} {dtype}", partial(check, measure, dtype, partial(problem, cell, n, T))
         for name in EIGEN:
             yield f"eigen.{name} {dtype}", partial(check, getattr(rd.eigen, name), dtype, lambda: matrix(n))
@@ -142,12 +142,12 @@ def checks(small: bool) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
 
 
 def matrix(n: int) -> tuple[jax.Array]:
-    """A random matrix with eigenvalues inside and outside the unit circle."""
+    """Return a random matrix with eigenvalues inside and outside the unit circle."""
     return (1.2 * jax.random.normal(jax.random.key(2), (n, n)) / n**0.5,)
 
 
 def training(hidden: int, T: int, steps: int, batch: int = 64) -> Callable[[jax.Array], jax.Array]:
-    """Updates of an LSTM that learns to add, as a function of the key."""
+    """Return a function of the key that trains an LSTM on the adding problem and returns its loss."""
     import optax
 
     from rnn_dynamics import train
@@ -162,7 +162,7 @@ def training(hidden: int, T: int, steps: int, batch: int = 64) -> Callable[[jax.
 
 
 def seconds(call: Callable[[], Any], repetitions: int = 3) -> tuple[float, float]:
-    """The first call, and the median of the next ones."""
+    """Return the time of the first call and the median time of the next ones."""
     times = []
     for _ in range(repetitions + 1):
         start = time.perf_counter()
@@ -172,7 +172,7 @@ def seconds(call: Callable[[], Any], repetitions: int = 3) -> tuple[float, float
 
 
 def against_cpu(function: Callable[..., Any], make: Callable[[], Any]) -> dict[str, Any]:
-    """Times on the device and on the CPU."""
+    """Return the times on the device and on the CPU, and their ratio."""
     found: dict[str, Any] = {}
     for name, device in (("device", jax.devices()[0]), ("cpu", jax.devices("cpu")[0])):
         with jax.default_device(jax.devices("cpu")[0]):
@@ -184,28 +184,28 @@ def against_cpu(function: Callable[..., Any], make: Callable[[], Any]) -> dict[s
 
 
 def nets(cell: str, n: int, T: int, count: int) -> Any:
-    """Parameters, states and inputs of chaotic nets, on a leading axis."""
+    """Return parameters, states and inputs of chaotic nets, with a leading axis."""
     _, params, h0, xs = problem(cell, n, T, gain=2.0)
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *jnp.shape(leaf))), (params, h0, xs))
 
 
 def batched(measure: Callable[..., Any], cell: str) -> Callable[..., Any]:
-    """A measurement of many nets at once."""
+    """Return the compiled measurement of many nets at once."""
     return jax.jit(jax.vmap(partial(measure, rd.cells.CELLS[cell].step)))
 
 
 def exponents_at_every_step(*net: Any) -> jax.Array:
-    """The full spectrum alone, with a factorisation at every step."""
+    """Return only the full spectrum, with a factorisation at every step."""
     return rd.lyapunov_spectrum(*net, every=1).exponents
 
 
 def exponents_by_qr(*net: Any) -> jax.Array:
-    """The full spectrum by our own QR."""
+    """Return the full spectrum by our own QR."""
     return rd.lyapunov_spectrum(*net, every=1, method="qr").exponents
 
 
 def naive_spectrum(step: Any, params: Any, h0: Any, xs: Any) -> jax.Array:
-    """What a JAX user writes: jacfwd and QR in a scan."""
+    """Return the full spectrum as a JAX user would compute it, by jacfwd and QR in a scan."""
 
     def advance(carry: Any, x: Any) -> Any:
         h, Q = carry
@@ -217,7 +217,7 @@ def naive_spectrum(step: Any, params: Any, h0: Any, xs: Any) -> jax.Array:
 
 
 def torch_spectrum(n: int, T: int, count: int) -> dict[str, Any]:
-    """PyTorch's QR loop on the same device, over ours."""
+    """Time PyTorch's QR loop on the same device, with the parameters and states of our nets."""
     import torch
 
     where = "cuda" if torch.cuda.is_available() else "cpu"
@@ -238,7 +238,7 @@ def torch_spectrum(n: int, T: int, count: int) -> dict[str, Any]:
 
 
 def gemm(n: int, precision: str) -> dict[str, Any]:
-    """The rate of a large matrix product."""
+    """Measure the rate of a large matrix product."""
     A = jax.random.normal(jax.random.key(0), (n, n))
     dot = jax.jit(partial(jnp.dot, precision=precision))
     _, later = seconds(lambda: dot(A, A), 5)
@@ -246,13 +246,13 @@ def gemm(n: int, precision: str) -> dict[str, Any]:
 
 
 def bare_product(n: int, T: int, count: int) -> dict[str, Any]:
-    """The product of Jacobians, as a rate."""
+    """Time the product of Jacobians and convert it to a rate."""
     found = against_cpu(batched(rd.jacobian_product, "elman"), lambda: nets("elman", n, T, count))
     return found | {"tflops": 2 * n**3 * T * count / found["device_s"] / 1e12}
 
 
 def sweep_speed(points: int, n: int, T: int) -> dict[str, Any]:
-    """Points a second of a small sweep of gradient flows over gains, on the device and on all cores."""
+    """Measure the points per second of a small sweep of Lyapunov spectra over gains, on the device and on all cores."""
     found: dict[str, Any] = {}
     for name, cpu in (("device", False), ("cpu", True)):
         code = f"from benchmarks.device import run_sweep; run_sweep({points}, {n}, {T})"
@@ -268,7 +268,7 @@ def sweep_speed(points: int, n: int, T: int) -> dict[str, Any]:
 
 
 def run_sweep(points: int, n: int, T: int) -> None:
-    """One sweep in this process; its speed is that of the second half of its chunks, so that compiling is left out."""
+    """Run one sweep in this process; its speed is that of the second half of its chunks, to exclude compilation."""
     from rnn_dynamics.measurements import lyapunov
 
     from .sweep import speed
@@ -282,7 +282,7 @@ def run_sweep(points: int, n: int, T: int) -> None:
 
 
 def timings(small: bool) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
-    """What the accelerator brings."""
+    """Yield the timings of the device against the CPU."""
     T = 20 if small else 200
     large = 64 if small else 8192
     for precision in ("highest", "default"):
@@ -311,7 +311,7 @@ ROWS = {"checks": checks, "timings": timings}
 
 
 def work(kind: str, small: bool, numbers: list[int]) -> None:
-    """These rows, in this process, each as a line of JSON."""
+    """Run these rows in this process and print each as a line of JSON."""
     rows = list(ROWS[kind](small))
     for number in numbers:
         name, row = rows[number]
@@ -325,7 +325,7 @@ def work(kind: str, small: bool, numbers: list[int]) -> None:
 
 
 def words(found: dict[str, Any]) -> str:
-    """A row as a line of the table."""
+    """Return a row as a line of the table."""
     if "error" in found:
         return f"{found['row']:<48} FAILED  {found['error'].splitlines()[0][:150]}"
     numbers = {key: value for key, value in found.items() if key not in ("kind", "row", "fine", "took_s")}
@@ -334,11 +334,11 @@ def words(found: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Deal the rows out to processes and collect what they print."""
+    """Distribute the rows over processes and collect what they print."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rehearse", action="store_true", help="every row at a tiny size")
+    parser.add_argument("--rehearse", action="store_true", help="run every row at a tiny size")
     parser.add_argument("--seconds", type=float, default=400, help="start no further row after this time")
-    parser.add_argument("--workers", type=int, default=8, help="processes that check side by side")
+    parser.add_argument("--workers", type=int, default=8, help="how many processes run checks in parallel")
     parser.add_argument("--out", type=Path, default=Path("runs/device"))
     parser.add_argument("--kinds", nargs="*", default=list(ROWS))
     args = parser.parse_args()
@@ -346,7 +346,7 @@ def main() -> None:
     begun, done = time.perf_counter(), []
     code = "import jax; d = jax.devices()[0]; print(d.device_kind, jax.__version__, sep=', jax ')"
     title = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    print(f"{title}; {os.cpu_count()} cores beside it", flush=True)
+    print(f"{title}; {os.cpu_count()} CPU cores", flush=True)
 
     def keep(line: str) -> None:
         if line.startswith("{"):

@@ -1,11 +1,11 @@
-"""The first call of each measurement beside the naive program that a user would write, and the calls after it.
+"""Compare the first and later calls of each measurement with those of the naive program that a user would write.
 
     python -m benchmarks.first_call [measurement ...]
 
-A first call is all that a script waits for: tracing, lowering, compiling and running, in a process of its own that has
-imported everything and computed something else. Float32, n = 64 units, T = 200, one input. `first` is our time over the
-naive program's, medians of interleaved repetitions; `next` the same for later calls; the last columns say where our
-first call goes, in seconds.
+A first call is the whole time that a script waits: tracing, lowering, compiling and running. Each is timed in a process
+of its own that has imported everything and computed something else before. Float32, n = 64 units, T = 200, one input.
+`first` is our time over the naive program's, both medians of interleaved repetitions; `next` is the same for later
+calls. `trace`, `lower` and `compile` are the seconds that our first call spends on each.
 """
 
 import os
@@ -36,20 +36,20 @@ KEY = jax.random.key(0)
 
 
 def problem(cell: str) -> Any:
-    """A step, its parameters, state and inputs."""
+    """Return a step with its parameters, state and inputs."""
     found = rd.cells.CELLS[cell]
     params = found.init(KEY, inputs=1, hidden=N, gain=1.0)
     return found.step, params, found.initial_state(params), jax.random.normal(KEY, (T, 1))
 
 
 def flat(step: Any, params: Any, h0: Any) -> Any:
-    """The step as a map of one vector, as a user writes it before taking Jacobians."""
+    """Return the state as a vector and the step as a map of vectors, as a user writes it before taking Jacobians."""
     vector, unravel = jax.flatten_util.ravel_pytree(h0)
     return vector, lambda v, x: jax.flatten_util.ravel_pytree(step(params, unravel(v), x))[0]
 
 
 def naive_flow(step: Any, params: Any, h0: Any, xs: Any) -> Any:
-    """Norms of the products back from the end."""
+    """Return a call that computes the norms of the products backwards from the end."""
 
     @jax.jit
     def run(params: Any, h0: Any, xs: Any) -> Any:
@@ -66,7 +66,7 @@ def naive_flow(step: Any, params: Any, h0: Any, xs: Any) -> Any:
 
 
 def naive_spectrum(step: Any, params: Any, h0: Any, xs: Any) -> Any:
-    """A QR decomposition at every step."""
+    """Return a call that takes a QR decomposition at every step."""
 
     @jax.jit
     def run(params: Any, h0: Any, xs: Any) -> Any:
@@ -83,7 +83,7 @@ def naive_spectrum(step: Any, params: Any, h0: Any, xs: Any) -> Any:
 
 
 def naive_largest(step: Any, params: Any, h0: Any, xs: Any) -> Any:
-    """One tangent vector, brought back to length one at every step."""
+    """Return a call that pushes one tangent vector and normalises it at every step."""
 
     @jax.jit
     def run(params: Any, h0: Any, xs: Any) -> Any:
@@ -101,7 +101,7 @@ def naive_largest(step: Any, params: Any, h0: Any, xs: Any) -> Any:
 
 
 def naive_singular_values(step: Any, params: Any, h0: Any, xs: Any) -> Any:
-    """The decomposition of the bare product, right as long as it neither overflows nor loses rank."""
+    """Return a call that decomposes the plain product, correct while it neither overflows nor loses rank."""
 
     @jax.jit
     def run(params: Any, h0: Any, xs: Any) -> Any:
@@ -118,7 +118,7 @@ def naive_singular_values(step: Any, params: Any, h0: Any, xs: Any) -> Any:
 
 
 def naive_covariant(step: Any, params: Any, h0: Any, xs: Any) -> Any:
-    """Ginelli's two passes with everything stored."""
+    """Return a call that makes Ginelli's two passes with everything stored."""
 
     @jax.jit
     def run(params: Any, h0: Any, xs: Any) -> Any:
@@ -142,7 +142,7 @@ def naive_covariant(step: Any, params: Any, h0: Any, xs: Any) -> Any:
 
 
 def naive_training(cell: str) -> Any:
-    """Ten updates of the adding problem by a plain loop over a jitted update."""
+    """Return a call that makes ten updates on the adding problem in a plain loop over a jitted update."""
     found, adam, task = rd.cells.CELLS[cell], optax.adam(1e-3), train.tasks.adding(T)
 
     def loss(net: Any, key: Any) -> Any:
@@ -172,7 +172,7 @@ def naive_training(cell: str) -> Any:
 
 
 def our_training(cell: str) -> Any:
-    """The same by `train.fit`, which looks at the net before and after."""
+    """Return a call that does the same with `train.fit`, which also evaluates the net before and after."""
     adam, task = optax.adam(1e-3), train.tasks.adding(T)
     return lambda: (
         train.fit(rd.cells.CELLS[cell], task, adam, key=KEY, steps=10, every=10, hidden=N, batch=64, held_out=64).loss
@@ -205,7 +205,7 @@ EVENTS = {
 
 
 def one(who: str, name: str, cell: str) -> None:
-    """Print the times of one program, in this process."""
+    """Time one program in this process and print the times."""
     jax.block_until_ready((*jnp.linalg.qr(jax.random.normal(KEY, (9, 9))), jnp.ones(3) @ jnp.ones(3)))
     if name == "train.fit":
         call = {"ours": our_training, "naive": naive_training}[who](cell)
@@ -230,7 +230,7 @@ def one(who: str, name: str, cell: str) -> None:
 
 
 def row(name: str, cell: str) -> str:
-    """One measurement of one cell."""
+    """Time one measurement of one cell and return its row."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("JAX_", "XLA_"))}
     found: dict[str, list[dict[str, float]]] = {"ours": [], "naive": []}
     for _ in range(REPETITIONS):
@@ -253,8 +253,8 @@ def main() -> None:
     """Print the table."""
     if sys.argv[1:2] == ["--one"]:
         return one(*sys.argv[2:])
-    print(f"{machine()}, float32, n = {N}, T = {T}; one process for each number, medians of {REPETITIONS}")
-    print("first and next: our time over the naive one; wanted: first at most; then seconds, and ms of next calls")
+    print(f"{machine()}, float32, n = {N}, T = {T}; medians of {REPETITIONS} processes")
+    print("first, next: our time over the naive one; wanted: the limit for first; then seconds, and ms of later calls")
     names = ("first", "wanted", "next", "naive s", "ours s", "trace", "lower", "compile", "naive ms", "ours ms")
     print(f"{'':<28}" + "".join(f"{name:>10}" for name in names))
     for name in sys.argv[1:] or NAMES:

@@ -1,15 +1,15 @@
-"""How fast `gradient_flow` and `state_gradients` are, relative to a large matrix product and to the unroll.
+"""Measure how fast `gradient_flow` and `state_gradients` are, relative to a large matrix product and to the unroll.
 
     python -m benchmarks.gradient_flow [n ...]
 
-Rates count 2n³ operations a step and network, those of the bare product, whatever else is computed or saved. Curves
-that are not used are not computed: "Frobenius" and "2-norm" are what a program under jit pays that takes these alone,
-"all" has the bound too, which needs the 2-norm of every single Jacobian.
+Rates always count 2n³ operations for each step and network, those of the plain product, whatever else is computed or
+saved. Curves that are not used are not computed: "Frobenius" and "2-norm" are the rates of a program under jit that
+takes only that curve. "all" also includes the bound, which needs the 2-norm of every single Jacobian.
 """
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would fight those of XLA
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would compete with those of XLA
 
 import sys
 from functools import partial
@@ -28,14 +28,14 @@ CELL = rd.cells.elman
 
 
 def problem(n: int) -> tuple[Any, jax.Array, jax.Array]:
-    """Sixteen gains of one random net, its state and its inputs, in float32."""
+    """Return one random net at sixteen gains, its state and its inputs, in float32."""
     gains = jnp.linspace(0.2, 3.0, GAINS)
     params = jax.vmap(lambda gain: CELL.init(jax.random.key(0), inputs=1, hidden=n, gain=gain))(gains)
     return params, jnp.zeros(n), jax.random.normal(jax.random.key(1), (T, 1))
 
 
 def bare_product(params: Any, h0: jax.Array, xs: jax.Array) -> jax.Array:
-    """What one writes by hand for the tanh net: no scale, no norm, no bound."""
+    """Compute the product as one writes it by hand for the tanh net: no scaling, no norm, no bound."""
     states = rd.unroll(CELL.step, params, h0, xs)
 
     def pull(P: jax.Array, h: jax.Array) -> tuple[jax.Array, None]:
@@ -45,7 +45,7 @@ def bare_product(params: Any, h0: jax.Array, xs: jax.Array) -> jax.Array:
 
 
 def row(n: int) -> str:
-    """One size: rates as fractions of the large product's, and what the backward pass costs."""
+    """Return the row of one size: rates as fractions of the large product's, and the cost of the backward pass."""
     params, h0, xs = problem(n)
     A = jnp.ones((LARGE, LARGE))
     measured = {
@@ -67,17 +67,17 @@ def row(n: int) -> str:
 
 
 def last_state(states: jax.Array) -> jax.Array:
-    """A loss on the last state."""
+    """Return a loss of the last state."""
     return jnp.sum(states[-1] ** 2)
 
 
 def flow_bytes(n: int, length: int) -> int:
-    """Temporary memory of the compiled flow of one network over `length` steps."""
+    """Return the temporary memory of the compiled flow of one network over `length` steps, in bytes."""
     params, h0, _ = problem(n)
     run = jax.jit(lambda p, xs: rd.gradient_flow(CELL.step, p, h0, xs))
     one = jax.tree.map(lambda leaf: leaf[0], params)
     analysis = run.lower(one, jnp.zeros((length, 1))).compile().memory_analysis()
-    assert analysis is not None, "this backend tells no memory use"
+    assert analysis is not None, "this backend does not report memory use"
     return analysis.temp_size_in_bytes
 
 

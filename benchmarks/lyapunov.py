@@ -1,16 +1,17 @@
-"""Full Lyapunov spectra at every step against the loops that PyTorch and SciPy users write, in one run.
+"""Compare full Lyapunov spectra with the loops that PyTorch and SciPy users write, in one run.
 
     python -m benchmarks.lyapunov [n ...]
 
-Every loop runs the net, multiplies the frame by the Jacobian and takes a QR decomposition; ours factors by LU. The
-columns are the others' time over ours: for one net, for 16 and for 64 of them shared by one CPU device a core, against
-PyTorch's batched loop and against two pinned processes of the better peer that share the batch. `auto` is our time at
-every step over ours with the interval that a pilot chooses, for all n exponents and for the first n/8.
+Each step of their loops runs the net, multiplies the frame by the Jacobian and takes a QR decomposition; our code
+factors by LU instead. The columns are the others' time over ours, for 1, 16 and 64 nets. Our code divides a batch
+between one CPU device per core. The others are PyTorch's batched loop, and two pinned processes of the faster peer that
+share the batch. `auto` is our time with a factorisation at every step over our time with the interval that a pilot run
+chooses, for all n exponents and for the first n/8.
 """
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would fight those of XLA
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would compete with those of XLA
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=2 {os.environ.get('XLA_FLAGS', '')}"
 
 import contextlib
@@ -31,7 +32,7 @@ from .timing import machine, seconds
 
 GAIN = 2.0
 BATCHES = (16, 64)
-VMAPPED = 4  # more do not fit a core's cache
+VMAPPED = 4  # more do not fit in the cache of a core
 LSTM_UNITS, LSTM_T, LSTM_NETS = 64, 200, 8
 KINDS = ("torch", "scipy")
 
@@ -39,12 +40,12 @@ KINDS = ("torch", "scipy")
 def exponents(
     cell: rd.cells.Cell, every: int | str, length: int, params: Any, h0: Any, xs: Any = None, k: int | None = None
 ) -> jax.Array:
-    """The exponents alone: what is not asked for is not computed."""
+    """Return only the exponents, so that jit leaves out the rest of the spectrum."""
     return rd.lyapunov_spectrum(cell.step, params, h0, xs, length=length, every=every, k=k).exponents
 
 
 def on_all_devices(measure: Callable) -> Callable:
-    """`measure` over a batch that the devices share, a few nets vmapped at a time as `rd.sweep` does it."""
+    """Return `measure` over a batch shared by all devices, with a few nets vmapped at a time, as in `rd.sweep`."""
     mesh = jax.make_mesh((jax.device_count(),), ("nets",), axis_types=(AxisType.Auto,))
     over = PartitionSpec("nets")
 
@@ -55,19 +56,19 @@ def on_all_devices(measure: Callable) -> Callable:
 
 
 def tanh_nets(n: int, nets: int) -> tuple[Any, jax.Array]:
-    """Parameters of chaotic nets, and their states."""
+    """Return the parameters and states of chaotic nets."""
     keys = jax.random.split(jax.random.key(0), nets)
     params = jax.vmap(lambda key: rd.cells.elman.init(key, inputs=0, hidden=n, gain=GAIN))(keys)
     return params, jax.random.normal(jax.random.key(1), (nets, n))
 
 
 def steps(n: int) -> int:
-    """Fewer where a step takes milliseconds."""
+    """Return the number of steps, fewer for sizes where a step takes milliseconds."""
     return 100 if n < 256 else 60
 
 
 def row(n: int) -> str:
-    """One size."""
+    """Time one size and return its row."""
     T = steps(n)
     every_step, auto = (partial(exponents, rd.cells.elman, every, T) for every in (1, "auto"))
     calls: dict[str, Callable[[], Any]] = {}
@@ -98,7 +99,7 @@ def row(n: int) -> str:
 
 
 def lstm() -> str:
-    """LSTMs in (h, c) driven by noise."""
+    """Time LSTMs driven by noise, with the state (h, c), and return the ratios."""
     cell, n, nets = rd.cells.lstm, LSTM_UNITS, LSTM_NETS
     keys = jax.random.split(jax.random.key(2), nets)
     params = jax.vmap(lambda key: cell.init(key, inputs=1, hidden=n, gain=GAIN))(keys)
@@ -120,14 +121,14 @@ def lstm() -> str:
 
 
 def check_accuracy(ours: jax.Array, theirs: np.ndarray) -> None:
-    """The same exponents, as far as two float32 trajectories of a chaotic net have them."""
+    """Raise an error if the exponents differ by more than two float32 trajectories of a chaotic net would."""
     difference = np.abs(np.asarray(ours) - theirs).mean()
     if not difference < 0.05:
         raise RuntimeError(f"the mean difference of the exponents from PyTorch's is {difference:.3f}")
 
 
 def memory(n: int) -> float:
-    """Bytes of temporary memory at 10 T over those at T."""
+    """Return the temporary memory at T = 1000 over that at T = 100."""
 
     def temporary(length: int) -> int:
         params, h = jax.tree.map(lambda leaf: leaf[0], tanh_nets(n, 1))
@@ -143,9 +144,9 @@ def main() -> None:
     print(f"{machine()}; PyTorch {torch.__version__}, {torch.get_num_threads()} threads; SciPy's LAPACK on one")
     print(
         f"float32, tanh nets at g = {GAIN}, all n exponents, T = {steps(1)} ({steps(256)} from n = 256 on), "
-        "by the number of nets"
+        "columns by number of nets"
     )
-    print("the others' time over ours at every step; last, ours at every step over ours at the chosen interval")
+    print("the others' time over ours at every step; auto: our time at every step over ours at the chosen interval")
     names = ["1: PyTorch", "1: SciPy", *(f"{nets}: {who}" for nets in BATCHES for who in ("PyTorch", "two peers"))]
     print(f"{'n':>5}" + "".join(f"{name:>14}" for name in [*names, "auto", "auto, n/8"]))
     for n in map(int, sys.argv[1:] or ("32", "64", "128", "256", "512")):

@@ -1,13 +1,13 @@
-"""The loops that PyTorch and SciPy users write for Lyapunov spectra, and processes of them that share a batch.
+"""The loops that PyTorch and SciPy users write for Lyapunov spectra, and processes that share a batch of them.
 
     python -m benchmarks.peers (torch|scipy) n nets steps core
 
-waits for lines on its input; each has it measure its nets once, pinned to one core, and answer with a line.
+waits for lines on its input. For each line it measures its nets once, pinned to one core, and answers with a line.
 """
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would fight those of XLA
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would compete with those of XLA
 
 import contextlib
 import subprocess
@@ -20,7 +20,7 @@ import torch
 
 
 def by_torch(W: torch.Tensor, h: torch.Tensor, steps: int) -> torch.Tensor:
-    """Exponents of a batch of tanh nets by a loop over torch.linalg.qr."""
+    """Return the exponents of a batch of tanh nets by a loop over torch.linalg.qr."""
     Q = torch.eye(W.shape[-1]).expand_as(W)
     logs = torch.zeros(W.shape[:2])
     for _ in range(steps):
@@ -31,7 +31,7 @@ def by_torch(W: torch.Tensor, h: torch.Tensor, steps: int) -> torch.Tensor:
 
 
 def by_scipy(W: np.ndarray, h: np.ndarray, steps: int) -> np.ndarray:
-    """Exponents of one tanh net by a loop over LAPACK's QR."""
+    """Return the exponents of one tanh net by a loop over LAPACK's QR."""
     Q = np.eye(len(W), dtype=W.dtype)
     logs = np.zeros(len(W))
     for _ in range(steps):
@@ -42,10 +42,10 @@ def by_scipy(W: np.ndarray, h: np.ndarray, steps: int) -> np.ndarray:
 
 
 def lstm_by_torch(gates: torch.Tensor, h: torch.Tensor, xs: torch.Tensor, n: int) -> torch.Tensor:
-    """Exponents of LSTMs in (h, c), with ∂(h, c)/∂(h, c) written out.
+    """Return the exponents of LSTMs with the state (h, c), from the Jacobian written out by hand.
 
-    `gates` are the weights of h for the input, forget, candidate and output gates, (batch, 4n, n); `xs` what inputs
-    and biases add to them, (batch, T, 4n).
+    `gates` are the weights of h for the input, forget, candidate and output gates, (batch, 4n, n). `xs` is what inputs
+    and biases add to the gates, (batch, T, 4n).
     """
     batch = len(gates)
     h, c = h.expand(batch, n), torch.zeros(batch, n)
@@ -76,7 +76,7 @@ def lstm_by_torch(gates: torch.Tensor, h: torch.Tensor, xs: torch.Tensor, n: int
 
 @contextlib.contextmanager
 def two_processes(kind: str, n: int, nets: int, steps: int) -> Iterator[Callable[[], None]]:
-    """A call that has two processes, each pinned to a core of its own, measure half of the nets once."""
+    """Yield a call that makes two processes, each pinned to its own core, measure half of the nets once."""
     command = [sys.executable, "-m", "benchmarks.peers", kind, str(n), str(nets // 2), str(steps)]
     processes = [
         subprocess.Popen([*command, str(core)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -101,7 +101,7 @@ def two_processes(kind: str, n: int, nets: int, steps: int) -> Iterator[Callable
 
 
 def main() -> None:
-    """Measure once for every line on the input."""
+    """Measure the nets once for every line on the input."""
     kind, n, nets, steps, core = sys.argv[1], *map(int, sys.argv[2:])
     os.sched_setaffinity(0, {core})
     torch.set_num_threads(1)

@@ -1,8 +1,8 @@
-"""The lag curve of ‖∂h_T/∂h_{T-ℓ}‖ as a PyTorch user writes it, against `gradient_flow`, in one run.
+"""Compare `gradient_flow` with the curve of ‖∂h_T/∂h_{T-ℓ}‖ over ℓ as a PyTorch user writes it, in one run.
 
     python -m pip install "rnn_dynamics[bench]" && python -m benchmarks.pytorch [n ...]
 
-Sixteen gains of a tanh net at once. The columns are PyTorch's time over ours:
+A tanh net at sixteen gains at once. The columns are PyTorch's time over ours:
 
     product     a running product of analytic Jacobians, and nothing else      over `jacobian_product`
     frobenius   the same with its Frobenius norm at each lag                   over `gradient_flow(...).log_frobenius`
@@ -10,12 +10,12 @@ Sixteen gains of a tanh net at once. The columns are PyTorch's time over ours:
     jacrev, jacfwd   a product of `torch.func` Jacobians, step by step         over `jacobian_product`
     all         2-norms of product and Jacobians, as a bound needs them        over the whole `gradient_flow`
 
-The last four are timed over ten lags and scaled up, since their cost a lag is constant; the forward pass is added.
+The last four columns are timed over ten lags and scaled up, since each lag costs the same; the forward pass is added.
 """
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would fight those of XLA
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would compete with those of XLA
 
 import sys
 from collections.abc import Callable
@@ -35,7 +35,7 @@ FEW = 10
 
 
 def states_of(W: torch.Tensor, drive: torch.Tensor) -> list[torch.Tensor]:
-    """h_1 .. h_T of all gains, from U x + b of every step."""
+    """Return h_1 .. h_T for all gains, from U x + b of every step."""
     h, states = torch.zeros(drive.shape[1:]), []
     for x in drive:
         h = torch.tanh(torch.einsum("bij,bj->bi", W, h) + x)
@@ -44,7 +44,7 @@ def states_of(W: torch.Tensor, drive: torch.Tensor) -> list[torch.Tensor]:
 
 
 def lag_curve(W: torch.Tensor, states: list[torch.Tensor], norm: Callable[[torch.Tensor], Any]) -> Any:
-    """The running product of diag(1 - h²) W, with a norm at each lag."""
+    """Return a norm of the running product of diag(1 - h²) W at each lag."""
     P = torch.eye(W.shape[-1]).expand_as(W)
     curve = []
     for h in reversed(states):
@@ -54,7 +54,7 @@ def lag_curve(W: torch.Tensor, states: list[torch.Tensor], norm: Callable[[torch
 
 
 def with_bound(W: torch.Tensor, states: list[torch.Tensor]) -> Any:
-    """The 2-norms of the running product and of each Jacobian."""
+    """Return the 2-norms of the running product and of each Jacobian."""
     P = torch.eye(W.shape[-1]).expand_as(W)
     curve = []
     for h in reversed(states):
@@ -67,7 +67,7 @@ def with_bound(W: torch.Tensor, states: list[torch.Tensor]) -> Any:
 def by_functional(
     transform: Callable[..., Any], W: torch.Tensor, states: list[torch.Tensor], drive: torch.Tensor
 ) -> torch.Tensor:
-    """The product of Jacobians that torch.func finds."""
+    """Return the product of the Jacobians from torch.func."""
 
     def step(W: torch.Tensor, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         return torch.tanh(W @ h + x)
@@ -80,7 +80,7 @@ def by_functional(
 
 
 def row(n: int) -> str:
-    """One size."""
+    """Time one size and return its row."""
     params, h0, xs = problem(n)
     W, U, b = (torch.from_numpy(np.array(leaf)) for leaf in params)
     drive = torch.einsum("bim,tm->tbi", U, torch.from_numpy(np.array(xs))) + b
@@ -117,7 +117,7 @@ COLUMNS = ("product", "frobenius", "2-norm", "jacrev", "jacfwd", "all")
 
 def main() -> None:
     """Print the table."""
-    torch.set_flush_denormal(True)  # as XLA does; vanishing products would slow PyTorch down
+    torch.set_flush_denormal(True)  # as XLA does; otherwise vanishing products slow PyTorch down
     print(f"{machine()}; PyTorch {torch.__version__}, {torch.get_num_threads()} threads")
     print(f"float32, tanh net, {GAINS} gains at once, T = {T}")
     print("PyTorch's time over ours")

@@ -1,15 +1,15 @@
-"""Whether a 2-norm that is said to be right is right, over many thousand products of structured random factors.
+"""Check that 2-norms marked as converged are right, over thousands of products of structured random factors.
 
     python -m benchmarks.spectral_norm [products] [seed]
 
-For each kind of factor, size and precision: the number of 2-norms, how many are off by more than 1e-3 of themselves
-although `converged` is True (there must be none), and which fraction is not `converged`. The judge is NumPy's singular
-value decomposition in float64 of the same factors.
+For each kind of factor, size and precision it prints the number of 2-norms, how many have a relative error above 1e-3
+although `converged` is True (there must be none), the fraction that is not `converged`, and the largest error where
+`converged` is True. The reference is NumPy's singular value decomposition of the same factors in float64.
 """
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would fight those of XLA
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would compete with those of XLA
 
 import itertools
 import sys
@@ -30,7 +30,7 @@ def orthogonal(draw: np.random.Generator, n: int) -> np.ndarray:
 
 
 def factor(kind: str, draw: np.random.Generator, n: int) -> np.ndarray:
-    """One n × n matrix of a kind."""
+    """Draw one n × n matrix of a kind."""
     spread, noise = 10 ** draw.uniform(-2, 0.3), 10 ** draw.uniform(-9, -2) * draw.normal(size=(n, n))
     diagonal = np.diag(np.exp(spread * draw.normal(size=n)))
     if kind == "random":
@@ -60,12 +60,12 @@ KINDS = ("random", "orthogonal", "diagonal", "nearly diagonal", "permuted", "gra
 
 
 def given(params: None, h: jax.Array, x: jax.Array) -> jax.Array:
-    """A linear step whose matrix is its input."""
+    """Apply a linear step whose matrix is its input."""
     return x @ h
 
 
 def of_factors(kind: str, n: int, count: int, draw: np.random.Generator, dtype: type) -> tuple[np.ndarray, ...]:
-    """Products of up to LAGS factors: the true 2-norms, those found, and whether they are said to be right."""
+    """Return the true 2-norms of products of up to LAGS factors, the measured ones, and whether they converged."""
     Js: Any = np.array([[factor(kind, draw, n) for _ in range(LAGS)] for _ in range(count)], dtype)
     h = jnp.zeros(n, dtype)
     flow = jax.vmap(lambda Js: rd.gradient_flow(given, None, h, Js, curves=("norm",)))(jnp.asarray(Js))
@@ -75,7 +75,7 @@ def of_factors(kind: str, n: int, count: int, draw: np.random.Generator, dtype: 
 def of_cells(
     name: str, part: Any, n: int, count: int, draw: np.random.Generator, dtype: type
 ) -> tuple[np.ndarray, ...]:
-    """The same of a path or a block of a gated cell with random weights, from its stacked Jacobians."""
+    """Return the same for a path or a block of a gated cell with random weights, from its stacked Jacobians."""
     cell = rd.cells.CELLS[name]
     keys = jax.random.split(jax.random.key(int(draw.integers(2**31))), count)
 
@@ -93,7 +93,7 @@ def of_cells(
 
 
 def true_norms(Js: Any, cut: tuple[slice, slice] = (slice(None), slice(None))) -> np.ndarray:
-    """ln ‖J_T ··· J_{T-ℓ+1}‖₂ for each member and lag ℓ >= 1."""
+    """Return ln ‖J_T ··· J_{T-ℓ+1}‖₂ for each member and lag ℓ >= 1."""
     P, norms = np.eye(Js.shape[-1]), []
     for lag in range(1, Js.shape[1] + 1):
         P = P @ Js[:, -lag]
@@ -102,7 +102,7 @@ def true_norms(Js: Any, cut: tuple[slice, slice] = (slice(None), slice(None))) -
 
 
 def line(name: str, n: int, dtype: type, truth: np.ndarray, found: np.ndarray, said: np.ndarray) -> np.ndarray:
-    """Print one line and return its counts: norms, wrong ones, not converged ones, and the worst error of the rest."""
+    """Print one line, and return its counts of norms, wrong ones and unconverged ones."""
     error = np.abs(np.expm1(found.astype(float) - truth))
     wrong = said & ~(error <= 1e-3)
     worst = np.max(np.where(said, error, 0))

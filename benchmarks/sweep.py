@@ -1,9 +1,9 @@
-"""What a sweep costs beside its measurement, and what more devices and workers bring: ratios, each from one run.
+"""Measure the overhead of a sweep and the speedup from more devices and workers, as ratios from one run each.
 
     python -m benchmarks.sweep
 
-Speeds are those of the second half of a sweep's chunks, by the times in their records, so that starting and compiling
-are left out. Each configuration is a process of its own, since JAX fixes its devices when it starts.
+Speeds are those of the second half of a sweep's chunks, from the times in their records, to exclude starting and
+compiling. Each configuration runs in its own process, since JAX fixes its devices when it starts.
 """
 
 import argparse
@@ -28,7 +28,7 @@ CORES = os.cpu_count() or 1
 
 
 def spectra(points: int) -> dict[str, Any]:
-    """A grid of nets of 64 units whose whole spectra are measured."""
+    """Return a grid of 64-unit nets for measuring full spectra."""
     return {
         "cell": ["elman"],
         "hidden": [64],
@@ -39,18 +39,18 @@ def spectra(points: int) -> dict[str, Any]:
 
 
 def cheap(key: jax.Array, *, gain: jax.Array) -> dict[str, jax.Array]:
-    """Some microseconds."""
+    """Measure something that takes only microseconds."""
     return {"value": gain * jax.random.normal(key)}
 
 
 def records(address: Path) -> list[dict[str, Any]]:
-    """Of the chunks, in the order in which they were finished."""
+    """Return the records of the chunks in the order in which they were finished."""
     found = chunk_records.read_records(store.open_store(address, mode="r"))
     return sorted((each for each in found if each), key=lambda each: each["finished"])
 
 
 def speed(address: Path) -> float:
-    """Points a second over the second half of the chunks."""
+    """Return the points per second over the second half of the chunks."""
     found = records(address)
     half = len(found) // 2
     points = sum(each["points"] for each in found[half:])
@@ -58,7 +58,7 @@ def speed(address: Path) -> float:
 
 
 def one(kind: str, amount: int, address: Path) -> None:
-    """One configuration, in this process."""
+    """Run one configuration in this process."""
     key = jax.random.key(0)
     if kind == "devices":
         rd.sweep(lyapunov, spectra(96), key=key, store=address, chunk=8, devices=amount, progress=False)
@@ -83,7 +83,7 @@ def one(kind: str, amount: int, address: Path) -> None:
 
 
 def bare(address: Path, key: jax.Array) -> None:
-    """The share of a sweep's time that is not the measurement: its time against that of its chunks computed alone."""
+    """Print the share of a sweep's time that is overhead, by comparing it with computing its chunks alone."""
     rd.sweep(lyapunov, spectra(96), key=key, store=address, progress=False)
     identity = store.open_store(address).attributes["store_id"]
     opened, runner = worker.open_work(worker.Job(address, identity, lyapunov, (), None, (), False, 0.0))
@@ -98,7 +98,7 @@ def bare(address: Path, key: jax.Array) -> None:
 
 
 def apart(kind: str, amount: int, devices: int) -> dict[str, float]:
-    """One configuration in a process of its own with that many CPU devices."""
+    """Run one configuration in its own process with that many CPU devices, and return its numbers."""
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices), "OPENBLAS_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "benchmarks.sweep", "--one", kind, str(amount), f"{folder}/s.zarr"]
@@ -108,7 +108,7 @@ def apart(kind: str, amount: int, devices: int) -> dict[str, float]:
 
 
 def first_results() -> float:
-    """Seconds from the command for the default sweep to its first chunk."""
+    """Return the seconds from starting the default sweep on the command line to its first chunk."""
     with tempfile.TemporaryDirectory() as folder:
         address = Path(folder) / "s.zarr"
         begun = time.perf_counter()
@@ -135,15 +135,15 @@ def main() -> None:
     workers = {count: apart("workers", count, 1)["speed"] for count in (1, 2)}
     line("two spawned workers over one", f"{workers[2] / workers[1]:.2f}", "at least 1.6")
     alone = apart("bare", 0, CORES)
-    line("share of store, keys and progress", f"{alone['share']:.1%}", f"below 5 %; {alone['chunk']:.1f} s a chunk")
+    line("share of store, keys and progress", f"{alone['share']:.1%}", f"below 5 %; {alone['chunk']:.1f} s per chunk")
     line("seconds to the first results of the command", f"{first_results():.1f}", "within 10")
     few, many = (apart("points", points, CORES) for points in (10_000, 100_000))
     line("peak memory of 10⁵ cheap points over 10⁴", f"{many['peak'] / few['peak']:.2f}", f"{many['peak']:.0f} MiB")
-    line("cheap points a second", f"{many['speed']:.0f}", f"10⁵ of them; opened in {many['opened'] * 1e3:.0f} ms")
+    line("cheap points per second", f"{many['speed']:.0f}", f"10⁵ of them; opened in {many['opened'] * 1e3:.0f} ms")
 
 
 def line(what: str, value: str, note: str) -> None:
-    """A row of the table."""
+    """Print a row of the table."""
     print(f"{what:<45}{value:>8}   ({note})", flush=True)
 
 

@@ -1,8 +1,8 @@
-"""How long the tests take on a clean clone: what everyone pays at every change.
+"""Time the tests on a clean clone, as everyone runs them for every change.
 
-    python -m benchmarks tests        some 40 minutes
+    python -m benchmarks tests        takes about half an hour
 
-The last commit is cloned into a temporary folder and installed there; then each command is timed. "Again" reads the
+It clones the last commit into a temporary folder, installs it there and times each command. "Again" reuses the
 programs that the first run compiled.
 """
 

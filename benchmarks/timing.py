@@ -1,4 +1,4 @@
-"""Medians of interleaved repetitions, after a warm-up that is timed apart."""
+"""Timing by medians of interleaved repetitions after an untimed warm-up."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,9 +9,9 @@ import numpy as np
 
 
 def seconds(calls: Mapping[str, Callable[[], Any]], repetitions: int = 5, pause: float = 0.0) -> dict[str, float]:
-    """The median time of each call; one of each in turn, so that a drifting machine hits all of them alike.
+    """Return the median time of each call. The calls take turns, so that a drift of the machine affects all alike.
 
-    A pause before each lets the threads of another library come to rest, which go on spinning after their work.
+    A pause before each call lets the threads of another library stop, which keep spinning for a while after their work.
     """
     for call in calls.values():
         jax.block_until_ready(call())
@@ -26,6 +26,6 @@ def seconds(calls: Mapping[str, Callable[[], Any]], repetitions: int = 5, pause:
 
 
 def machine() -> str:
-    """Where the table was made."""
+    """Return a description of the devices and the version of JAX."""
     device = jax.devices()[0]
     return f"{jax.device_count()} × {device.device_kind}, jax {jax.__version__}"

@@ -1,18 +1,18 @@
-"""Training steps against PyTorch's own layers, the cost of probes, and of many seeds, in one run.
+"""Compare training steps with PyTorch's own layers, and measure the cost of probes and of many seeds, in one run.
 
     python -m benchmarks.training
 
-The adding problem, T = 200, batch 64, hidden 128, float32, Adam, examples drawn in each step. PyTorch uses all cores
-and flushes denormals, ours one CPU device a core that share the batch. `probes` is a training that looks at its net
-every 50 steps (held-out loss, gradient flow, ∂L/∂h_t, two Lyapunov exponents, ρ(W)) over one that does not, but for
-its end. The seeds
-are 16 trainings vmapped, their number shared by the devices as `rd.sweep` does it, over one training on one device and
-over one whose batch the devices share.
+The task is the adding problem with T = 200, batch 64, hidden 128, float32, Adam and new examples in each step. PyTorch
+uses all cores and flushes denormals; our code shares the batch between one CPU device per core. The cost of probes is
+the time of a training that measures its net every 50 steps (held-out loss, gradient flow, ∂L/∂h_t, two Lyapunov
+exponents, ρ(W)) over that of one that measures it only at the end. The cost of seeds is the time of 16 vmapped
+trainings, divided between the devices as in `rd.sweep`, over that of one training on one device, and over that of one
+training whose batch the devices share.
 """
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would fight those of XLA
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would compete with those of XLA
 
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=2 {os.environ.get('XLA_FLAGS', '')}"
 
@@ -43,13 +43,13 @@ PROBES = {
 
 
 def ours(cell: rd.cells.Cell, length: int = T, **options: Any) -> Callable[[], Any]:
-    """Some steps from one compiled program."""
+    """Return a call that makes some training steps in one compiled program."""
     settings = {"steps": STEPS, "every": STEPS, "hidden": HIDDEN, "batch": BATCH, "held_out": 1} | options
     return lambda: train.fit(cell, train.tasks.adding(length), ADAM, key=jax.random.key(0), **settings).loss
 
 
 def theirs(layer: type[torch.nn.Module]) -> Callable[[], Any]:
-    """As many steps of a PyTorch user's loop."""
+    """Return a call that makes as many steps in a PyTorch user's loop."""
     torch.manual_seed(0)
     net, readout = layer(2, HIDDEN), torch.nn.Linear(HIDDEN, 1)
     optimizer = torch.optim.Adam([*net.parameters(), *readout.parameters()], 1e-3)
@@ -72,7 +72,7 @@ def theirs(layer: type[torch.nn.Module]) -> Callable[[], Any]:
 
 
 def many_seeds(count: int, hidden: int, length: int) -> Callable[[], Any]:
-    """Trainings that differ in their key, vmapped, their number shared by the devices."""
+    """Return a call that runs vmapped trainings with different keys, divided between the devices."""
 
     def share(keys: jax.Array) -> jax.Array:
         def one(key: jax.Array) -> jax.Array:
@@ -87,7 +87,7 @@ def many_seeds(count: int, hidden: int, length: int) -> Callable[[], Any]:
 
 
 def small(hidden: int) -> dict[str, Any]:
-    """The settings of one of many trainings."""
+    """Return the settings of a small training."""
     return {"steps": STEPS, "every": STEPS, "hidden": hidden, "batch": BATCH, "held_out": 1}
 
 

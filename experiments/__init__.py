@@ -1,1 +1,1 @@
-"""One question a file: a typed config, `run`, `main`, and a figure of the same name."""
+"""One file per question: a typed config, `run`, `main` and a figure of the same name."""

@@ -1,8 +1,8 @@
-"""Draw the figures named, or all of them, and list them in figures/README.md.
+"""Draw the named figures, or all of them, and list them in figures/README.md.
 
     python -m experiments [regimes] [gating] ...
 
-Each experiment is a process of its own, since JAX settles its devices when it starts.
+Each experiment runs in its own process, because JAX fixes its devices when it starts.
 """
 
 import importlib
@@ -33,9 +33,9 @@ EXPERIMENTS = (
 PAGE = FIGURES / "README.md"
 HEADING = """# Figures
 
-Written by `make figures`, in the order in which they are drawn. Wall times are those of the last run on two cores, with
-compilation. No dataset is kept here: the command makes it again in that time, and `python -m experiments.regimes
---store PATH` keeps it.
+`make figures` writes this page and draws the figures in this order. Wall times are from the last run, on two cores,
+including compilation. No dataset is kept here, because the command recreates it in that time;
+`python -m experiments.regimes --store PATH` keeps one.
 
 | figure | question | command | seed | wall time |
 |---|---|---|---|---|
@@ -43,7 +43,7 @@ compilation. No dataset is kept here: the command makes it again in that time, a
 
 
 def row(name: str, seconds: float) -> str:
-    """A line of the table."""
+    """Return an experiment's line of the table."""
     module = importlib.import_module(f"experiments.{name}")
     question = (module.__doc__ or "").split("\n\n")[0].replace("\n", " ").rstrip(":")
     target = f"{name}/" if name == "exercises" else f"{name}.png"
@@ -52,7 +52,7 @@ def row(name: str, seconds: float) -> str:
 
 
 def main() -> None:
-    """Run, and replace the lines of what was run."""
+    """Run the experiments and replace their lines in the table."""
     names = sys.argv[1:] or EXPERIMENTS
     if not set(names) <= set(EXPERIMENTS):
         raise SystemExit(f"experiments: got {' '.join(names)}, expected some of {', '.join(EXPERIMENTS)}")
@@ -61,7 +61,7 @@ def main() -> None:
     for name in names:
         print(f"\n{name}\n", flush=True)
         begun = time.perf_counter()
-        # threads of BLAS share no work on matrices this small, and wait for each other on a busy machine
+        # BLAS threads gain nothing on matrices this small, and they wait for each other on a busy machine
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
         subprocess.run([sys.executable, "-m", f"experiments.{name}"], check=True, env=environment)
         rows[name] = row(name, time.perf_counter() - begun)

@@ -1,10 +1,11 @@
-"""Which cell, as it is drawn at the start, keeps a gradient?
+"""Which cells keep a gradient at their standard initial weights?
 
-Every cell of the toolkit at its standard initial weights, driven by white noise: the largest Lyapunov exponent, what is
-left of the gradient after some steps in its best direction. A linear net runs without noise, at rest: its Jacobian is
-W wherever it is, and a driven state that grows would overflow.
+White noise drives every cell of the toolkit, untrained. For each, the experiment measures the largest Lyapunov exponent
+and how much of the gradient is left after some steps in its best direction. The linear net runs without noise, at rest:
+its Jacobian is W in every state, and a growing driven state would overflow.
 
-A cell is said to keep a gradient if the median λ₁ of its nets lies within 1/lags of 0: a factor of e either way.
+A cell counts as keeping a gradient if the median λ₁ of its nets lies within 1/lags of 0: over that many steps the
+gradient changes by at most a factor of e either way.
 """
 
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from .figure import Output, write
 
 @dataclass(frozen=True)
 class Config(Output):
-    """By default the threshold cell is left out: its Jacobian is 0."""
+    """The threshold cell is left out by default, because its Jacobian is 0."""
 
     cells: tuple[str, ...] = tuple(name for name in rd.cells.CELLS if name != "threshold")
     hidden: int = 32
@@ -45,12 +46,12 @@ class Config(Output):
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
     log_norm=Variable("nats", "ln of the 2-norm of the derivative of h_T with respect to h_(T-lag)", ("lag",)),
-    numbers=Variable("1", "parameters"),
+    numbers=Variable("1", "number of parameters"),
 )
 def measure(
     key: jax.Array, *, cell: str, hidden: int, length: int, lags: int, drive: jax.Array
 ) -> dict[str, jax.Array]:
-    """One net, after a burn-in of a quarter of the time."""
+    """Measure one net, after a burn-in of a quarter of its steps."""
     found = rd.cells.CELLS[cell]
     for_params, for_inputs, for_tangent = jax.random.split(key, 3)
     params = found.init(for_params, inputs=1, hidden=hidden)
@@ -67,7 +68,7 @@ def measure(
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """Every cell, those whose gradient lasts longest first."""
+    """Measure every cell, and sort the cells by their median λ₁, the largest first."""
     grid: dict[str, Any] = {
         "cell": list(config.cells),
         "hidden": [config.hidden],
@@ -82,12 +83,12 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
 
 
 def medians(dataset: xarray.Dataset) -> np.ndarray:
-    """The median λ₁ of the nets of each cell; NaN where one of them is NaN."""
+    """Return the median λ₁ over the nets of each cell; NaN where one of them is NaN."""
     return dataset.exponent.median("repeat", skipna=False).values
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
-    """λ₁ of every net, and the median norm after some lags, a row for each cell."""
+    """Draw λ₁ of every net and the median norm after some lags, one row per cell."""
     figure, axes = plt.subplots(1, 2, figsize=(10, 0.33 * dataset.sizes["cell"] + 2.0), sharey=True)
     rows = np.arange(dataset.sizes["cell"])
     exponents(axes[0], dataset, rows)
@@ -97,7 +98,7 @@ def draw(dataset: xarray.Dataset) -> Figure:
 
 
 def exponents(axes: Axes, dataset: xarray.Dataset, rows: np.ndarray) -> None:
-    """A dot for each net; the grey band is where a gradient is kept."""
+    """Plot a dot per net; the grey band shows where a gradient is kept."""
     found = dataset.exponent.transpose("cell", "repeat").values
     lags, cells = dataset.sizes["lag"] - 1, dataset.cell.values
     axes.axvspan(-1 / lags, 1 / lags, color="0.85", lw=0)
@@ -111,12 +112,12 @@ def exponents(axes: Axes, dataset: xarray.Dataset, rows: np.ndarray) -> None:
         yticks=rows,
         yticklabels=cells,
         xlabel=r"largest exponent $\lambda_1$ (nats per step)",
-        title=rf"{kept} of {len(cells)} cells keep a gradient, it grows in {grow}" + "\n" + criterion,
+        title=rf"{kept} of {len(cells)} cells keep a gradient; in {grow} it grows" + "\n" + criterion,
     )
 
 
 def norms(axes: Axes, dataset: xarray.Dataset, rows: np.ndarray) -> None:
-    """Median norms at three lags, named at the row where they are farthest apart."""
+    """Plot the median norms at three lags, labelled in the row where they are farthest apart."""
     last = dataset.sizes["lag"] - 1
     lags = sorted({1, max(1, last // 10), last})
     decades = dataset.log_norm.median("repeat", skipna=False).transpose("cell", "lag").values[:, lags] / np.log(10)
@@ -145,7 +146,7 @@ def norms(axes: Axes, dataset: xarray.Dataset, rows: np.ndarray) -> None:
 
 
 def dots_and_edges(axes: Axes, values: np.ndarray, row: int, marker: str, color: str) -> None:
-    """Values in a row; infinite ones point out of the edge, NaN is a cross on the left one, and notes say so."""
+    """Plot the values of a row: infinite ones as arrows at the edges, NaN as a cross at the left edge, with notes."""
     finite = values[np.isfinite(values)]
     axes.plot(finite, np.full(len(finite), row), marker, ms=5, mew=0, alpha=0.7, color=color)
     ends = (
@@ -161,12 +162,12 @@ def dots_and_edges(axes: Axes, values: np.ndarray, row: int, marker: str, color:
 
 
 def main() -> None:
-    """Print the table, write the figure."""
+    """Print the table and write the figure."""
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
-    print(f"{config.hidden} units, {config.nets} nets of each cell, inputs N(0, {config.drive:g}²), medians")
-    print(f"{'':>15}{'numbers':>9}{'λ₁':>9}{'time constant':>15}{'log₁₀ norm at lag ' + str(config.lags):>24}")
+    print(f"{config.hidden} units, {config.nets} nets per cell, inputs N(0, {config.drive:g}²), medians")
+    print(f"{'':>15}{'params':>9}{'λ₁':>9}{'time constant':>15}{'log₁₀ norm at lag ' + str(config.lags):>24}")
     for cell, exponent in zip(dataset.cell.values, medians(dataset), strict=True):
         at = dataset.sel(cell=cell).median("repeat", skipna=False)
         constant = f"{-1 / exponent:.1f}" if exponent < 0 else "-"

@@ -1,19 +1,20 @@
-"""What does clipping do to the direction of an exploding gradient, and is the true direction worth keeping?
+"""How does clipping change the direction of an exploding gradient, and is the true direction worth keeping?
 
-tanh nets, fresh from their initialisation, on the adding problem. Their gradient over a batch, in float64, is compared
-with what is left of it when it is clipped
+The nets are untrained tanh nets on the adding problem. Their gradient over a batch, in float64, is compared with the
+same gradient clipped
 
     by norm     to `limit`: the same direction, a shorter step
     by value    every entry to ±limit/√(number of parameters), so that its norm is at most `limit` too
-    each step   every ∂L/∂h_t of every example to `limit` on its way back
+    each step   every ∂L/∂h_t of every example to `limit` during the backward pass
 
-and with the gradient that float32 computes. Where weights that differ by one part in 10¹³ turn the float64 gradient
-itself by more than a degree, no angle to it means anything: such nets are not trusted, counted and left out of angles.
+and with the gradient that float32 computes. If a change of W by one part in 10¹³ turns the float64 gradient by more
+than a degree, angles to it mean nothing. Such nets are not trusted: they are counted, and left out of the angles.
 
-What the direction is worth is asked of a second batch: the angle between the gradients of the two, and by what share
-the loss of the second falls in a step of length `stride` down the gradient of the first. All gradients are those in W,
-U and b: a readout that is not trained yet gains from nearly every step, and would hide what the recurrent net does.
-All gains and lengths see the same nets, so that falls are averaged over gains or lengths first and nets are counted.
+A second batch shows what the direction is worth: by the angle between the gradients of the two batches, and by the
+fraction by which the loss of the second falls in a step of length `stride` down the gradient of the first. All
+gradients are those in W, U and b only, because an untrained readout gains from nearly every step and would hide what
+the recurrent net does. All gains and lengths use the same nets, so falls are averaged over gains or lengths before nets
+are counted.
 """
 
 from dataclasses import dataclass
@@ -34,12 +35,12 @@ from .clipping_hides_figure import NAMES, draw, median, of_length, said_falls
 from .figure import Output, write
 
 CELL = rd.cells.elman
-NUDGE, TURN = 1e-13, 1.0  # a gradient that turns by more degrees when weights change by this share is not trusted
+NUDGE, TURN = 1e-13, 1.0  # not trusted: gradients that turn by over TURN degrees when W changes by the fraction NUDGE
 
 
 @dataclass(frozen=True)
 class Config(Output):
-    """`gains` are (first, last, how many) at `length`; `lengths` are measured at `gain`."""
+    """`gains` are (first, last, number), measured at `length`; `lengths` are measured at `gain`."""
 
     hidden: int = 32
     gains: tuple[float, float, int] = (0.5, 4.0, 15)
@@ -54,7 +55,7 @@ class Config(Output):
 
 
 def losses(cell: rd.cells.Cell, task: train.Task, net: train.Net, examples: train.Example) -> jax.Array:
-    """The loss of every example."""
+    """Return the loss of every example."""
 
     def one(example: train.Example) -> jax.Array:
         states = rd.unroll(cell.step, net.cell, cell.initial_state(net.cell), example.xs)
@@ -64,7 +65,10 @@ def losses(cell: rd.cells.Cell, task: train.Task, net: train.Net, examples: trai
 
 
 def gradient(cell: rd.cells.Cell, task: train.Task, net: train.Net, examples: train.Example) -> rd.cells.Affine:
-    """The mean of the gradients of the examples in W, U and b, as if each were alone: so it is clipped each step."""
+    """Return the mean over the examples of the gradient in W, U and b.
+
+    The mean is taken after differentiation, so that clipping each step treats an example as if it were alone.
+    """
 
     def total(params: rd.cells.Affine) -> jax.Array:
         return jnp.sum(losses(cell, task, net._replace(cell=params), examples))
@@ -73,18 +77,18 @@ def gradient(cell: rd.cells.Cell, task: train.Task, net: train.Net, examples: tr
 
 
 def vector(tree: Any) -> jax.Array:
-    """All numbers of a tree, in float64."""
+    """Return all numbers of a tree as one float64 vector."""
     return jnp.concatenate([leaf.ravel().astype(jnp.float64) for leaf in jax.tree.leaves(tree)])
 
 
 def angle(one: jax.Array, other: jax.Array) -> jax.Array:
-    """Between two vectors, in degrees, by a formula that keeps its digits for small ones; NaN if one is not finite."""
+    """Return the angle between two vectors in degrees, accurate for small angles too; NaN if one is not finite."""
     one, other = (each / jnp.linalg.norm(each) for each in (one, other))
     return jnp.degrees(2 * jnp.arctan2(jnp.linalg.norm(one - other), jnp.linalg.norm(one + other)))
 
 
 def examine(key: jax.Array, gain: jax.Array, *, task: train.Task, config: Config) -> dict[str, jax.Array]:
-    """Norms, angles and what a step is worth, of one net."""
+    """Measure norms, angles and the fall of the loss in a step, for one net."""
     for_net, *for_batches = jax.random.split(key, 3)
     net = train.init_net(CELL, task, key=for_net, hidden=config.hidden, gain=gain)
     batch, other = (jax.vmap(task.sample)(jax.random.split(each, config.batch)) for each in for_batches)
@@ -113,20 +117,20 @@ def examine(key: jax.Array, gain: jax.Array, *, task: train.Task, config: Config
 
 
 def in_single_precision(tree: Any) -> Any:
-    """Its floats as float32."""
+    """Return the tree with its floats as float32."""
     return jax.tree.map(
         lambda leaf: leaf.astype(jnp.float32) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, tree
     )
 
 
 def clipped(transformation: Any, tree: rd.cells.Affine) -> rd.cells.Affine:
-    """What an optax transformation makes of a gradient at its first update."""
+    """Return what an optax transformation makes of a gradient at its first update."""
     found: rd.cells.Affine = transformation.update(tree, transformation.init(tree))[0]
     return found
 
 
 def fall(task: train.Task, net: train.Net, examples: train.Example, along: rd.cells.Affine, stride: float) -> jax.Array:
-    """The share of its loss that the net loses on the examples in a step of this length down the direction."""
+    """Return the relative fall of the loss on the examples in a step of length `stride` down the direction `along`."""
     size = jnp.linalg.norm(vector(along))
     moved = jax.tree.map(lambda leaf, d: leaf - (stride / size) * d.astype(leaf.dtype), net.cell, along)
     before, after = (jnp.mean(losses(CELL, task, net._replace(cell=cell), examples)) for cell in (net.cell, moved))
@@ -134,7 +138,7 @@ def fall(task: train.Task, net: train.Net, examples: train.Example, along: rd.ce
 
 
 def over_nets(config: Config, length: int, gains: np.ndarray) -> dict[str, np.ndarray]:
-    """What `examine` finds, (gain, net): the same nets and examples at every gain."""
+    """Return the results of `examine`, (gain, net), for the same nets and examples at every gain."""
     task = train.tasks.adding(length)
     keys = jax.random.split(jax.random.key(config.seed), config.nets)
     one = partial(examine, task=task, config=config)
@@ -143,7 +147,7 @@ def over_nets(config: Config, length: int, gains: np.ndarray) -> dict[str, np.nd
 
 
 def run(config: Config = Config()) -> xarray.Dataset:
-    """`<what>` over (gain, net) at one length and `<what>_of_length` over (length, net) at one gain."""
+    """Return each result over (gain, net) at one length, and as `..._of_length` over (length, net) at one gain."""
     gains = np.linspace(*config.gains)
     with jax.enable_x64(True):
         by_gain = over_nets(config, config.length, gains)
@@ -158,14 +162,12 @@ def run(config: Config = Config()) -> xarray.Dataset:
 
 
 def main() -> None:
-    """Print the medians, write the figure."""
+    """Print the medians and write the figure."""
     config = tyro.cli(Config)
     dataset = run(config)
     for at, x in ((dataset, "gain"), (of_length(dataset), "length")):
         fixed = f"T = {config.length}" if x == "gain" else f"g = {config.gain:g}"
-        print(
-            f"{fixed}: degrees to the true gradient, degrees between two batches, fall of the loss of the second in %"
-        )
+        print(f"{fixed}: angle to the true gradient (°), angle between two batches (°), fall of the second's loss (%)")
         columns = [f"angle_{name}" for name in NAMES] + ["between_norm", "between_step"]
         columns += [f"fall_{name}" for name in ("norm", "value", "step")]
         print(f"{x:>8}{'ln norm':>9}{'trusted':>9}" + "".join(f"{name:>15}" for name in columns))

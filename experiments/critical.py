@@ -1,4 +1,4 @@
-"""The gains at which gradients change their fate: from exponents over the gain, with their errors, to a table."""
+"""The gains at which gradients stop vanishing and start to explode: from exponents and their errors to a table."""
 
 import textwrap
 from typing import Any, NamedTuple
@@ -9,27 +9,28 @@ import xarray
 import rnn_dynamics as rd
 
 NAMES = {"linear": "linear", "elman": "tanh", "gru": "GRU", "lstm": "LSTM"}
-# the matrix whose eigenvalues are asked
+# the matrix whose eigenvalues give the prediction 1/ρ(W)
 RECURRENT = {
     "linear": lambda params: params.W,
     "elman": lambda params: params.W,
     "gru": lambda params: params.candidate.W,
     "lstm": lambda params: params.cell.W,
 }
-NEITHER = 0.01  # nats a step: a gradient that keeps its size within e over 100 steps
+NEITHER = 0.01  # nats per step: over 100 steps the gradient changes by at most a factor of e
 
 
 def regimes(dataset: xarray.Dataset) -> xarray.DataArray:
-    """-1, 0 or 1 by the sign of the largest exponent of a dataset with `exponents`, `stderr`, `reliable`, `length`."""
+    """Return the `regime` of the largest exponent; the dataset has `exponents`, `stderr`, `reliable` and `length`."""
     first = dataset.isel(index=0)
     return xarray.apply_ufunc(regime, first.exponents, first.stderr, first.reliable.astype(bool), dataset.length)
 
 
 def regime(exponent: np.ndarray, stderr: np.ndarray, reliable: np.ndarray, length: int | np.ndarray) -> np.ndarray:
-    """-1 where gradients vanish, 1 where they explode, 0 where they do neither, NaN where that is not known.
+    """Return -1 where gradients vanish, 1 where they explode, 0 where they do neither, NaN where that is unknown.
 
-    A sign is known beyond two standard errors and one e-fold of the whole run, since what grows less is not told from
-    what does not grow. "Neither" is a measurement as well: within that margin, where it is narrower than `NEITHER`.
+    The sign of an exponent is known if its size exceeds two standard errors plus 1/length, one e-fold over the whole
+    run: slower growth cannot be told from no growth. "Neither" is also a measurement: the exponent lies within that
+    margin, and the margin is narrower than `NEITHER`.
     """
     margin = 2 * stderr + 1 / length
     told = np.where(np.abs(exponent) > margin, np.sign(exponent), np.where(margin < NEITHER, 0.0, np.nan))
@@ -37,9 +38,10 @@ def regime(exponent: np.ndarray, stderr: np.ndarray, reliable: np.ndarray, lengt
 
 
 class Critical(NamedTuple):
-    """The gains at which a cell's gradients change their fate: measured, as (least, median, greatest) of the nets.
+    """The gains at which a cell's gradients change their regime, measured as (minimum, median, maximum) over the nets.
 
-    inf is beyond the gains swept, -inf before them. What rules and theory say stands beside, as medians over the nets.
+    inf lies above the swept gains, -inf below them. The other fields are the predictions of rules and of theory, as
+    medians over the nets.
     """
 
     cell: str
@@ -53,7 +55,7 @@ class Critical(NamedTuple):
 
 
 def critical_gains(dataset: xarray.Dataset) -> list[Critical]:
-    """A row for each cell and width."""
+    """Return one row per cell and width."""
     return [
         critical(str(cell), int(hidden), dataset.sel(cell=cell, hidden=hidden))
         for cell in dataset.cell.values
@@ -62,7 +64,7 @@ def critical_gains(dataset: xarray.Dataset) -> list[Critical]:
 
 
 def critical(cell: str, hidden: int, at: xarray.Dataset) -> Critical:
-    """The row of one cell at one width."""
+    """Return the row of one cell at one width."""
     gain, fates = at.gain.values, at.regime.transpose("net", "gain").values
     first = at.exponents.isel(index=0).transpose("net", "gain").values
     rest = np.log(at.radius_at_rest.transpose("net", "gain").values)
@@ -79,12 +81,12 @@ def critical(cell: str, hidden: int, at: xarray.Dataset) -> Critical:
 
 
 def over_nets(found: list[float]) -> tuple[float, float, float]:
-    """Least, median and greatest; of an even number the median may lie between a gain and inf, which is inf."""
+    """Return minimum, median and maximum. For an even number of nets, a median between a gain and inf is inf."""
     return float(np.min(found)), float(np.median(found)), float(np.max(found))
 
 
 def stops_vanishing(gain: np.ndarray, exponents: np.ndarray, fates: np.ndarray) -> float:
-    """The gain up to which λ₁ < 0; inf and -inf lie outside the gains swept, NaN where no fate is known."""
+    """Return the gain up to which λ₁ < 0; ±inf lies outside the swept gains, NaN means that no regime is known."""
     branch = np.arange(np.argmin(np.append(fates == -1, False)))
     others = np.flatnonzero(np.isfinite(fates) & (fates != -1))
     if not len(branch) or not len(others):
@@ -93,10 +95,10 @@ def stops_vanishing(gain: np.ndarray, exponents: np.ndarray, fates: np.ndarray) 
 
 
 def begins_to_explode(gain: np.ndarray, exponents: np.ndarray, fates: np.ndarray) -> float:
-    """The gain beyond which λ₁ > 0 throughout; inf and -inf lie outside the gains swept, NaN where no fate is known.
+    """Return the gain beyond which λ₁ > 0 throughout; ±inf lies outside the swept gains, NaN: no regime is known.
 
-    "Throughout" is up to the last gain, and knows nothing of what happens between two gains: windows of order in chaos
-    that a finer grid meets move it up.
+    "Throughout" means at every swept gain up to the last. What happens between two gains is not measured: if a finer
+    grid meets windows of order within chaos, this gain moves up.
     """
     branch = np.arange(len(gain) - np.argmin(np.append(fates[::-1] == 1, False)), len(gain))
     others = np.flatnonzero(np.isfinite(fates) & (fates != 1))
@@ -106,11 +108,11 @@ def begins_to_explode(gain: np.ndarray, exponents: np.ndarray, fates: np.ndarray
 
 
 def zero_of_branch(gain: np.ndarray, exponents: np.ndarray, branch: np.ndarray, end: int) -> float:
-    """Where a branch of λ₁, its places from the edge inwards, comes to 0, at the latest at the gain of place `end`.
+    """Return the gain at which a branch of λ₁ reaches 0, at the latest the gain at place `end`.
 
-    It is taken as straight in ln gain and continued from its first two places: λ₁ may bend on the edge, from ln(g ρ) to
-    the 0 of a cycle, which a line across the edge would not see. Exact for a linear net. Gains of unknown fate next to
-    the edge leave it the more room.
+    `branch` lists its places from the edge inwards. λ₁ is taken as linear in ln gain and extrapolated from the first
+    two places, because it may bend at the edge, from ln(g ρ) to the 0 of a cycle; a line across the edge would miss
+    that. The result is exact for a linear net. Gains of unknown regime next to the edge widen the range allowed.
     """
     x, near, far = np.log(gain), branch[0], branch[1] if len(branch) > 1 else end
     slope = (exponents[near] - exponents[far]) / (x[near] - x[far])
@@ -119,7 +121,7 @@ def zero_of_branch(gain: np.ndarray, exponents: np.ndarray, branch: np.ndarray, 
 
 
 def table(rows: list[Critical], gains: tuple[float, float]) -> str:
-    """The critical gains by measurement, by rule and by theory; `gains` are the first and the last that were swept."""
+    """Format the critical gains by measurement, rule and theory; `gains` are the first and last gains of the sweep."""
 
     def measured(found: tuple[float, float, float]) -> str:
         least, middle, most = (shown(gain, gains) for gain in found)
@@ -142,33 +144,33 @@ def table(rows: list[Critical], gains: tuple[float, float]) -> str:
 
 
 def shown(gain: float, gains: tuple[float, float], absent: str = "unknown") -> str:
-    """A critical gain as text, of which the last digit is less than the gains are apart."""
+    """Format a critical gain; its last digit is smaller than the distance between two gains."""
     if np.isinf(gain):
         return f"> {gains[1]:g}" if gain > 0 else f"< {gains[0]:g}"
     return absent if np.isnan(gain) else f"{gain:.2f}"
 
 
 def finding(rows: list[Critical], config: Any) -> str:
-    """What the README says, with the numbers of the widest nets."""
+    """Return the finding that the README states, with the numbers of the widest nets."""
     hidden = max(row.hidden for row in rows)
     row = {row.cell: row for row in rows if row.hidden == hidden}
     tanh, gru, lstm = row["elman"], row["gru"], row["lstm"]
     return textwrap.fill(
-        f"Of {config.nets} nets without input of {hidden} units, the median tanh net loses its gradients below a gain "
+        f"Across {config.nets} undriven nets of {hidden} units, the median tanh net's gradients vanish below a gain "
         f"of {tanh.vanish_below[1]:.2f}, close to the {tanh.by_radius:.2f} at which the eigenvalues of W leave the "
-        f"unit circle, but sees them explode only beyond {tanh.explode_beyond[1]:.2f}; a GRU's vanish up to "
-        f"{gru.vanish_below[1]:.2f} and an LSTM's up to {lstm.vanish_below[1]:.2f}, where the eigenvalues say "
-        f"{gru.by_radius:.2f} and {lstm.by_radius:.2f}. What decides is the Jacobian along the trajectory, gates and "
-        "saturation included.",
+        f"unit circle, but explode only beyond {tanh.explode_beyond[1]:.2f}. A GRU's gradients vanish up to "
+        f"{gru.vanish_below[1]:.2f} and an LSTM's up to {lstm.vanish_below[1]:.2f}, where the eigenvalues predict "
+        f"{gru.by_radius:.2f} and {lstm.by_radius:.2f}. The Jacobian along the trajectory, including gates and "
+        "saturation, decides.",
         width=120,
     )
 
 
 def summary(rows: list[Critical], config: Any) -> str:
-    """Finding and table, as the README has them."""
+    """Return the finding and the table as the README shows them."""
     step = (config.gains[1] - config.gains[0]) / (config.steps - 1)
     how = (
-        f"Median (least to greatest) of the nets. Gains are {step:.2f} apart: a bend of the exponent is placed between "
-        "two of them."
+        f"Median over nets (minimum to maximum). Gains are {step:.2f} apart; where λ₁ bends, the critical gain is "
+        "placed between two."
     )
     return f"\n{finding(rows, config)}\n\n```text\n{table(rows, config.gains)}\n```\n\n{how}\n\n"

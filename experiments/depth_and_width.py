@@ -1,11 +1,12 @@
-"""How much does a finite net differ from the theory of wide ones, and what do layers add?
+"""How much does a finite net differ from the theory of wide nets, and what do more layers add?
 
-tanh nets without input, of 16 to 512 units. Deep in chaos λ₁ of one draw scatters around the mean-field value, less the
-wider the net. Near the edge it is biased: the gain beyond which a net is chaotic comes down to the 1 of wide nets only
-slowly. A stack of layers, each driven by the one below, has a block-triangular Jacobian: its exponents are those of its
-layers, and λ₁ is the largest of them; but a layer that is driven by chaos is not the layer that runs alone.
+The nets are undriven tanh nets of 16 to 512 units. Deep in chaos, λ₁ of a single draw scatters around the mean-field
+value, and the wider the net the less. Near the edge it is biased: the gain beyond which a net is chaotic falls only
+slowly to the 1 of wide nets. In a stack, each layer is driven by the one below, so the Jacobian is block-triangular:
+the exponents of the stack are those of its layers, and λ₁ is the largest of them. But a layer driven by chaos does not
+behave like the same layer alone.
 
-A net is called chaotic where λ₁ > 0 is known, by the rule of `critical.regime`: a limit cycle, whose λ₁ is 0, is not.
+A net counts as chaotic where λ₁ > 0 is known by the rule of `critical.regime`. A limit cycle, whose λ₁ is 0, is not.
 """
 
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from .layers import scatter_of, stacks
 
 @dataclass(frozen=True)
 class Config(Output):
-    """`gain` lies deep in chaos; the edge is sought among `gains`, (first, last, how many)."""
+    """`gain` lies deep in chaos; the edge is looked for among `gains`, (first, last, number)."""
 
     widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
     gain: float = 3.0
@@ -52,12 +53,12 @@ class Config(Output):
     gain=Variable("1", "gain g of the recurrent weights"),
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
-    reliable=Variable("1", "whether there is no doubt about it"),
+    reliable=Variable("1", "whether the exponent is reliable"),
 )
 def measure(
     key: jax.Array, *, hidden: int, layers: int, length: int, burn_in: int, net: jax.Array, gain: jax.Array
 ) -> dict[str, jax.Array]:
-    """λ₁ of a net whose random draw is the same at every gain."""
+    """Measure λ₁ of a net whose random draw is the same at every gain."""
     del key
     for_params, for_state, for_tangent = jax.random.split(jax.random.key(net.astype("int32")), 3)
     cell = rd.cells.stack(*[rd.cells.elman] * layers)
@@ -78,9 +79,9 @@ def measure(
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """λ₁ as `edge` over width and gain, `wide` over width deep in chaos, `deep` over layers and gain.
+    """Measure λ₁: `edge` over width and gain, `wide` over width deep in chaos, `deep` over layers and gain.
 
-    `edge_fate` is 1 where chaos is known, as `critical.regime` has it.
+    `edge_fate` is 1 where chaos is known by the rule of `critical.regime`.
     """
     common: dict[str, Any] = {
         "length": [config.length],
@@ -106,21 +107,21 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
 
 
 def edges(at: xarray.Dataset) -> np.ndarray:
-    """The gains of one width beyond which its nets are chaotic, in order.
+    """Return the gains beyond which the nets of one width are chaotic, in ascending order.
 
-    inf and -inf lie beyond and before the gains swept, NaN where nothing is known of a net comes last.
+    inf and -inf lie above and below the swept gains. NaN, for a net of which nothing is known, comes last.
     """
     curves = zip(*(at[name].transpose("net", "gain").values for name in ("edge", "edge_fate")), strict=True)
     return np.sort([begins_to_explode(at.gain.values, *net) for net in curves])
 
 
 def middle(ordered: np.ndarray) -> float:
-    """The median, the lower one of two: inf has no mean with another number. NaN if one is NaN."""
+    """Return the lower median, because inf cannot be averaged with another number; NaN if any entry is NaN."""
     return np.nan if np.isnan(ordered).any() else float(ordered[(len(ordered) - 1) // 2])
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
-    """λ₁ over width, the edge over width, λ₁ of stacks over gain."""
+    """Draw λ₁ over width, the edge over width, and λ₁ of stacks over gain."""
     figure, axes = plt.subplots(1, 3, figsize=(13, 4.0))
     fluctuations(axes[0], dataset)
     edge_over_width(axes[1], dataset)
@@ -129,7 +130,7 @@ def draw(dataset: xarray.Dataset) -> Figure:
 
 
 def fluctuations(axes: Axes, dataset: xarray.Dataset) -> None:
-    """λ₁ of every net deep in chaos over the width, with mean and standard deviation beside the theory."""
+    """Plot λ₁ deep in chaos over the width: every net, mean and standard deviation, and the theory."""
     gain, widths = dataset.attrs["gain"], dataset.hidden.values
     exponents = dataset.wide.transpose("hidden", "net").values
     axes.plot(np.repeat(widths, exponents.shape[1]), exponents.ravel(), "o", ms=3, mew=0, alpha=0.5, color="C0")
@@ -147,7 +148,7 @@ def fluctuations(axes: Axes, dataset: xarray.Dataset) -> None:
 
 
 def edge_over_width(axes: Axes, dataset: xarray.Dataset) -> None:
-    """The gain beyond which each net is chaotic, and their median; nets without one stand on the edge of the axes."""
+    """Plot the gain beyond which each net is chaotic, and the median; nets without one are marked at the axes' edge."""
     widths = dataset.hidden.values
     ends = (float(dataset.gain[0]), float(dataset.gain[-1]))
     found = {width: edges(dataset.sel(hidden=width)) for width in widths}
@@ -155,34 +156,37 @@ def edge_over_width(axes: Axes, dataset: xarray.Dataset) -> None:
         axes.plot(np.full(len(gains), width), gains, "o", ms=3, mew=0, alpha=0.5, color="C1")
     curve(axes, widths, np.array([middle(gains) for gains in found.values()]), marker="s", ms=4, color="C1")
     every = np.stack(list(found.values()))
-    kinds = ((every == np.inf, "^", f"not up to {ends[1]:g}"), (every == -np.inf, "v", f"before {ends[0]:g} already"))
-    for those, marker, name in (*kinds, (np.isnan(every), "x", "not known")):
+    kinds = (
+        (every == np.inf, "^", f"not chaotic up to {ends[1]:g}"),
+        (every == -np.inf, "v", f"chaotic below {ends[0]:g}"),
+    )
+    for those, marker, name in (*kinds, (np.isnan(every), "x", "edge unknown")):
         if those.any():
             on_edge(axes, widths[those.any(axis=1)], marker, top=marker == "^", color="C1")
-            note(axes, f"of {every.shape[1]} nets chaotic {name}:")
+            note(axes, f"of {every.shape[1]} nets, {name}:")
             note(axes, ", ".join(f"{n} at n = {w}" for n, w in zip(those.sum(axis=1), widths, strict=True) if n))
     plot.level(axes, 1.0, "mean field 1")
     over_widths(axes, widths)
     axes.set(
-        ylabel=r"gain beyond which $\lambda_1 > 0$ for good",
-        title=f"Median net chaotic beyond {shown(middle(found[widths[-1]]), ends)} at n = {widths[-1]}",
+        ylabel=r"gain beyond which $\lambda_1$ stays $> 0$",
+        title=f"Median net is chaotic beyond {shown(middle(found[widths[-1]]), ends)} at n = {widths[-1]}",
     )
 
 
 def over_widths(axes: Axes, widths: np.ndarray) -> None:
-    """A logarithmic axis with a tick at each width."""
+    """Make the x axis logarithmic, with a tick at each width."""
     axes.set(xscale="log", xlabel="units $n$", xticks=widths)
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.minorticks_off()
 
 
 def main() -> None:
-    """Print λ₁ and the edge by width, write the figure."""
+    """Print λ₁ and the edge for each width, and write the figure."""
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
     ends = config.gains[:2]
-    print("± is the standard deviation of the nets; chaos begins in the median net (least to greatest)")
+    print("±: standard deviation over the nets; chaos begins at g: median net (minimum to maximum)")
     print(f"{'units':>6}{'λ₁ at g = ' + format(config.gain, 'g'):>20}{'chaos begins at g':>30}")
     for width in dataset.hidden.values:
         at = dataset.sel(hidden=width)

@@ -1,11 +1,11 @@
 """Two matrices with the same eigenvalues, all inside the unit circle: does a gradient vanish in both?
 
-    normal      W = Q R Qᵀ          R block diagonal, r (cos a, -sin a; sin a, cos a), eigenvalues r e^{±ia}
-    non-normal  W = Q (R + sN) Qᵀ   N strictly above the blocks: the eigenvalues are those of R, exactly
+    normal      W = Q R Qᵀ          R has blocks r (cos a, -sin a; sin a, cos a), with eigenvalues r e^{±ia}
+    non-normal  W = Q (R + sN) Qᵀ   N lies strictly above the blocks, so the eigenvalues are exactly those of R
 
-Powers of the first shrink from the start; those of the second grow first, which its pseudospectrum tells and its
-eigenvalues do not. In a tanh net that growth can carry weak noise out of reach of the stable fixed point at 0: at the
-defaults noise of 0.01 leads to a chaotic attractor, where the gradient does not vanish at all.
+The powers of the normal matrix shrink from the start. Those of the non-normal one grow first, which its pseudospectrum
+shows and its eigenvalues do not. In a tanh net this growth can carry weak noise out of reach of the stable fixed point
+at 0: with the default settings, noise of 0.01 leads to a chaotic attractor, where the gradient does not vanish at all.
 """
 
 from dataclasses import asdict, dataclass
@@ -27,7 +27,7 @@ from .two_matrices import DIMS, NAMES, Matrix, eigenvalues_of, grid, matrices_of
 
 @dataclass(frozen=True)
 class Config(Output):
-    """Both nets have inputs of independent noise; gradients go back from step T."""
+    """Independent noise drives every unit of both nets; gradients are propagated back from step T."""
 
     hidden: int = 32
     radius: float = 0.9
@@ -40,7 +40,7 @@ class Config(Output):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Fail before the measurements do."""
+        """Refuse invalid settings before the measurements start."""
         if self.hidden < 2 or self.hidden % 2:
             raise ValueError(f"hidden: got {self.hidden}, expected an even number: eigenvalues come in pairs")
         if not self.noises:
@@ -50,7 +50,7 @@ class Config(Output):
 
 
 def run(config: Config = Config()) -> xarray.Dataset:
-    """The fields of Matrix for both of them; the config is in the attributes."""
+    """Measure both matrices: the dataset holds the fields of `Matrix`, and the config in its attributes."""
     with jax.enable_x64(True):
         R, N, Q = parts(config.hidden, config.radius, config.seed)
         noise = jax.random.normal(jax.random.key(config.seed + 1), (config.T, config.hidden))
@@ -65,7 +65,7 @@ def run(config: Config = Config()) -> xarray.Dataset:
 
 
 def table(dataset: xarray.Dataset) -> dict[str, list[float]]:
-    """Rows by name, a number for each matrix."""
+    """Return the rows of the table by name, with one number per matrix."""
     end, matrices = dataset.attrs["powers"], matrices_of(dataset)
     rows = {
         "spectral radius ρ": [np.abs(m.eigenvalues).max() for m in matrices],
@@ -84,13 +84,13 @@ def table(dataset: xarray.Dataset) -> dict[str, list[float]]:
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
-    """Above: the pseudospectra. Below: the norms of powers, and of gradients in tanh nets."""
+    """Draw the pseudospectra above, and below the norms of powers and of gradients in tanh nets."""
     matrices, radius = matrices_of(dataset), dataset.attrs["radius"]
     figure, axes = plt.subplots(2, 2, figsize=(9, 7.8))
     z = grid(dataset.attrs["extent"], dataset.attrs["points"])
     for panel, name, matrix in zip(axes[0], NAMES, matrices, strict=True):
         plot.pseudospectrum(panel, z, matrix.smallest, matrix.eigenvalues)
-        reach = "lines: reached by eig(W + E) at $\\Vert E\\Vert = 10^{-k}$"
+        reach = "lines: reach of eig(W + E) at $\\Vert E\\Vert = 10^{-k}$"
         panel.set_title(f"{name.capitalize()}, ρ(W) = {radius:g}, ‖W‖ = {matrix.norm:.2g}\n{reach}")
     powers(axes[1, 0], matrices, radius)
     gradients(axes[1, 1], matrices, dataset.noise.values)
@@ -98,7 +98,7 @@ def draw(dataset: xarray.Dataset) -> Figure:
 
 
 def powers(axes: Axes, matrices: list[Matrix], radius: float) -> None:
-    """‖Wⁿ‖ of both, with the linear net's gradient as dots and the Kreiss constant, which the peak is not below."""
+    """Plot ‖Wⁿ‖ of both, the linear net's gradient as dots, and the Kreiss constant, a lower bound on the peak."""
     normal, skew = matrices
     plot.power_norms(axes, {"normal $= \\rho(W)^n$": normal.log_powers, "non-normal": skew.log_powers})
     every = slice(0, None, 4)
@@ -119,7 +119,7 @@ def powers(axes: Axes, matrices: list[Matrix], radius: float) -> None:
 
 
 def fate_of_powers(log_powers: np.ndarray, radius: float) -> str:
-    """What ‖Wⁿ‖ of the non-normal matrix does as far as it was followed."""
+    """Describe ‖Wⁿ‖ of the non-normal matrix over the powers that were computed."""
     peak, last = int(log_powers.argmax()), len(log_powers) - 1
     if radius >= 1 or peak == last:
         return f"non-normal ones are at {power_of_ten(round(log_powers[last] / np.log(10), 1))} after n = {last}"
@@ -128,7 +128,7 @@ def fate_of_powers(log_powers: np.ndarray, radius: float) -> str:
 
 
 def gradients(axes: Axes, matrices: list[Matrix], noises: np.ndarray) -> None:
-    """‖∂h_T/∂h_{T-ℓ}‖ of tanh nets: the normal one in the strongest noise, the other in all."""
+    """Plot ‖∂h_T/∂h_{T-ℓ}‖ of tanh nets: the normal one for the strongest noise, the non-normal one for all."""
     normal, skew = matrices
     strongest = int(np.argmax(noises))
     curves = {f"normal,\nnoise {noises[strongest]:g}": normal.log_tanh[strongest]}
@@ -144,7 +144,7 @@ def gradients(axes: Axes, matrices: list[Matrix], noises: np.ndarray) -> None:
 
 
 def main() -> None:
-    """Print what distinguishes the two matrices, write the figure."""
+    """Print what distinguishes the two matrices, and write the figure."""
     config = tyro.cli(Config)
     dataset = run(config)
     print(f"{'':32} {'normal':>12} {'non-normal':>12}")

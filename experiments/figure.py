@@ -1,4 +1,4 @@
-"""Where the figures go."""
+"""Choose the folder of a figure and write the figure there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,16 +15,17 @@ FIGURES, RUNS = Path("figures"), Path("runs")
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """What every config has beside its own numbers."""
+    """The setting that every config has besides its own: the folder of the figure."""
 
     out: Path | None = None
-    """Folder of the figure; if it is not named, figures/ for the default config and runs/ for any other."""
+    """Folder of the figure. Default: figures/ for the default config, runs/ for any other."""
 
 
 def folder(config: Output) -> Path:
-    """The folder for what a config draws, below the working directory unless it says otherwise.
+    """Return the folder for a config's figure, relative to the working directory unless `out` says otherwise.
 
-    Only the default config writes to figures/, which is committed. Where data are kept (`store`) changes no picture.
+    Only the default config writes to figures/, which is committed. `store` is ignored here, because the place where
+    data are kept does not change the figure.
     """
     if config.out is not None:
         return config.out
@@ -33,11 +34,11 @@ def folder(config: Output) -> Path:
 
 
 def write(name: str, config: Output, draw: Callable[..., Figure], *arguments: Any) -> None:
-    """Draw in the common style and write <name>.png in the folder of the config."""
+    """Draw in the common style and write <name>.png in the config's folder."""
     path = folder(config) / f"{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     with plt.style.context(STYLE):
         figure = draw(*arguments)
-        figure.savefig(path, metadata={"Software": None})  # the same bytes from the same versions
+        figure.savefig(path, metadata={"Software": None})  # so that the same versions write the same bytes
     plt.close(figure)
     print(f"figure: {path}")

@@ -1,11 +1,13 @@
-"""Do gates keep a gradient, or is it their bias?
+"""Do gates keep a gradient, or does their bias?
 
-GRU and LSTM driven by white noise, over the bias b of the gate that keeps the old state: the GRU's update gate z, the
-LSTM's forget gate f. If that gate were all there is, a memory would fade as σ(b)^ℓ, with the time constant
--1/ln σ(b). What a gradient really does is the largest Lyapunov exponent of all paths, -1/λ₁. For the LSTM the blocks of
-∂(h, c)_T/∂(h, c)_{T-ℓ} are taken apart, and ∂c_T/∂c_{T-ℓ} over all paths is compared with the path that never leaves c,
-the product of the forget gates. A time constant is drawn in colour where λ₁ < 0 is known, by the rule of
-`critical.regime`, and a gradient that grows has none: quantiles are those of λ₁, and only then become times.
+A GRU and an LSTM are driven by white noise, at several biases b of the gate that keeps the old state: the GRU's update
+gate z, the LSTM's forget gate f. If that gate acted alone, a memory would fade as σ(b)^ℓ, with the time constant
+-1/ln σ(b). The gradient itself takes all paths: the largest Lyapunov exponent gives its time constant, -1/λ₁. The
+LSTM's ∂(h, c)_T/∂(h, c)_{T-ℓ} is split into its blocks, and ∂c_T/∂c_{T-ℓ} over all paths is compared with the path that
+never leaves c, the product of the forget gates.
+
+A time constant is drawn in colour where λ₁ < 0 is known by the rule of `critical.regime`. A gradient that grows has no
+time constant, so quantiles are taken of λ₁ and then converted to times.
 """
 
 from dataclasses import dataclass
@@ -36,7 +38,7 @@ BLOCKS = (("h", "h"), ("h", "c"), ("c", "h"), ("c", "c"))
 
 @dataclass(frozen=True)
 class Config(Output):
-    """`biases` are (first, last, how many); the LSTM of `shown` is taken apart over the lag."""
+    """`biases` are (first, last, number). The blocks are shown over the lag for the LSTM whose bias is near `shown`."""
 
     hidden: int = 32
     gain: float = 1.5
@@ -49,7 +51,7 @@ class Config(Output):
 
 
 def draw_net(key: jax.Array, cell: str, hidden: int, steps: int, gain: jax.Array, bias: jax.Array) -> Any:
-    """A net with that bias and its noise: what a measurement is called with."""
+    """Draw a net with that bias and its noise, and return the arguments of a measurement."""
     found = rd.cells.CELLS[cell]
     for_params, for_inputs = jax.random.split(key)
     params = found.init(for_params, inputs=1, hidden=hidden, gain=gain, **{BIASES[cell]: bias})
@@ -59,13 +61,13 @@ def draw_net(key: jax.Array, cell: str, hidden: int, steps: int, gain: jax.Array
 @described(
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
-    reliable=Variable("1", "whether there is no doubt about it"),
+    reliable=Variable("1", "whether the exponent is reliable"),
     bias=Variable("1", "bias of the gate that keeps the old state"),
 )
 def exponents(
     key: jax.Array, *, cell: str, hidden: int, length: int, gain: jax.Array, bias: jax.Array
 ) -> dict[str, jax.Array]:
-    """λ₁ of one net."""
+    """Measure λ₁ of one net."""
     for_net, for_tangent = jax.random.split(key)
     net = draw_net(for_net, cell, hidden, length, gain, bias)
     found = rd.largest_exponent(*net, burn_in=length // 4, key=for_tangent)
@@ -77,7 +79,7 @@ def exponents(
     log_path=Variable("nats", "ln of the norm of the product of the forget gates", ("lag",)),
 )
 def blocks(key: jax.Array, *, hidden: int, lags: int, gain: jax.Array, bias: jax.Array) -> dict[str, jax.Array]:
-    """The blocks of an LSTM's Jacobian product, after a burn-in as long as it is, and the path through c alone."""
+    """Measure the blocks of an LSTM's Jacobian product and its path through c alone, after an equally long burn-in."""
     step, params, h0, xs = draw_net(key, "lstm", hidden, 2 * lags, gain, bias)
     net = (step, params, h0, xs)
     found = {f"log_{to}_{of}": rd.gradient_flow(*net, lags=lags, block=(to, of)).log_norm for to, of in BLOCKS}
@@ -85,7 +87,7 @@ def blocks(key: jax.Array, *, hidden: int, lags: int, gain: jax.Array, bias: jax
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """λ₁ of both cells over the bias with its `fate`, -1 where λ₁ < 0 is known, and the blocks of the LSTM."""
+    """Measure λ₁ of both cells over the bias, with its `fate` (-1 where λ₁ < 0 is known), and the LSTM's blocks."""
     biases = np.linspace(*config.biases)
     common: dict[str, Any] = {"hidden": [config.hidden], "gain": [config.gain], "bias": biases}
     options: dict[str, Any] = {"key": jax.random.key(config.seed), "repeats": config.nets, "progress": progress}
@@ -100,7 +102,7 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
-    """Time constants over the bias, one LSTM taken apart over the lag, the share of the forget gate over the bias."""
+    """Draw time constants over the bias, one LSTM's blocks over the lag, and the forget gates' share over the bias."""
     figure, axes = plt.subplots(1, 3, figsize=(13.5, 4.2))
     time_constants(axes[0], dataset)
     shown = dataset.sel(bias=dataset.attrs["shown"], method="nearest")
@@ -110,23 +112,23 @@ def draw(dataset: xarray.Dataset) -> Figure:
 
 
 def times_of(exponents: np.ndarray) -> np.ndarray:
-    """-1/λ₁, and inf where λ₁ is not negative."""
+    """Return -1/λ₁; inf where λ₁ is not negative."""
     return np.where(
         exponents < 0, -1 / np.where(exponents < 0, exponents, -1), np.where(exponents >= 0, np.inf, np.nan)
     )
 
 
 def known_times(at: xarray.Dataset) -> np.ndarray:
-    """The time constant of the median λ₁ of the nets of one cell, over the bias.
+    """Return the time constant of the median λ₁ over the nets of one cell, at each bias.
 
-    NaN unless more than half of the nets are known to share their fate, which then is that of the median.
+    NaN unless more than half of the nets are known to have the same regime, which is then that of the median.
     """
     told = ((at.fate == -1).mean("repeat") > 0.5) | ((at.fate == 1).mean("repeat") > 0.5)
     return np.where(told, times_of(at.exponent.median("repeat").values), np.nan)
 
 
 def time_constants(axes: Axes, dataset: xarray.Dataset) -> None:
-    """A point for each net, grey where it is not known whether its gradient fades; the curve is that of the median."""
+    """Plot the median's time constant, and a point per net, grey where it is unknown whether its gradient fades."""
     biases = dataset.bias.values
     gate = 1 / np.log1p(np.exp(-biases))
     for position, cell in enumerate(BIASES):
@@ -141,18 +143,18 @@ def time_constants(axes: Axes, dataset: xarray.Dataset) -> None:
         axes.text(0.03, 0.93 - 0.07 * position, NAMES[cell], color=color, transform=axes.transAxes)
     curve(axes, biases, np.log10(gate), color="black", ls="--", lw=1)
     axes.text(0.03, 0.79, r"dashed: gate alone, $-1/\ln\sigma(b)$", transform=axes.transAxes)
-    note(axes, r"grey: $|\lambda_1|$ within 2 standard errors + 1/T of 0; a curve where most nets share a fate")
-    note(axes, r"triangles: $\lambda_1 \geq 0$ in one net or more, a gradient that does not fade")
+    note(axes, r"grey: $|\lambda_1|$ within 2 standard errors + 1/T of 0; curve: where most nets agree")
+    note(axes, r"triangles: $\lambda_1 \geq 0$ in at least one net: its gradient does not fade")
     plot.in_powers_of_ten(axes.yaxis)
     axes.set(xlabel="bias $b$ of the gate", ylabel=r"time constant $-1/\lambda_1$ (steps)")
     longer = np.stack([known_times(dataset.sel(cell=cell)) / gate for cell in BIASES])
     longer = longer[np.isfinite(longer)]
-    said = f"{longer.min():.1f} to {longer.max():.0f} times those of the gate alone" if len(longer) else "not known"
+    said = f"{longer.min():.1f} to {longer.max():.0f} times those of the gate alone" if len(longer) else "unknown"
     axes.set_title(f"Time constants are\n{said}")
 
 
 def taken_apart(axes: Axes, at: xarray.Dataset) -> None:
-    """The norms of the blocks over the lag, medians over the nets; the title compares what is left at the last lag."""
+    """Plot the blocks' norms over the lag, as medians over nets; the title compares those at the last lag."""
     curves = {
         rf"$\partial {to}_T/\partial {of}_{{T-\ell}}$": at[f"log_{to}_{of}"].median("repeat").values
         for to, of in (("c", "c"), ("c", "h"), ("h", "c"), ("h", "h"))
@@ -163,32 +165,32 @@ def taken_apart(axes: Axes, at: xarray.Dataset) -> None:
     ends = [power_of_ten(round(curves[name][-1] / np.log(10), 1)) for name in (whole, "forget gates alone")]
     axes.set_title(
         f"LSTM, $b_f$ = {at.bias.item():g}: median ‖∂c/∂c‖ is {ends[0]} after {at.sizes['lag'] - 1} steps,\n"
-        f"by way of the forget gates alone {ends[1]}"
+        f"through the forget gates alone {ends[1]}"
     )
     plot.label_ends(axes)
 
 
 def share_of_the_gate(axes: Axes, dataset: xarray.Dataset) -> None:
-    """‖Π f‖ over ‖∂c/∂c‖ at some lags."""
+    """Plot ‖Π f‖ / ‖∂c/∂c‖ at some lags."""
     lags = [lag for lag in (1, 10, 50, 200) if lag < dataset.sizes["lag"]]
     for lag in lags:
         share = (dataset.log_path - dataset.log_c_c).isel(lag=lag).transpose("repeat", "bias")
         plot.gradient_flow(axes, share.values, lag=dataset.bias.values, label=rf"$\ell$ = {lag}")
-    axes.set(xlabel="bias $b_f$ of the forget gate", ylabel=r"forget gates alone over $\partial c/\partial c$")
+    axes.set(xlabel="bias $b_f$ of the forget gate", ylabel=r"share of forget gates in $\partial c/\partial c$")
     most = np.exp(float((dataset.log_path - dataset.log_c_c).isel(lag=-1).median("repeat").max()))
     axes.set_title(
-        f"After {dataset.sizes['lag'] - 1} steps forget gates alone\nare at most {100 * most:.0f} % of ∂c/∂c (median)"
+        f"After {dataset.sizes['lag'] - 1} steps the forget gates\ngive at most {100 * most:.0f} % of ∂c/∂c (median)"
     )
     axes.set_ylim(-40, 6)
     plot.label_ends(axes)
 
 
 def main() -> None:
-    """Print the time constants, write the figure."""
+    """Print the time constants and write the figure."""
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
-    print("time constants -1/λ₁ in steps of the median λ₁; unknown unless most nets share a fate")
+    print("time constants -1/λ₁ of the median λ₁, in steps; unknown unless most nets have the same regime")
     print(f"{'bias':>6}{'gate alone':>12}{'GRU':>9}{'LSTM':>9}{'forget gates in ∂c/∂c at the last lag':>42}")
     last = (dataset.log_path - dataset.log_c_c).isel(lag=-1).median("repeat")
     for bias in dataset.bias.values:

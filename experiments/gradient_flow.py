@@ -1,10 +1,10 @@
-"""What is left of a gradient after ℓ steps, at a gain where it vanishes, stays or explodes: five answers on one axis.
+"""How much of a gradient is left after ℓ steps where it vanishes, persists or explodes: five answers on one axis.
 
-‖∂L/∂h_{T-ℓ}‖            the gradient of a loss at step T, relative to ‖∂L/∂h_T‖: one direction pulled back
-‖∂h_T/∂h_{T-ℓ}‖          the most that any direction gets: the 2-norm of the product of Jacobians
-Π ‖J_t‖                  its bound, step by step
+‖∂L/∂h_{T-ℓ}‖            the gradient of a loss at step T, relative to ‖∂L/∂h_T‖: a single direction, propagated back
+‖∂h_T/∂h_{T-ℓ}‖          the most that any direction can grow: the 2-norm of the product of Jacobians
+Π ‖J_t‖                  an upper bound on it: the product of the norms of the steps
 e^{λ₁ ℓ}                 the Lyapunov prediction, from a long run of the same net
-ρ(W)^ℓ                   the answer of a linear net
+ρ(W)^ℓ                   the prediction of a linear net
 """
 
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ FATES = {-1: "gradients vanish", 0: "gradients keep their size", 1: "gradients e
 
 @dataclass(frozen=True)
 class Config(Output):
-    """A net driven by weak noise; exponents are measured over `length` steps, gradients over the last `lags`.
+    """A net driven by weak noise. Exponents are measured over `length` steps, gradients over the last `lags` of them.
 
-    `cell` is linear, elman, gru or lstm; W is its recurrent matrix, of the candidate where there are gates.
+    `cell` is linear, elman, gru or lstm. W is its recurrent matrix, or that of the candidate where there are gates.
     """
 
     cell: str = "elman"
@@ -46,7 +46,7 @@ class Config(Output):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Fail before the sweep does."""
+        """Refuse invalid settings before the sweep starts."""
         if not 1 <= self.lags < self.length:
             raise ValueError(f"lags: got {self.lags}, expected at least 1 and fewer than length = {self.length}")
         if self.cell not in RECURRENT:
@@ -56,18 +56,18 @@ class Config(Output):
 
 
 @described(
-    log_gradient=Variable("nats", "ln of the gradient of a loss, relative to its last one", ("before",)),
+    log_gradient=Variable("nats", "ln of the norm of the gradient of a loss, relative to the last step", ("before",)),
     log_norm=Variable("nats", "ln of the 2-norm of the product of Jacobians", ("lag",)),
     log_bound=Variable("nats", "ln of the product of the norms of the Jacobians", ("lag",)),
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
-    reliable=Variable("1", "whether there is no doubt about it"),
+    reliable=Variable("1", "whether the exponent is reliable"),
     radius=Variable("1", "spectral radius of W"),
 )
 def measure(
     key: jax.Array, *, cell: str, hidden: int, length: int, lags: int, seed: int, drive: jax.Array, gain: jax.Array
 ) -> dict[str, jax.Array]:
-    """The five answers; the same random matrix, scaled, and the same noise at every gain."""
+    """Compute the five answers; all gains use the same random matrix, scaled, and the same noise."""
     net = rd.cells.CELLS[cell]
     for_params, for_xs, for_tangent = jax.random.split(jax.random.key(seed), 3)
     params = net.init(for_params, inputs=1, hidden=hidden, gain=gain)
@@ -79,7 +79,7 @@ def measure(
     flow = rd.gradient_flow(*end)
 
     def loss(states: Any) -> jax.Array:
-        """½ (mean h_T - 1)²: the direction of its gradient at the last step is all ones."""
+        """Return ½ (mean h_T - 1)², whose gradient at the last step points in the direction of all ones."""
         return (net.output(jax.tree.map(lambda leaf: leaf[-1], states)).mean() - 1) ** 2 / 2
 
     gradients = rd.state_gradients(*end, loss)
@@ -96,14 +96,14 @@ def measure(
 
 
 def log_norms(gradients: Any) -> jax.Array:
-    """ln of the norm of ∂L/∂h_t for each t; the largest entry is divided out, since squares underflow twice as soon."""
+    """Return ln ‖∂L/∂h_t‖ for each t, dividing by the largest entry first so that the squares do not underflow."""
     rows = jnp.concatenate([leaf.reshape(len(leaf), -1) for leaf in jax.tree.leaves(gradients)], axis=1)
     size = jnp.abs(rows).max(axis=1)
     return jnp.log(size) + jnp.log(jnp.linalg.norm(rows / jnp.where(size > 0, size, 1)[:, None], axis=1))
 
 
 def run(config: Config = Config()) -> xarray.Dataset:
-    """The curves at every gain; the attribute `measured` is the number of steps behind each exponent."""
+    """Compute the curves at every gain; the attribute `measured` is the number of steps behind each exponent."""
     fixed: dict[str, Any] = {name: [getattr(config, name)] for name in ("cell", "hidden", "length", "lags", "seed")}
     grid = {**fixed, "drive": [config.drive], "gain": list(config.gains)}
     with jax.enable_x64(False):
@@ -113,27 +113,27 @@ def run(config: Config = Config()) -> xarray.Dataset:
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
-    """A panel for each gain."""
+    """Draw one panel per gain."""
     gains = dataset.sizes["gain"]
     figure, axes = plt.subplots(1, gains, figsize=(3.9 * gains, 4.0), squeeze=False)
     for axis, gain in zip(axes[0], dataset.gain.values, strict=True):
         answers(axis, dataset.sel(gain=gain), fate_of(dataset, gain))
         axis.set_ylabel("")
-    axes[0, 0].set_ylabel("norm, 1 at lag 0")
+    axes[0, 0].set_ylabel("norm (1 at lag 0)")
     margin = f"two of them + 1/{dataset.attrs['measured']}"
-    note(axes[0, 0], f"± standard error; the sign of λ₁ is known beyond {margin}")
+    note(axes[0, 0], f"±: standard error; sign of λ₁ known if |λ₁| > {margin}")
     return figure
 
 
 def fate_of(dataset: xarray.Dataset, gain: float) -> str:
-    """In words, by the rule that all experiments share: λ₁ against two standard errors and 1/T."""
+    """Name the regime by the rule that all experiments share: λ₁ against two standard errors plus 1/T."""
     at = dataset.sel(gain=gain)
     found = regime(at.exponent.values, at.stderr.values, at.reliable.values.astype(bool), dataset.attrs["measured"])
     return "undecided" if np.isnan(found) else FATES[int(found)]
 
 
 def answers(axes: Axes, at: xarray.Dataset, fate: str) -> None:
-    """The five curves at one gain; the title says what becomes of the gradient."""
+    """Plot the five curves at one gain; the title states what happens to the gradient."""
     lags = np.arange(at.sizes["lag"])
     curves: tuple[tuple[Any, str, dict[str, Any]], ...] = (
         (at.log_norm.values, r"$\Vert\partial h_T/\partial h_{T-\ell}\Vert$", {"lw": 2.2}),
@@ -151,16 +151,16 @@ def answers(axes: Axes, at: xarray.Dataset, fate: str) -> None:
 
 
 def main() -> None:
-    """Print where the curves end, write the figure."""
+    """Print where the curves end, and write the figure."""
     config = tyro.cli(Config)
     dataset = run(config)
     margin = f"2 standard errors + 1/{dataset.attrs['measured']}"
     for gain in dataset.gain.values:
         at = dataset.sel(gain=gain)
         print(f"g = {gain:g}: λ₁ = {at.exponent.item():.5f} ± {at.stderr.item():.5f}: {fate_of(dataset, gain)}")
-    print(f"the sign of λ₁ is known beyond {margin}\n")
+    print(f"the sign of λ₁ is known where |λ₁| exceeds {margin}\n")
     end = {"lag": config.lags}
-    print(f"log₁₀ after {config.lags} steps; the gradient of the loss after {config.lags - 1}")
+    print(f"log₁₀ of the norms after {config.lags} steps (gradient of the loss: after {config.lags - 1} steps)")
     print(f"{'gain':>6} {'ρ(W)':>6} {'gradient':>9} {'product':>9} {'bound':>9} {'e^λ₁ℓ':>9} {'ρ(W)^ℓ':>9}")
     for gain in dataset.gain.values:
         at = dataset.sel(gain=gain)

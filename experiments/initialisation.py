@@ -1,14 +1,14 @@
 """Which initial weights carry a gradient through T steps in every direction?
 
-The singular values of ∂h_T/∂h_0 say how much each direction is stretched. All of them at 1 is an isometry: nothing
-vanishes, nothing explodes. A direction is called kept here if it is stretched by less than a factor of 10 either way.
-The state of an LSTM is (h, c): half of its directions are those of h, which no gate holds. Computed in float64, since
-float32 loses the smallest of values that are hundreds of powers of ten apart. Nets driven by weak noise, as they are
-drawn:
+The singular values of ∂h_T/∂h_0 tell how much each direction is stretched. If all are 1, the map is an isometry:
+nothing vanishes and nothing explodes. Here a direction counts as kept if it is stretched or shrunk by less than a
+factor of 10. The state of an LSTM is (h, c), so half of its directions are those of h, which no gate holds. The values
+are computed in float64, because they span hundreds of powers of ten and float32 loses the smallest. The nets are
+untrained and driven by weak noise:
 
     Gaussian      tanh, W ~ N(0, 1/n)
     orthogonal    tanh, W orthogonal (Saxe, McClelland, Ganguli 2014)
-    identity      tanh, W = I (as Le, Jaitly, Hinton 2015 start relu nets)
+    identity      tanh, W = I (the start that Le, Jaitly, Hinton 2015 use for relu nets)
     LSTM          forget bias 1
     chrono        LSTM, forget biases ln U(1, longest - 1), input biases their negatives (Tallec, Ollivier 2018)
 """
@@ -32,13 +32,13 @@ from rnn_dynamics.sweeps import Variable, described, one_device_per_core
 
 from .figure import Output, write
 
-# decades that the figure reaches down, and within which of 1 a direction is kept
+# decades below 1 that the figure shows, and the decades around 1 within which a direction is kept
 LOWEST, KEPT = 20, 1
 
 
 @dataclass(frozen=True)
 class Config(Output):
-    """Singular values are looked at after each of `depths` steps."""
+    """Singular values are measured after each of `depths` steps."""
 
     hidden: int = 64
     depths: tuple[int, ...] = (1, 2, 3, 5, 8, 12, 20, 30, 50, 70, 100)
@@ -47,15 +47,15 @@ class Config(Output):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Fail before the sweep does."""
+        """Refuse invalid settings before the sweep starts."""
         if not self.depths or min(self.depths) < 1 or sorted(set(self.depths)) != list(self.depths):
-            raise ValueError(f"depths: got {self.depths}, expected numbers of steps from 1, in order")
+            raise ValueError(f"depths: got {self.depths}, expected increasing numbers of steps, at least 1")
         if max(self.depths) < 3:
-            raise ValueError(f"depths: got {self.depths}, expected the last to be 3 at least, for chrono's biases")
+            raise ValueError(f"depths: got {self.depths}, expected the last to be at least 3, for chrono's biases")
 
 
 def recurrent(cell: rd.cells.Cell, initializer: initializers.Initializer) -> Callable[..., Any]:
-    """The cell with that recurrent matrix."""
+    """Return a function that draws the cell with a recurrent matrix from the initializer."""
 
     def draw_params(key: jax.Array, hidden: int, longest: int) -> tuple[rd.cells.Cell, Any]:
         del longest
@@ -65,7 +65,7 @@ def recurrent(cell: rd.cells.Cell, initializer: initializers.Initializer) -> Cal
 
 
 def with_chrono(key: jax.Array, hidden: int, longest: int) -> tuple[rd.cells.Cell, Any]:
-    """An LSTM that expects dependencies of up to `longest` steps."""
+    """Draw an LSTM initialised for dependencies of up to `longest` steps."""
     for_params, for_bias = jax.random.split(key)
     bias = initializers.chrono(for_bias, hidden, longest=float(longest))
     cell = rd.cells.lstm
@@ -90,9 +90,9 @@ INITS: dict[str, Callable[..., tuple[rd.cells.Cell, Any]]] = {
 def measure(
     key: jax.Array, *, init: str, hidden: int, longest: int, drive: jax.Array, net: jax.Array, depth: jax.Array
 ) -> dict[str, jax.Array]:
-    """All singular values of ∂h_T/∂h_0, h_0 = 0.
+    """Compute all singular values of ∂h_T/∂h_0 for h_0 = 0.
 
-    The state rests after `depth` of the `longest` steps, and a resting state multiplies by the identity: so that one
+    The state is frozen after `depth` of the `longest` steps. A frozen step has the identity as its Jacobian, so one
     compiled program serves every depth. A net is the same at every depth.
     """
     del key
@@ -109,7 +109,7 @@ def measure(
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """The singular values of every net at every depth, in float64."""
+    """Compute the singular values of every net at every depth, in float64."""
     grid: dict[str, Any] = {
         "init": list(INITS),
         "hidden": [config.hidden],
@@ -124,26 +124,26 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
 
 
 def spread(at: xarray.Dataset) -> float:
-    """Powers of ten across the middle 80 % of the directions of all nets at the last depth; NaN if these are not known.
+    """Return how many decades the middle 80 % of all nets' directions span at the last depth; NaN if some are unknown.
 
-    Of extremes alone one direction in hundreds would decide.
+    The full range would depend on a single direction in hundreds.
     """
     low, high = np.quantile(own_values(at).isel(depth=-1), (0.1, 0.9))
     return float(high - low) / np.log(10)
 
 
 def kept(at: xarray.Dataset) -> float:
-    """The share of the directions of all nets that are kept at the last depth; those that are not known are not."""
+    """Return the fraction of all nets' directions that are kept at the last depth; unknown ones count as lost."""
     return float((np.abs(own_values(at).isel(depth=-1)) < KEPT * np.log(10)).mean())
 
 
 def own_values(at: xarray.Dataset) -> xarray.DataArray:
-    """Without the padding up to the largest state."""
+    """Return the singular values without the padding up to the largest state."""
     return at.log_singular_values.isel(index=slice(int(at.index_length.max())))
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
-    """A panel for each way to begin."""
+    """Draw one panel per initialisation."""
     inits = dataset.init.values
     figure, axes = plt.subplots(1, len(inits), figsize=(2.9 * len(inits), 3.9), sharey=True)
     for axis, init in zip(axes, inits, strict=True):
@@ -155,7 +155,7 @@ def draw(dataset: xarray.Dataset) -> Figure:
             f"{init}: {100 * kept(at):.0f} % of directions kept,\nthe middle 80 % span {shown(spread(at))} decades"
         )
         axis.label_outer()
-    axes[0].set_ylim(-LOWEST, 2)  # what lies lower is as good as 0
+    axes[0].set_ylim(-LOWEST, 2)  # lower values are as good as 0
     figure.suptitle(
         "Singular values over the depth: median, the middle 50 and 80 %, extremes (dashed). Kept: within a factor of "
         f"{10**KEPT} of 1 (grey) at T = {dataset.depth.values[-1]:g}",
@@ -165,17 +165,19 @@ def draw(dataset: xarray.Dataset) -> Figure:
 
 
 def shown(decades: float) -> str:
-    """A number of decades as text."""
+    """Format a number of decades."""
     return "unknown" if np.isnan(decades) else f"{decades:.{0 if decades >= 10 else 1}f}"
 
 
 def main() -> None:
-    """Print how far from an isometry each is, write the figure."""
+    """Print how far each initialisation is from an isometry, and write the figure."""
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
-    print(f"log₁₀ of the singular values of ∂h_T/∂h_0 at T = {max(config.depths)}, quantiles over {config.nets} nets")
-    shares = {"least": 0.0, "10 %": 0.1, "median": 0.5, "90 %": 0.9, "most": 1.0}
+    print(
+        f"log₁₀ of the singular values of ∂h_T/∂h_0 at T = {max(config.depths)}, quantiles over all {config.nets} nets"
+    )
+    shares = {"minimum": 0.0, "10 %": 0.1, "median": 0.5, "90 %": 0.9, "maximum": 1.0}
     print(f"{'':>12}" + "".join(f"{name:>9}" for name in shares) + f"{'10 to 90 %':>12}{'kept':>7}{'unknown':>9}")
     for init in dataset.init.values:
         at = dataset.sel(init=init)

@@ -1,15 +1,16 @@
 """Which interventions let a net learn a longer delay?
 
-Copy memory: `symbols` letters are shown, and after a delay of blanks they are to be named. Sequences have the length of
-the longest delay whatever the delay, with blanks before the letters, so that all delays are one program. Each net gets
-the same small budget of updates, and the delay is learnt if the held-out loss has fallen to that of one answer in
-twenty wrong, at any look. More updates would move all columns to the right, and not all alike: what is compared is
-learning within the budget. Except for the gated cells every net is tanh, its W Gaussian with gain 1 unless it is said.
+The task is copy memory: `symbols` letters are shown, and after a delay of blanks the net must name them. Every sequence
+is as long as the longest delay needs, with blanks before the letters, so that one program serves all delays. Each net
+gets the same small budget of updates. A delay counts as learnt if at any look the held-out loss is as low as with one
+answer in twenty wrong. More updates would lengthen the delays that are learnt, but not equally for all interventions:
+the comparison is of learning within the budget. Except for the gated cells every net is tanh, and its W is Gaussian
+with gain 1 unless stated otherwise.
 
-Strengths are single ordinary choices, none searched for, and a difference of one or two nets of `seeds` is chance
-(Wilson's interval is printed). With the default seed pre-flossing is far ahead at a delay of 20 and reaches 40 alone;
-the orthogonal cell and flossing while the net learns are ahead by two or three nets. A spectral radius of at most 1
-prevents learning, and cells whose gates start open are too slow for the budget.
+Each strength is a single ordinary choice, not tuned, and a difference of one or two nets out of `seeds` is chance
+(Wilson's interval is printed). With the default seed, pre-flossing is far ahead at a delay of 20 and alone reaches 40.
+The orthogonal cell and flossing during training are ahead by two or three nets. A spectral radius of at most 1 prevents
+learning, and cells whose gates start open are too slow for the budget.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,11 +33,11 @@ from .interventions_figure import draw, learnt, longest
 
 
 class Plan(NamedTuple):
-    """A cell, how it starts, and what is done to its gradient before Adam, to its parameters after, to its loss."""
+    """A cell, its initialisation, and the changes to its gradient before Adam, to its parameters after, to its loss."""
 
     cell: rd.cells.Cell = rd.cells.elman
     recurrent: Any = rd.cells.initializers.gaussian
-    chrono: tuple[str, str] | tuple[str] | tuple[()] = ()  # the bias of the gate that keeps, and of its opponent
+    chrono: tuple[str, str] | tuple[str] | tuple[()] = ()  # the bias of the keeping gate, and of the opposite one
     before: optax.GradientTransformation = optax.identity()
     after: optax.GradientTransformation = optax.identity()
     penalties: tuple[Any, ...] = ()
@@ -44,8 +45,8 @@ class Plan(NamedTuple):
     preflossed: bool = False
 
 
-FLOSSED = 20  # exponents of 24: see `preflossing` for why nearly all
-# makers, since JAX may not compute before `one_device_per_core`
+FLOSSED = 20  # of 24 exponents; `preflossing` shows why nearly all
+# functions, because JAX must not compute anything before `one_device_per_core`
 PLANS: dict[str, Callable[[], Plan]] = {
     "none": Plan,
     "clip by norm": lambda: Plan(before=train.clip_by_norm(1.0)),
@@ -85,16 +86,17 @@ class Config(Output):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Fail before the sweep does."""
+        """Refuse invalid settings before the sweep starts."""
         unknown = set(self.interventions) - set(PLANS)
         if unknown or self.steps % self.looks:
             raise ValueError(
-                f"interventions, looks: got {unknown or self.looks}, expected some of {tuple(PLANS)}, and a divisor"
+                f"interventions, looks: got {unknown or self.looks}, "
+                f"expected some of {tuple(PLANS)}, and a divisor of steps"
             )
 
 
 def copy_after(delay: Any, longest: int, symbols: int, alphabet: int) -> train.Task:
-    """Copy memory, with blanks before the letters up to the length for the longest delay; `delay` may be traced."""
+    """Return copy memory with blanks before the letters, as long as for the longest delay; `delay` may be traced."""
     like = train.tasks.copy_memory(longest, symbols, alphabet)
     begin = longest - jnp.asarray(delay).astype(jnp.int32)
 
@@ -110,7 +112,7 @@ def copy_after(delay: Any, longest: int, symbols: int, alphabet: int) -> train.T
 def start(
     plan: Plan, task: train.Task, *, key: jax.Array, hidden: int, longest: int, flossed: int, rate: Any
 ) -> train.Net:
-    """The net before its first update; gates that keep are told the longest delay, chrono's prior knowledge."""
+    """Return the net before its first update; chrono biases depend on the longest delay, which they need to know."""
     for_net, for_bias, for_floss = jax.random.split(key, 3)
     options: dict[str, Any] = {} if plan.recurrent is None else {"recurrent": plan.recurrent}
     bias = rd.cells.initializers.chrono(for_bias, hidden, longest=float(longest))
@@ -142,7 +144,7 @@ def learn(
     rate: Any,
     flossed: int,
 ) -> dict[str, jax.Array]:
-    """One training."""
+    """Train one net on one delay with one intervention."""
     plan, (for_net, for_fit) = PLANS[intervention](), jax.random.split(key)
     hardest = train.tasks.copy_memory(longest, symbols, alphabet)
     net = start(plan, hardest, key=for_net, hidden=hidden, longest=longest, flossed=flossed, rate=rate)
@@ -154,7 +156,7 @@ def learn(
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """The held-out loss over (intervention, delay, repeat, look), and `learnt`, whether it was ever low."""
+    """Return the held-out loss over (intervention, delay, repeat, look), and `learnt`, whether it was low enough."""
     names = ("symbols", "alphabet", "hidden", "steps", "looks", "batch", "rate", "flossed")
     grid: dict[str, Any] = {"intervention": list(config.interventions), "delay": [float(d) for d in config.delays]}
     grid |= {name: [getattr(config, name)] for name in names} | {"longest": [max(config.delays)]}
@@ -166,22 +168,22 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
 
 
 def main() -> None:
-    """Print how many nets learnt each delay, write the figure."""
+    """Print how many nets learnt each delay, and write the figure."""
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
     counts, losses = learnt(dataset), dataset.loss.min("look").median("repeat")
-    print(f"nets of {config.seeds} that learnt in {config.steps} updates of {config.batch}; median lowest loss")
+    print(f"nets out of {config.seeds} that learnt in {config.steps} updates of {config.batch} (median lowest loss)")
     print(f"{'delay':>20}" + "".join(f"{delay:>14}" for delay in config.delays))
     for row, name in zip(counts, dataset.intervention.values, strict=True):
         medians = losses.sel(intervention=name).values
         cells = "".join(f"{count:>5} ({median:.3f})".rjust(14) for count, median in zip(row, medians, strict=True))
         failed = int((dataset.outcome.sel(intervention=name) == 2).sum())
-        print(f"{name:>20}{cells}" + (f"  {failed} stopped, not finite" if failed else ""))
+        print(f"{name:>20}{cells}" + (f"  {failed} stopped: not finite" if failed else ""))
     low, high = wilson(config.seeds // 2, config.seeds)
-    print(f"{config.seeds // 2} of {config.seeds} is a rate of {low:.2f} to {high:.2f} with 95 % confidence")
+    print(f"95 % confidence interval of the rate {config.seeds // 2} of {config.seeds}: {low:.2f} to {high:.2f}")
     for name, reach in zip(dataset.intervention.values, longest(dataset), strict=True):
-        print(f"{name:>20}: most nets learn {f'a delay of {reach:g}' if reach else 'none'}")
+        print(f"{name:>20}: most nets learn {f'a delay of {reach:g}' if reach else 'no delay'}")
     write("interventions", config, draw, dataset)
 
 

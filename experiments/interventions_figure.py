@@ -1,4 +1,4 @@
-"""The picture of `interventions`: a row an intervention, a column a delay."""
+"""The figure of `interventions`: one row per intervention, one column per delay."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +12,7 @@ from .counts import table
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
-    """How many nets learnt, and how low the loss got, in the order of the former."""
+    """Draw how many nets learnt and how low the loss got, sorted by the number of nets."""
     at = dataset.isel(intervention=np.argsort(-learnt(dataset).sum(axis=1), kind="stable"))
     figure, axes = plt.subplots(1, 2, figsize=(13, 1.4 + 0.34 * at.sizes["intervention"]))
     rates(axes[0], at)
@@ -21,31 +21,31 @@ def draw(dataset: xarray.Dataset) -> Figure:
 
 
 def learnt(dataset: xarray.Dataset) -> np.ndarray:
-    """How many nets learnt, (intervention, delay)."""
+    """Return how many nets learnt, (intervention, delay)."""
     return np.asarray(dataset.learnt.sum("repeat").transpose("intervention", "delay").values)
 
 
 def longest(dataset: xarray.Dataset) -> np.ndarray:
-    """The longest delay that more than half of the nets learnt, 0 where there is none; (intervention,)."""
+    """Return the longest delay that more than half of the nets learnt, (intervention,); 0 where there is none."""
     most = learnt(dataset) > dataset.sizes["repeat"] / 2
     return np.asarray(np.max(np.where(most, dataset.delay.values, 0), axis=1))
 
 
 def rates(axes: Axes, at: xarray.Dataset) -> None:
-    """A table of the number of nets that learnt, on colours."""
+    """Draw a coloured table of how many nets learnt."""
     names = [str(name) for name in at.intervention.values]
     table(axes, learnt(at), nets=at.sizes["repeat"], rows=names, columns=at.delay.values)
     reach = longest(at)
     plain = dict(zip(names, reach, strict=True)).get("none")
     best = " and ".join([name for name, far in zip(names, reach, strict=True) if far == reach.max()][:2])
-    told = f"Most nets learn a delay of {plain:g} with nothing done,\n" if plain is not None else ""
+    told = f"Most nets learn a delay of {plain:g} without intervention,\n" if plain is not None else ""
     axes.set_title(
         f"{told}of {reach.max():g} with {best}" + (" and others" if (reach == reach.max()).sum() > 2 else "")
     )
 
 
 def lowest(axes: Axes, at: xarray.Dataset) -> None:
-    """The median over nets of the lowest held-out loss, over the delay; the best and the plain ones named."""
+    """Plot the median over nets of the lowest held-out loss over the delay; the best and the plain nets are named."""
     losses = at.loss.min("look").median("repeat").transpose("intervention", "delay").values
     names = [str(name) for name in at.intervention.values]
     named = {"none", *names[:3], "pre-flossing", "radius at most 1"} & set(names)
@@ -63,7 +63,7 @@ def lowest(axes: Axes, at: xarray.Dataset) -> None:
     axes.set(xlabel="delay (steps)", ylabel="lowest held-out loss, median (nats)")
     place = int(np.searchsorted(at.delay.values, longest(at).max()))
     best = int(np.argmin(losses[:, place]))
-    plain = f"{losses[names.index('none'), place]:.2g} with nothing done, " if "none" in names else ""
+    plain = f"{losses[names.index('none'), place]:.2g} without intervention, " if "none" in names else ""
     axes.set_title(
         f"{at.attrs['steps']} updates; grey: the other interventions. At a delay of\n"
         f"{at.delay.values[place]:g} the loss falls to {plain}{losses[best, place]:.2g} with {names[best]}"

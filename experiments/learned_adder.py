@@ -1,15 +1,15 @@
-"""Does a net that learns to add find the adder that was wired by hand, and is its carry in its gradient?
+"""Does a net that learns to add find the adder that was wired by hand, and does its gradient show the carry?
 
-tanh nets of three units are trained on sums of two numbers, bit by bit from the least significant, as the net of the
-exercise (`exercises.adder`) was wired for with hard thresholds. All pairs are then added, and the best of the trained
-nets, that with the least held-out loss of those that add most, is laid beside the wired one: its weights, and its
-states over what is to be added, two bits and the carry, 0 to 3. In the wired net unit k says whether that is at least
-k, and the carry is its second unit.
+tanh nets of three units are trained to add two numbers bit by bit, from the least significant. The net of the exercise
+(`exercises.adder`) was wired by hand for the same task, with hard thresholds. After training, all pairs are added. The
+best trained net, which has the lowest held-out loss among those that add most pairs, is compared with the wired one:
+its weights, and its states over the sum of the two bits and the carry, 0 to 3. In the wired net unit k tells whether
+that sum is at least k, so the carry is its second unit.
 
-Where the two bits differ the carry is handed on, over any number of such steps. Every net that adds all pairs is asked
-for long sums that hand on one carry all the way, and the gradient ∂h_t/∂h_{t-ℓ} along such a carry is compared with
-that over random bits, for the trained nets and for the wired one with σ(βz) for its threshold, whose own is 0. To add
-short numbers is not to hold a carry, and the nets that hold it have, by their median, the smaller gradient.
+Where the two bits differ the carry is passed on, over any number of such steps. Every net that adds all pairs is tested
+on long sums that pass one carry on all the way. The gradient ∂h_t/∂h_{t-ℓ} along such a carry is compared with that
+over random bits, for the trained nets and for the wired one. There σ(βz) replaces the threshold, whose gradient is 0. A
+net can add short numbers without holding a carry for long, and the nets that hold it have the smaller median gradient.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ STREAMS = ("carried", "random")
 
 @dataclass(frozen=True)
 class Config(Output):
-    """`nets` of `hidden` units learn sums of `bits` bits; `far` is the length of longer ones."""
+    """`nets` nets of `hidden` units learn sums of `bits` bits; `far` is the number of bits of the long sums."""
 
     hidden: int = 3
     bits: int = 6
@@ -51,7 +51,7 @@ class Config(Output):
 
 
 class Adder(NamedTuple):
-    """A net that adds: its parameters, and which answer it gives in a state."""
+    """A net that adds: its cell, its parameters, and its readout V h + c, positive for a bit of 1."""
 
     cell: rd.cells.Cell
     params: rd.cells.Affine
@@ -60,7 +60,7 @@ class Adder(NamedTuple):
 
 
 def learn(config: Config) -> train.Fit:
-    """All nets at once; a leading axis."""
+    """Train all nets at once; the results have a leading axis."""
     task, optimizer = train.tasks.binary_addition(config.bits), optax.adam(config.rate)
     options: dict[str, Any] = {"steps": config.steps, "hidden": config.hidden, "batch": config.batch}
 
@@ -71,37 +71,37 @@ def learn(config: Config) -> train.Fit:
 
 
 def as_adder(net: train.Net) -> Adder:
-    """The two classes of the trained readout, as one number that is positive for a bit of 1."""
+    """Return the trained net with the two classes of its readout as one number, positive for a bit of 1."""
     V, c = net.readout
     return Adder(TANH, net.cell, np.asarray(V[1] - V[0]), float(c[1] - c[0]))
 
 
 def wired(slope: float) -> Adder:
-    """The adder of the exercise with logistic units of that slope."""
+    """Return the adder of the exercise with logistic units of that slope."""
     params = rd.cells.Affine(W=jnp.asarray(adder.W), U=jnp.asarray(adder.U), b=jnp.asarray(adder.B))
     return Adder(LOGISTIC, jax.tree.map(lambda leaf: slope * leaf, params), adder.V, adder.B_Y)
 
 
 def states(net: Adder, xs: np.ndarray) -> np.ndarray:
-    """h_1 .. h_T of every example, (examples, T, hidden)."""
+    """Return h_1 .. h_T of every example, (examples, T, hidden)."""
     return np.asarray(unrolled(net.cell, net.params, jnp.asarray(xs, net.params.W.dtype)))
 
 
 @partial(jax.jit, static_argnames="cell")
 def unrolled(cell: rd.cells.Cell, params: rd.cells.Affine, inputs: jax.Array) -> jax.Array:
-    """The same, compiled once for all nets of a cell."""
+    """Compute the states; compiled once for all nets of a cell."""
     h0 = cell.initial_state(params)
     return jax.vmap(lambda x: rd.unroll(cell.step, params, h0, x))(inputs)
 
 
 def wrong(net: Adder, xs: np.ndarray, right: np.ndarray) -> int:
-    """How many sums have a wrong bit."""
+    """Return how many sums have a wrong bit."""
     answers = states(net, xs) @ net.V + net.c > 0
     return int(np.any(answers != (right > 0.5), axis=1).sum())
 
 
 def to_add(xs: np.ndarray) -> np.ndarray:
-    """Both bits and the carry of every step, 0 to 3."""
+    """Return the sum of both bits and the carry at every step, 0 to 3."""
     count = xs.sum(axis=2).astype(int)
     for t in range(1, xs.shape[1]):
         count[:, t] += count[:, t - 1] // 2
@@ -109,7 +109,7 @@ def to_add(xs: np.ndarray) -> np.ndarray:
 
 
 def by_count(net: Adder, bits: int) -> tuple[np.ndarray, ...]:
-    """The least, mean and largest state of every unit where 0 .. 3 is to be added, each (4, hidden)."""
+    """Return every unit's minimum, mean and maximum state where bits and carry sum to 0 .. 3, each (4, hidden)."""
     xs, _ = adder.all_pairs(bits)
     found, count = states(net, xs), to_add(xs)
     groups = [found[count == number] for number in range(4)]
@@ -117,7 +117,7 @@ def by_count(net: Adder, bits: int) -> tuple[np.ndarray, ...]:
 
 
 def stream(name: str, steps: int, key: jax.Array) -> jax.Array:
-    """Pairs of bits: random ones, or one that makes a carry and then pairs that differ, which hand it on."""
+    """Return pairs of bits: random ones, or one pair that makes a carry and then unequal pairs, which pass it on."""
     if name == "random":
         return jax.random.bernoulli(key, 0.5, (steps, 2)).astype(jnp.float64)
     first = jax.random.bernoulli(key, 0.5, (steps,)).astype(jnp.float64)
@@ -126,7 +126,7 @@ def stream(name: str, steps: int, key: jax.Array) -> jax.Array:
 
 @partial(jax.jit, static_argnames=("cell", "kind", "lags"))
 def log_norms(cell: rd.cells.Cell, params: rd.cells.Affine, keys: jax.Array, *, kind: str, lags: int) -> jax.Array:
-    """ln ‖∂h_t/∂h_{t-ℓ}‖ (example, lag) along one kind of input."""
+    """Return ln ‖∂h_t/∂h_{t-ℓ}‖ (example, lag) along one kind of input."""
     h0 = cell.initial_state(params)
 
     def one(key: jax.Array) -> jax.Array:
@@ -136,16 +136,16 @@ def log_norms(cell: rd.cells.Cell, params: rd.cells.Affine, keys: jax.Array, *, 
 
 
 def flows(net: Adder, lags: int, key: jax.Array, examples: int = 64) -> dict[str, np.ndarray]:
-    """ln ‖∂h_t/∂h_{t-ℓ}‖ (example, lag) along both kinds of input, in float64."""
+    """Return ln ‖∂h_t/∂h_{t-ℓ}‖ (example, lag) along both kinds of input, in float64."""
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), net.params)
     keys = jax.random.split(key, examples)
     return {kind: np.asarray(log_norms(net.cell, params, keys, kind=kind, lags=lags)) for kind in STREAMS}
 
 
 def long_sums(net: Adder, far: int, seed: int, pairs: int = 2000) -> dict[str, float]:
-    """The share of sums of `far` bits that are right: of random ones, and of those that hand on one carry all the way.
+    """Return the fraction of correct sums of `far` bits: random bits, and bits that pass one carry on all the way.
 
-    The latter begin with two ones or with two zeros, by turns, and have a 1 and a 0 in every other place; a net that
+    The latter begin alternately with two ones and with two zeros, and have a 1 and a 0 in every later place. A net that
     forgets the carry gets half of them right.
     """
     random = np.random.default_rng(seed).integers(0, 2, (pairs, far + 1, 2))
@@ -158,7 +158,7 @@ def long_sums(net: Adder, far: int, seed: int, pairs: int = 2000) -> dict[str, f
 
 
 def run(config: Config = Config()) -> xarray.Dataset:
-    """How the nets learnt, `wrong` sums of each, and weights, states and gradients of the best and of the wired one."""
+    """Train the nets, count the `wrong` sums of each, and examine the best one and the wired one."""
     found = learn(config)
     xs, right = adder.all_pairs(config.bits)
     nets = [as_adder(jax.tree.map(lambda leaf, i=i: leaf[i], found.net)) for i in range(config.nets)]
@@ -183,7 +183,7 @@ def run(config: Config = Config()) -> xarray.Dataset:
 
 
 def of_perfect(nets: list[Adder], perfect: np.ndarray, config: Config) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
-    """Of every net that adds all pairs: the long sums that are right and its median gradient; NaN of the others."""
+    """Return the fraction of correct long sums and the median gradient of every net that adds all pairs, else NaN."""
     found = {f"far_{kind}": np.full(len(nets), np.nan) for kind in STREAMS}
     found |= {f"flow_{kind}": np.full((len(nets), config.lags + 1), np.nan) for kind in STREAMS}
     with jax.enable_x64(True):
@@ -197,7 +197,7 @@ def of_perfect(nets: list[Adder], perfect: np.ndarray, config: Config) -> dict[s
 
 
 def looked_at(name: str, net: Adder, config: Config) -> xarray.Dataset:
-    """States, gradients and long sums of one adder."""
+    """Measure the states, gradients and long sums of one adder."""
     unit = "unit" if name == "trained" else "wired_unit"
     variables: dict[str, Any] = {
         f"{name}_{part}": (("count", unit), values)
@@ -210,26 +210,26 @@ def looked_at(name: str, net: Adder, config: Config) -> xarray.Dataset:
 
 
 def main() -> None:
-    """Print who adds, and what a carry leaves in the gradient; write the figure."""
+    """Print which nets add and what is left of the gradient along a carry, and write the figure."""
     config = tyro.cli(Config)
     dataset = run(config)
     errors = dataset.wrong.values
-    print(f"{(errors == 0).sum()} of {config.nets} nets add all {dataset.sums} pairs; wrong: {sorted(errors.tolist())}")
+    print(
+        f"{(errors == 0).sum()} of {config.nets} nets add all {dataset.sums} pairs; errors: {sorted(errors.tolist())}"
+    )
     for name in ("trained", "wired"):
         for kind in STREAMS:
             right = 100 * dataset[f"{name}_far_{kind}"].item()
             last = np.median(dataset[f"{name}_flow_{kind}"].isel(lag=-1)) / np.log(10)
             print(
-                f"{name}, {kind} bits: {right:.1f} % of sums of {config.far} bits are right, and the median norm of "
+                f"{name}, {kind} bits: {right:.1f} % of sums of {config.far} bits are correct, and the median norm of "
                 f"the gradient over {config.lags} steps is 10^{last:.1f}"
             )
-    print(f"sums that hand a carry over {config.far} steps and are right, {said_right(dataset)}")
+    print(f"correct sums that pass on a carry over {config.far} steps, {said_right(dataset)}")
     for those, said in zip(keeping(dataset), ("at least 99 %", "fewer"), strict=True):
         if those.any():
             last = np.median(dataset.flow_carried.values[those, -1]) / np.log(10)
-            print(
-                f"{said} in {those.sum()} of them, median norm of their gradient over {config.lags} steps 10^{last:.1f}"
-            )
+            print(f"{said} in {those.sum()} nets; median norm of their gradient over {config.lags} steps 10^{last:.1f}")
     write("learned_adder", config, draw, dataset)
 
 

@@ -1,12 +1,13 @@
-"""Does a net learn a longer delay if its Lyapunov exponents are brought to 0 before it learns?
+"""Does a net learn a longer delay if its Lyapunov exponents are brought to 0 before training?
 
-Yes, where they are nearly all brought there (Engelken 2023, who flosses 75 exponents of 80; here at reduced size).
-tanh nets learn to name b_{t-d/2} XOR b_{t-d} of a stream of bits, from four kinds of start: a Gaussian W with gain 1,
-an orthogonal one, and the Gaussian ones after `updates` of flossing of few or of nearly all exponents. All have the
-same budget of training. λ_1 near 0 is not enough: d bits are to be carried back along d directions, and an orthogonal
-W does not keep λ near 0, as the inputs saturate the units.
+Yes, if nearly all of them are brought to 0 (Engelken 2023, who flosses 75 exponents of 80; here the sizes are smaller).
+tanh nets learn to output b_{t-d/2} XOR b_{t-d} of a stream of bits. They start in four ways: from a Gaussian W with
+gain 1, from an orthogonal W, and from the Gaussian W after `updates` updates of flossing few or nearly all exponents.
+All get the same training budget. λ_1 near 0 is not enough, because d bits must be carried back along d directions. An
+orthogonal W does not keep λ near 0, because the inputs saturate the units.
 
-Learnt: at one of the looks at most one held-out answer in twenty is wrong. A net starts alike for all delays.
+A delay counts as learnt if at one of the looks at most one held-out answer in twenty is wrong. Each net starts from the
+same weights for every delay.
 """
 
 from dataclasses import asdict, dataclass
@@ -29,7 +30,7 @@ from .preflossing_figure import draw, learnt
 
 
 class Start(NamedTuple):
-    """How W is drawn, and the share of all exponents that is brought to 0 then."""
+    """How W is drawn, and the fraction of all exponents that flossing then brings to 0."""
 
     recurrent: Any = rd.cells.initializers.gaussian
     flossed: float = 0.0
@@ -45,7 +46,7 @@ STARTS = {
 
 @dataclass(frozen=True)
 class Config(Output):
-    """Each of `starts` learns delays of 1 to `delays` times `spacing`, from `seeds` initialisations."""
+    """Each of `starts` learns the delays `spacing` times 1 to `delays`, from `seeds` initialisations."""
 
     starts: tuple[str, ...] = tuple(STARTS)
     spacing: int = 10
@@ -63,7 +64,7 @@ class Config(Output):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Fail before the sweep does."""
+        """Refuse invalid settings before the sweep starts."""
         unknown = set(self.starts) - set(STARTS)
         if unknown or self.steps % self.looks or self.spacing % 2:
             raise ValueError(
@@ -73,7 +74,7 @@ class Config(Output):
 
 
 def after(delay: Any, hardest: train.Task) -> train.Task:
-    """Temporal XOR with the examples of the hardest one but another delay, which may be traced."""
+    """Return temporal XOR with the inputs of the hardest task but another delay, which may be traced."""
 
     def sample(key: jax.Array) -> train.Example:
         xs = hardest.sample(key).xs
@@ -104,7 +105,7 @@ def learn(
     rate: Any,
     limit: Any,
 ) -> dict[str, jax.Array]:
-    """One net before it learns, and what it learns of every delay."""
+    """Measure the exponents of one net before training, then train it on every delay."""
     for_net, for_floss, for_fit, for_stream = jax.random.split(key, 4)
     cell, longest = rd.cells.elman, spacing * delays
     hardest = train.tasks.temporal_xor(max(2 * longest, floss_length), longest)
@@ -133,7 +134,7 @@ def learn(
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """What `learn` gives over (start, repeat), and `learnt`, whether few answers were ever wrong."""
+    """Run `learn` over (start, repeat) and add `learnt`: at some look at most one answer in twenty was wrong."""
     numbers = {
         name: [value] for name, value in asdict(config).items() if name not in ("out", "starts", "seeds", "seed")
     }
@@ -149,7 +150,7 @@ def main() -> None:
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
-    print(f"nets of {config.seeds} that learnt in {config.steps} updates of {config.batch}; median of most correct")
+    print(f"nets out of {config.seeds} that learnt in {config.steps} updates of {config.batch} (median best accuracy)")
     print(f"{'delay':>20}" + "".join(f"{delay:>14}" for delay in dataset.delay.values) + f"{'λ₁':>10}{'last λ':>10}")
     for name, counts in zip(dataset.start.values, learnt(dataset), strict=True):
         at = dataset.sel(start=name)
@@ -157,9 +158,9 @@ def main() -> None:
         λ = at.exponents.median("repeat").values
         cells = "".join(f"{count:>5} ({share:.3f})".rjust(14) for count, share in zip(counts, most, strict=True))
         failed = int((at.outcome == 2).sum())
-        print(f"{name:>20}{cells}{λ[0]:10.3f}{λ[-1]:10.3f}" + (f"  {failed} stopped, not finite" if failed else ""))
+        print(f"{name:>20}{cells}{λ[0]:10.3f}{λ[-1]:10.3f}" + (f"  {failed} stopped: not finite" if failed else ""))
     low, high = wilson(config.seeds, config.seeds)
-    print(f"{config.seeds} of {config.seeds} is a rate of {low:.2f} to {high:.2f} with 95 % confidence")
+    print(f"95 % confidence interval of the rate {config.seeds} of {config.seeds}: {low:.2f} to {high:.2f}")
     write("preflossing", config, draw, dataset)
 
 

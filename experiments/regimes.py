@@ -1,14 +1,15 @@
-"""When does a gradient vanish, when does it explode, and what do the eigenvalues of W know of it?
+"""When does a gradient vanish, when does it explode, and do the eigenvalues of W predict it?
 
-Nets without input, of the same random draws at every gain: a linear one, tanh, GRU, LSTM. The largest Lyapunov exponent
-λ₁ of each, with its error bar, says what becomes of a gradient on its way back; beside it stand three predictions:
+The nets are undriven: linear, tanh, GRU and LSTM, with the same random draws at every gain. The largest Lyapunov
+exponent λ₁ of each net, with its error bar, shows whether a gradient grows or shrinks on its way back. It is compared
+with three predictions:
 
-    1/ρ(W)     the rule of the linear net, ρ of the recurrent matrix (of the candidate, where there are gates)
-    at rest    ρ(J) = 1 for the Jacobian at the state 0, gates and all: where rest stops being stable
+    1/ρ(W)     the rule for a linear net; ρ of the recurrent matrix (of the candidate, where there are gates)
+    at rest    ρ(J) = 1 for the Jacobian at the state 0, gates included: where rest stops being stable
     χ₁ = 1     mean-field theory of wide tanh nets
 
-Two gains are critical: that up to which λ₁ < 0, where gradients vanish, and that beyond which λ₁ > 0, where they
-explode. For a linear net they are one.
+There are two critical gains: gradients vanish up to the first, where λ₁ < 0, and explode beyond the second, where
+λ₁ > 0. For a linear net the two are equal.
 """
 
 import json
@@ -40,9 +41,9 @@ FIXED = ("leading", "length", "burn_in", "lags")
 
 @dataclass(frozen=True)
 class Config(Output):
-    """Gains are spaced evenly; `nets` random draws of each cell and width, numbered from 1000 · seed.
+    """Gains are evenly spaced. Each cell and width has `nets` random draws, numbered from 1000 · seed.
 
-    `leading` exponents are measured, the largest ones. `--full` starts from the publication size, for an accelerator.
+    Only the `leading` largest exponents are measured. `--full` starts from the publication size, for an accelerator.
     """
 
     cells: tuple[str, ...] = ("linear", "elman", "gru", "lstm")
@@ -59,7 +60,7 @@ class Config(Output):
 
     def __post_init__(self) -> None:
         if not 0 < self.gains[0] < self.gains[1]:
-            raise ValueError(f"gains: got {self.gains}, expected the first and the last, 0 < first < last")
+            raise ValueError(f"gains: got {self.gains}, expected (first, last) with 0 < first < last")
         if unknown := set(self.cells) - set(critical.RECURRENT):
             raise ValueError(
                 f"cells: got {', '.join(sorted(unknown))}, expected some of {', '.join(critical.RECURRENT)}"
@@ -77,15 +78,15 @@ FULL = Config(hidden=(64, 128, 256, 512), steps=57, nets=32, leading=64, length=
     hidden=Variable("1", "units"),
     leading=Variable("1", "exponents measured"),
     length=Variable("1", "steps over which exponents are measured"),
-    burn_in=Variable("1", "steps before them"),
+    burn_in=Variable("1", "steps discarded before the measurement"),
     lags=Variable("1", "steps over which a gradient is followed"),
     gain=Variable("1", "gain g of the recurrent weights"),
     net=Variable("1", "number of the random draw"),
     exponents=Variable("nats per step", "largest Lyapunov exponents", ("index",)),
     stderr=Variable("nats per step", "their standard errors", ("index",)),
-    reliable=Variable("1", "whether the arithmetic could see them", ("index",)),
+    reliable=Variable("1", "whether each exponent is reliable", ("index",)),
     log_norm=Variable("nats", "ln of the 2-norm of the derivative of h_T with respect to h_(T-lag)", ("lag",)),
-    log_bound=Variable("nats", "ln of the product of the norms of the steps", ("lag",)),
+    log_bound=Variable("nats", "ln of the product of the norms of the step Jacobians", ("lag",)),
     log_gradient=Variable(
         "nats", "ln of the norm of the derivative of the loss with respect to h_(T-lag)", ("before",)
     ),
@@ -106,9 +107,10 @@ def measure(
     gain: jax.Array,
     net: jax.Array,
 ) -> dict[str, jax.Array]:
-    """What becomes of the gradient of one net at one gain, and what is known of its weights.
+    """Measure the gradient of one net at one gain, and the predictions from its weights.
 
-    A draw is the same at every gain, so that its number makes the random key and not the point's place in the grid.
+    The random key depends on the number of the draw, not on the point's place in the grid, so that a draw is the same
+    at every gain.
     """
     del key
     found = rd.cells.CELLS[cell]
@@ -116,13 +118,13 @@ def measure(
     params = found.init(for_params, inputs=1, hidden=hidden, gain=gain)
     rest = found.initial_state(params)
     vector, unravel = ravel_pytree(rest)
-    # a linear net's Jacobian is W wherever it is, and away from 0 it would overflow
+    # a linear net's Jacobian is W in every state, and a state away from 0 would overflow
     begin = rest if cell == "linear" else unravel(0.5 * jax.random.normal(for_state, vector.shape, vector.dtype))
     states = rd.unroll(found.step, params, begin, None, length=burn_in)
     net_at = (found.step, params, jax.tree.map(lambda leaf: leaf[-1], states), None)
 
     def loss(states: Any) -> jax.Array:
-        """Half the squared error of the mean output at the last step, which should be 1."""
+        """Return half the squared error of the mean output at the last step, whose target is 1."""
         return (found.output(jax.tree.map(lambda leaf: leaf[-1], states)).mean() - 1) ** 2 / 2
 
     k, steps = min(leading, vector.size), length + burn_in
@@ -145,7 +147,7 @@ def measure(
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """The sweep, with a variable `regime`: -1 where the gradient vanishes, 1 where it explodes, 0 on the edge."""
+    """Run the sweep and add `regime`: -1 where gradients vanish, 1 where they explode, 0 on the edge, NaN: unknown."""
     grid = {
         "cell": list(config.cells),
         "hidden": list(config.hidden),
@@ -160,22 +162,22 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
 
 
 def rewrite(page: Path, text: str) -> None:
-    """Put a text between the two marks of a page."""
+    """Replace the text between the two markers of a page."""
     before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     end = rest.partition(END)[2]
-    if begin and end:  # a page without the marks is another project's
+    if begin and end:  # a page without the markers belongs to another project
         page.write_text(f"{before}{BEGIN}{text}{END}{end}", encoding="utf-8")
 
 
 def main() -> None:
-    """Print the table of critical gains, write figures/regimes.png, and what the README says of the default run."""
+    """Print the table of critical gains and write the figure; the default run also updates the README."""
     given = [word for word in sys.argv[1:] if word != "--full"]
     config = tyro.cli(Config, default=FULL if "--full" in sys.argv else Config(), args=given)
     one_device_per_core()
     dataset = run(config, progress=True)
     rows = critical.critical_gains(dataset)
     print(critical.table(rows, config.gains))
-    print("NaN, as the progress bar counts them, are the smallest singular values of points where float32 loses them")
+    print("NaN in the progress bar: the smallest singular values of points where float32 cannot resolve them")
     write("regimes", config, draw, dataset)
     if folder(config) == FIGURES:
         (FIGURES / "regimes.json").write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n")

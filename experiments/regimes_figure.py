@@ -1,4 +1,4 @@
-"""The picture of `regimes`: gradients over gain and lag, and the exponents that say what becomes of them."""
+"""The figure of `regimes`: gradients over gain and lag, and the exponents that show where they vanish or explode."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +13,7 @@ from . import critical
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
-    """A column for each cell, at its largest width: the norm over gain and lag, and λ₁ over the gain."""
+    """Draw one column per cell, at its largest width: the norm over gain and lag, and λ₁ over the gain."""
     hidden, ends = int(dataset.hidden[-1]), tuple(dataset.gain.values[[0, -1]])
     rows = [row for row in critical.critical_gains(dataset) if row.hidden == hidden]
     figure, axes = plt.subplots(2, len(rows), figsize=(2.9 * len(rows) + 1, 6.4), squeeze=False, sharex=True)
@@ -32,14 +32,14 @@ def draw(dataset: xarray.Dataset) -> Figure:
             above.set_ylabel("")
             below.set_ylabel("")
     figure.suptitle(
-        f"Gradients of {dataset.sizes['net']} nets of {hidden} units, without input: medians above, each net below",
+        f"Gradients of {dataset.sizes['net']} undriven nets of {hidden} units: medians above, every net below",
         fontsize="medium",
     )
     return figure
 
 
 def exponents_over_gain(axes: Axes, at: xarray.Dataset, row: critical.Critical, *, names: bool) -> None:
-    """λ₁ of every net with its regime; the gain at which 1/ρ(W) expects an explosion, and theory where there is one."""
+    """Plot λ₁ and the regime of every net, the gain 1/ρ(W) where a linear net would explode, and any theory."""
     first = at.exponents.isel(index=0).transpose("gain", "net").values
     plot.regime_points(axes, at.gain.values, first, at.regime.transpose("gain", "net").values, names=names, ms=3.5)
     axes.axvline(row.by_radius, ls="--", lw=1.1, color="0.35", zorder=1.6)

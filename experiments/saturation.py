@@ -1,13 +1,12 @@
 """How much noise, or how strong a bias, does it take to quench chaos?
 
-tanh nets whose units get independent inputs of standard deviation s: white noise, drawn anew each step, or a bias,
-drawn once. Both push units into saturation, where tanh' is small, so that a larger gain is needed before gradients
-explode. In a wide net both do the same (`rd.theory`): with q = g² E[tanh²(√q z)] + s², the edge
-χ₁ = g² E[sech⁴(√q z)] = 1 is
-dashed beside the measured one.
+The units of tanh nets get independent inputs of standard deviation s: white noise, drawn anew at each step, or a bias,
+drawn once. Both push the units into saturation, where tanh' is small, so gradients explode only at a larger gain. In a
+wide net both have the same effect (`rd.theory`): with q = g² E[tanh²(√q z)] + s², the edge is
+χ₁ = g² E[sech⁴(√q z)] = 1. It is drawn dashed, next to the measured edge.
 
-The sign of a mean λ₁ is known as in `critical.regime`, by the standard error over the nets. Where it is not, which is
-where nets with a fixed bias settle into cycles, the line of the measured edge has islands.
+The sign of a mean λ₁ is known by the rule of `critical.regime`, with the standard error over the nets. Where it is
+unknown, the measured edge has islands. This happens where nets with a fixed bias settle into cycles.
 """
 
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ KINDS = ("noise", "bias")
 
 @dataclass(frozen=True)
 class Config(Output):
-    """`gains` and `strengths` are (first, last, how many)."""
+    """`gains` and `strengths` are (first, last, number)."""
 
     hidden: int = 100
     gains: tuple[float, float, int] = (0.5, 3.0, 26)
@@ -46,29 +45,29 @@ class Config(Output):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Fail before the sweep does."""
+        """Refuse invalid settings before the sweep starts."""
         for name, (first, last, number) in (("gains", self.gains), ("strengths", self.strengths)):
             if not 0 <= first < last or number < 2 or (name == "gains" and first == 0):
                 least = "0 < first" if name == "gains" else "0 <= first"
                 got = f"{name}: got {(first, last, number)}"
-                raise ValueError(f"{got}, expected {least} < last and how many, at least 2")
+                raise ValueError(f"{got}, expected (first, last, number) with {least} < last and number >= 2")
 
 
 @described(
-    kind=Variable("1", "what the units get beside their recurrent input"),
+    kind=Variable("1", "input to the units besides the recurrent one"),
     gain=Variable("1", "gain g of the recurrent weights"),
     strength=Variable("1", "standard deviation s of noise or bias"),
     exponent=Variable("nats per step", "largest Lyapunov exponent"),
     stderr=Variable("nats per step", "its standard error"),
-    reliable=Variable("1", "whether there is no doubt about it"),
+    reliable=Variable("1", "whether the exponent is reliable"),
 )
 def measure(
     key: jax.Array, *, kind: str, hidden: int, length: int, burn_in: int, gain: jax.Array, strength: jax.Array
 ) -> dict[str, jax.Array]:
-    """λ₁ of one net."""
+    """Measure λ₁ of one net."""
     for_params, for_state, for_inputs, for_tangent = jax.random.split(key, 4)
     cell = rd.cells.elman
-    # inputs of unit weight, one a unit: U is the identity times their strength
+    # each unit has its own input, so U is the identity times the strength
     params = cell.init(for_params, inputs=hidden, hidden=hidden, gain=gain)._replace(U=strength * jnp.eye(hidden))
     steps = length + burn_in
     drawn = jax.random.normal(for_inputs, (steps, hidden) if kind == "noise" else (hidden,))
@@ -80,7 +79,7 @@ def measure(
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """λ₁ over gain and strength, of noise and of bias, the `mean` of the nets and its `fate`, the sign if known."""
+    """Measure λ₁ over gain and strength, and add the `mean` over the nets and its `fate`, the sign if known."""
     grid: dict[str, Any] = {
         "kind": list(KINDS),
         "hidden": [config.hidden],
@@ -100,12 +99,12 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
 
 
 def edge(strengths: np.ndarray) -> np.ndarray:
-    """The critical gain of wide nets."""
+    """Return the critical gain of wide nets at each strength."""
     return np.array([float(rd.theory.edge_of_order(float(strength) ** 2)) ** 0.5 for strength in strengths])
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
-    """A phase diagram for noise, and one for bias."""
+    """Draw one phase diagram for noise and one for bias."""
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True)
     for axis, kind in zip(axes, KINDS, strict=True):
         phases(axis, dataset.sel(kind=kind))
@@ -113,7 +112,7 @@ def draw(dataset: xarray.Dataset) -> Figure:
 
 
 def phases(axes: Axes, at: xarray.Dataset) -> None:
-    """The mean λ₁ over strength and gain, dots where its sign is not known, and the edge of wide nets."""
+    """Plot the mean λ₁ over strength and gain, the edge of wide nets, and dots where the sign is unknown."""
     gains, strengths = at.gain.values, at.strength.values
     plot.phase_diagram(axes, strengths, gains, at["mean"].transpose("gain", "strength").values)
     expected = edge(strengths)
@@ -121,8 +120,8 @@ def phases(axes: Axes, at: xarray.Dataset) -> None:
     axes.text(0.97, 0.05, r"dashed: mean field, $\chi_1 = 1$", color="white", ha="right", transform=axes.transAxes)
     rows, columns = np.nonzero(np.abs(at.fate.transpose("gain", "strength").values) != 1)
     axes.plot(strengths[columns], gains[rows], ".", ms=3, color="black", label="_unknown")
-    note(axes, f"dots: mean of {at.sizes['repeat']} nets within 2 standard errors + 1/T of 0,")
-    note(axes, "where the line of the mean is no edge, and has islands")
+    note(axes, f"dots: mean of {at.sizes['repeat']} nets within 2 standard errors + 1/T of 0;")
+    note(axes, "there the line of the mean is no edge and has islands")
     kind = at.kind.item()
     axes.set(xlabel=f"standard deviation $s$ of the {kind}", ylabel="gain $g$")
     axes.set_ylim(gains[0], gains[-1])
@@ -130,18 +129,18 @@ def phases(axes: Axes, at: xarray.Dataset) -> None:
 
 
 def said_of(at: xarray.Dataset, gain: float) -> str:
-    """Up to which strength the mean λ₁ is known to be positive at the gain nearest to this one, from which negative."""
+    """State up to which strength the mean λ₁ is known to be positive, and from which on negative, near this gain."""
     row = at.sel(gain=gain, method="nearest")
     fates, strengths = row.fate.values, row.strength.values
     chaotic, others = np.flatnonzero(fates == 1), np.flatnonzero(fates != -1)
     begins = others[-1] + 1 if len(others) else 0
     parts = [rf"$\lambda_1$ > 0 up to s = {strengths[chaotic[-1]]:.1f}"] if len(chaotic) else []
     parts += [rf"$\lambda_1$ < 0 from {strengths[begins]:.1f} on"] if begins < len(strengths) else []
-    return f"at g = {row.gain.item():.2g}: " + (", ".join(parts) or r"no sign of $\lambda_1$ is known")
+    return f"at g = {row.gain.item():.2g}: " + (", ".join(parts) or r"sign of $\lambda_1$ unknown")
 
 
 def edge_between(gains: np.ndarray, fates: np.ndarray) -> str:
-    """The last gain at which the mean λ₁ is known to be negative, and that from which on it is known to be positive."""
+    """Return the last gain where the mean λ₁ is known to be negative, and the gain from which it is known positive."""
     negative, others = np.flatnonzero(fates == -1), np.flatnonzero(fates != 1)
     begins = others[-1] + 1 if len(others) else 0
     low = f"{gains[negative[-1]]:.2f}" if len(negative) else f"< {gains[0]:g}"
@@ -149,12 +148,12 @@ def edge_between(gains: np.ndarray, fates: np.ndarray) -> str:
 
 
 def main() -> None:
-    """Print the critical gains, write the figure."""
+    """Print the critical gains and write the figure."""
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
     strengths = dataset.strength.values
-    print(f"gains between which the mean λ₁ of {config.nets} nets of {config.hidden} units changes its sign")
+    print(f"gains between which the mean λ₁ of {config.nets} nets of {config.hidden} units changes sign")
     print(f"{'s':>6}" + "".join(f"{name:>16}" for name in (*KINDS, "mean field")))
     for strength, expected in zip(strengths, edge(strengths), strict=True):
         rows = [dataset.sel(kind=kind, strength=strength) for kind in KINDS]

@@ -1,10 +1,11 @@
-"""Which Lyapunov exponents of a net can be trusted, and what do the eigenvalues of W know of them?
+"""Which Lyapunov exponents of a net can be trusted, and do the eigenvalues of W predict them?
 
-A chaotic tanh net in float32, weakly and strongly saturated. The LU frames of `rd.lyapunov_spectrum` stand beside the
-method that is used most, a QR decomposition after every step: rounding hides from it what lies ln(1/eps) = 16 nats
-below the first exponent, and what it cannot vouch for is grey. ln|eig W| would be right for a linear net and knows
-nothing of saturation. The eigenvalues of a step Jacobian do, although the eigenvectors of one step are not those of the
-next: where W is random, as here, the mean of ln|eig J_t| follows the exponents, and e^λ₁ is the radius of their disk.
+The net is a chaotic tanh net in float32, weakly and strongly saturated. The LU frames of `rd.lyapunov_spectrum` are
+compared with the most common method, a QR decomposition after every step. Rounding hides from QR whatever lies more
+than ln(1/eps) = 16 nats below the first exponent; exponents in doubt are grey. ln|eig W| would be right for a linear
+net, but it ignores saturation. The eigenvalues of a step Jacobian include it, but the eigenvectors of one step are not
+those of the next. Where W is random, as here, the mean of ln|eig J_t| nevertheless follows the exponents, and e^λ₁ is
+the radius of the disk that eig J_t fill.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from .figure import Output, write
 
 @dataclass(frozen=True)
 class Config(Output):
-    """An undriven tanh net on its attractor; `snapshots` of its Jacobians are taken apart into eigenvalues."""
+    """An undriven tanh net on its attractor; eigenvalues are computed for `snapshots` of its Jacobians."""
 
     gains: tuple[float, ...] = (3.0, 8.0)
     hidden: int = 100
@@ -39,7 +40,7 @@ class Config(Output):
 
 
 METHODS: dict[str, dict[str, Any]] = {"LU": {}, "QR": {"method": "qr", "every": 1}}
-# of the fields of a spectrum that are no plain numbers
+# dimensions of the fields of a spectrum that are arrays
 DIMS = {
     **dict.fromkeys(("exponents", "stderr", "reliable", "converged", "doubts"), ("index",)),
     **dict.fromkeys(("history", "local"), ("block", "index")),
@@ -48,16 +49,17 @@ DIMS = {
 
 
 def run(config: Config = Config()) -> xarray.Dataset:
-    """The spectra at every gain, of the same random matrix scaled, from the same first state, and eigenvalues.
+    """Measure the spectra and the eigenvalues at every gain, for the same random matrix, scaled, and first state.
 
-    The fields of `rd.LyapunovSpectrum` over gain and decomposition, `of_W` and `of_jacobians` over the gain.
+    The dataset holds the fields of `rd.LyapunovSpectrum` over gain and decomposition, and `of_W` and `of_jacobians`
+    over the gain.
     """
     with jax.enable_x64(False):
         return xarray.concat([at(gain, config) for gain in config.gains], "gain")
 
 
 def at(gain: float, config: Config) -> xarray.Dataset:
-    """One gain: the spectra in float32, the eigenvalues in float64."""
+    """Measure at one gain: the spectra in float32, the eigenvalues in float64."""
     cell = rd.cells.elman
     key_params, key_state = jax.random.split(jax.random.key(config.seed))
     params = cell.init(key_params, inputs=1, hidden=config.hidden, gain=gain)
@@ -68,7 +70,7 @@ def at(gain: float, config: Config) -> xarray.Dataset:
         rd.lyapunov_spectrum(cell.step, params, h0, None, length=config.T, blocks=blocks, **options)
         for options in METHODS.values()
     ]
-    with jax.enable_x64(True):  # small eigenvalues drown in rounding too
+    with jax.enable_x64(True):  # rounding would hide small eigenvalues too
         params, h0 = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), (params, h0))
         of_W = np.asarray(rd.eigen.eigenvalues(params.W))
         of_jacobians = np.asarray(rd.eigen.jacobian_eigenvalues(cell.step, params, h0, None, length=config.snapshots))
@@ -84,14 +86,14 @@ def at(gain: float, config: Config) -> xarray.Dataset:
 
 
 def spectrum_of(found: xarray.Dataset, method: str) -> rd.LyapunovSpectrum:
-    """One method's spectrum at one gain, as it was measured."""
+    """Return one method's spectrum at one gain, as it was measured."""
     chosen = found.sel(decomposition=method)
     fields: Any = (chosen[name].values for name in rd.LyapunovSpectrum._fields)
     return rd.LyapunovSpectrum(*fields)
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
-    """A row for each gain: the exponents by both methods, and the eigenvalues."""
+    """Draw one row per gain: the exponents by both methods, and the eigenvalues."""
     gains = dataset.gain.values
     figure, axes = plt.subplots(len(gains), 2, figsize=(9, 3.7 * len(gains)), squeeze=False, width_ratios=(1.55, 1))
     for row, gain in zip(axes, gains, strict=True):
@@ -101,7 +103,7 @@ def draw(dataset: xarray.Dataset) -> Figure:
 
 
 def exponents(axes: Axes, found: xarray.Dataset) -> None:
-    """λ_i by both methods, beside what eigenvalues say; the first ones enlarged."""
+    """Plot λ_i by both methods and as eigenvalues predict them; an inset enlarges the first ones."""
     by_lu, by_qr = (spectrum_of(found, method) for method in METHODS)
     index = np.arange(1, found.sizes["index"] + 1)
     axes.plot(index, np.log(np.abs(found.of_W.values)), "-.", color="C2", label=r"$\ln\,|$eig $W|$")
@@ -110,7 +112,7 @@ def exponents(axes: Axes, found: xarray.Dataset) -> None:
     plot.lyapunov_spectrum(axes, by_lu, label="LU frames", color="C0", floor=False, ms=2.5)
     doubted = [np.sum(~spectrum.reliable) for spectrum in (by_qr, by_lu)]
     shares = f"{doubted[0]} of {len(index)} exponents by QR, {doubted[1]} by LU"
-    axes.set_title(f"g = {found.gain.item():g}: in doubt (grey) are {shares}")
+    axes.set_title(f"g = {found.gain.item():g}: in doubt (grey): {shares}")
     plot.label_ends(axes)
     first = 6
     inset = axes.inset_axes((0.15, 0.19, 0.36, 0.27))
@@ -121,7 +123,7 @@ def exponents(axes: Axes, found: xarray.Dataset) -> None:
 
 
 def eigenvalues(axes: Axes, found: xarray.Dataset) -> None:
-    """Eigenvalues of W and of the Jacobians, with the radius of the circular law and that of the first exponent."""
+    """Plot the eigenvalues of W and of the Jacobians, with circles of radius g (the circular law) and e^λ₁."""
     gain, first = found.gain.item(), float(spectrum_of(found, "LU").exponents[0])
     plot.eigenvalue_cloud(axes, found.of_W.values, circles={"eig $W$, radius $g$": gain}, color="C2", ms=4)
     edge = {r"eig $J_t$, radius $e^{\lambda_1}$": float(np.exp(first))}
@@ -132,12 +134,12 @@ def eigenvalues(axes: Axes, found: xarray.Dataset) -> None:
 
 
 def log_moduli(eigenvalues: np.ndarray) -> np.ndarray:
-    """The mean over time of the largest ln|λ|, of the second largest, and so on."""
+    """Return the mean over time of the largest ln|λ|, of the second largest, and so on."""
     return np.log(np.abs(eigenvalues)).mean(axis=0)
 
 
 def main() -> None:
-    """Print what can be trusted, write the figure."""
+    """Print which exponents can be trusted, and write the figure."""
     config = tyro.cli(Config)
     dataset = run(config)
     print(f"{config.hidden} exponents in nats per step, float32, {config.T} steps")

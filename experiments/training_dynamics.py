@@ -1,13 +1,15 @@
-"""What becomes of the gradient while a net learns to remember?
+"""How does the gradient change while a net learns to remember?
 
-tanh, GRU and LSTM nets learn the adding problem over T = 50, 100 and 200 steps, and are looked at on the way: the loss
-of held-out examples, the norm of ∂L/∂h_{T-ℓ} for every lag ℓ, and the largest Lyapunov exponent λ_1 along the examples.
-Before learning every gradient vanishes, that of the GRU fastest. The gated nets learn as their λ_1 T rises from
-below -5 to -3 and above; tanh nets start with a larger gradient than the GRU, lose it, and stay at chance.
+tanh, GRU and LSTM nets learn the adding problem over T = 50, 100 and 200 steps. At several looks during training the
+experiment records the loss of held-out examples, the norm of ∂L/∂h_{T-ℓ} for every lag ℓ, and the largest Lyapunov
+exponent λ_1 along the examples. Before training every gradient vanishes, fastest in the GRU. The gated nets learn as
+their λ_1 T rises from below -5 to -3 and above. The tanh nets start with a larger gradient than the GRU, lose it, and
+stay at chance.
 
 All nets get the same budget: `steps` updates of `batch` examples, Adam, gradients clipped by norm. What is not learnt
 within it may be learnt in a larger one. λ_1 is the mean over T steps from h_0 = 0 and over examples; exp(λ_1 T) is
-about the share of a gradient that is left after them. Two nets a cell and length: their range is shown, no error of it.
+about the fraction of a gradient that is left after T steps. With only two nets per cell and length, the figure gives
+their range and no error.
 """
 
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ from .training_dynamics_figure import SOLVED, draw, name_of, solved_after
 
 @dataclass(frozen=True)
 class Config(Output):
-    """Every cell of `cells` learns over every length of `lengths`, from `seeds` initialisations."""
+    """Every cell of `cells` learns every length of `lengths`, from `seeds` initialisations."""
 
     cells: tuple[str, ...] = ("elman", "gru", "lstm")
     lengths: tuple[int, ...] = (50, 100, 200)
@@ -45,16 +47,16 @@ class Config(Output):
 
 @described(
     loss=Variable("1", "held-out loss", ("look",)),
-    updates=Variable("1", "updates made", ("look",)),
-    log_state_gradient=Variable("nats", "ln of the norm of the derivative of the loss in h_t", ("look", "time")),
+    updates=Variable("1", "number of updates so far", ("look",)),
+    log_state_gradient=Variable("nats", "ln of the norm of the loss's gradient in h_t", ("look", "time")),
     exponent=Variable("nats per step", "largest Lyapunov exponent", ("look",)),
     stderr=Variable("nats per step", "its standard error", ("look",)),
-    reliable=Variable("1", "whether there is no doubt about it", ("look",)),
+    reliable=Variable("1", "whether the exponent is reliable", ("look",)),
 )
 def learn(
     key: jax.Array, *, cell: str, length: int, hidden: int, steps: int, looks: int, batch: int, rate: Any, limit: Any
 ) -> dict[str, jax.Array]:
-    """One training and what was seen of it."""
+    """Train one net and return what was recorded during training."""
     probes = {
         "states": train.probes.state_gradients(examples=16),
         "lyapunov": train.probes.lyapunov(examples=4),
@@ -74,7 +76,7 @@ def learn(
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
-    """What was seen of every training, over (cell, length, repeat, look)."""
+    """Train all nets and return the records over (cell, length, repeat, look)."""
     grid: dict[str, Any] = {"cell": list(config.cells), "length": list(config.lengths)}
     grid |= {name: [getattr(config, name)] for name in ("hidden", "steps", "looks", "batch", "rate", "limit")}
     found = rd.sweep(learn, grid, key=jax.random.key(config.seed), repeats=config.seeds, progress=progress)
@@ -82,7 +84,7 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
 
 
 def main() -> None:
-    """Print who solves what, with λ_1 before and after; write the figure."""
+    """Print which nets solve the task, with λ_1 before and after training, and write the figure."""
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
@@ -95,10 +97,10 @@ def main() -> None:
                 one = at.isel(repeat=net)
                 before, final = one.exponent.values[[0, -1]]
                 errors = 2 * one.stderr.values[-1]
-                shown = f"{after:14.0f}" if np.isfinite(after) else f"{'not':>14}"
+                shown = f"{after:14.0f}" if np.isfinite(after) else f"{'never':>14}"
                 print(
                     f"{name_of(cell):>6}{length:5d}{net:5d}{shown}{one.loss.values[-1]:10.2g}{before:12.3f}{final:9.3f}"
-                    f"{errors:10.3f}" + ("" if one.reliable.values[-1] else "  not reliable")
+                    f"{errors:10.3f}" + ("" if one.reliable.values[-1] else "  unreliable")
                 )
     write("training_dynamics", config, draw, dataset)
 

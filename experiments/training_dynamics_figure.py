@@ -1,4 +1,4 @@
-"""The picture of `training_dynamics`: a column a length; loss, λ_1 T, and the gradient before and after learning."""
+"""The figure of `training_dynamics`, one column per length: loss, λ_1 T, and the gradient before and after training."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ CHANCE, SOLVED = 1 / 6, 0.01
 
 
 def draw(dataset: xarray.Dataset) -> Figure:
-    """Rows: loss, largest exponent times T, gradient over the lag; a column a length."""
+    """Draw rows of the loss, the largest exponent times T and the gradient over the lag, one column per length."""
     columns = dataset.sizes["length"]
     figure, axes = plt.subplots(3, columns, figsize=(0.5 + 3.1 * columns, 5.8), squeeze=False)
     for axis in axes[:2, 1:].ravel():
@@ -38,30 +38,30 @@ def draw(dataset: xarray.Dataset) -> Figure:
     for axis in axes[:, 1:].ravel():
         axis.set_ylabel("")
     note(axes[1, 0], "dashed: 1 % left after T")
-    note(axes[2, 0], "dashed: before the first update\nin all rows a line is one net")
+    note(axes[2, 0], "dashed: before the first update\nin all rows, one line per net")
     return figure
 
 
 def name_of(cell: str) -> str:
-    """As it is called in text."""
+    """Return the cell's name as used in text."""
     return NAMES.get(cell, cell)
 
 
 def solved_after(at: xarray.Dataset) -> np.ndarray:
-    """The updates after which each net was first seen to have solved the task, inf for never; (repeat,)."""
+    """Return after how many updates each net was first seen to solve the task, (repeat,); inf for never."""
     done = at.loss.transpose("repeat", "look").values <= SOLVED
     updates = at.updates.transpose("repeat", "look").values
     return np.where(done.any(axis=1), updates[np.arange(len(done)), done.argmax(axis=1)], np.inf)
 
 
 def of_every_net(axes: Axes, x: np.ndarray, heights: np.ndarray, *, label: str | None = None, **style: Any) -> None:
-    """A curve for every net of (net, x), the first with the label."""
+    """Plot one curve per net of `heights` (net, x); the first one gets the label."""
     for net, values in enumerate(heights):
         curve(axes, x, values, label=None if net else label, **style)
 
 
 def said_line(axes: Axes, height: float, name: str, *, below: bool = False) -> None:
-    """A dotted line across the axes with its name at the right end, above or below it."""
+    """Draw a dotted line across the axes, with its name at the right end, above or below it."""
     axes.axhline(height, ls=":", color="0.35", lw=1.2, label="_line")
     axes.annotate(
         name,
@@ -77,31 +77,31 @@ def said_line(axes: Axes, height: float, name: str, *, below: bool = False) -> N
 
 
 def said_range(values: np.ndarray, said: Callable[[float], str]) -> str:
-    """From the least to the largest of what is known, as mathematics."""
+    """Format the range of the known values, as mathematics."""
     known = values[~np.isnan(values)]
     if not len(known):
-        return "not known"
+        return "unknown"
     least, most = said(known.min()), said(known.max())
     return f"${least}$" if least == most else f"${least}$ to ${most}$"
 
 
 def said_number(value: float) -> str:
-    """With a decimal below ten."""
+    """Format a number, with one decimal if it is below ten."""
     return f"{value:.{int(abs(value) < 9.95)}f}"
 
 
 def in_two_lines(start: str, found: list[str]) -> str:
-    """The first of what was found after the start, the rest below it."""
+    """Put the first of the findings after `start`, and the others on a second line."""
     return start + ",\n".join([found[0], *([", ".join(found[1:])] if found[1:] else [])])
 
 
 def said_share(log: float) -> str:
-    """10^log, as a power of ten where it is below a hundredth."""
+    """Format 10^log, as a power of ten if it is below a hundredth."""
     return f"10^{{{log:.0f}}}" if -np.inf < log < -2 else f"{10**log:.1g}"
 
 
 def losses(axes: Axes, at: xarray.Dataset, length: int) -> None:
-    """The held-out loss of every net."""
+    """Plot the held-out loss of every net."""
     counts = []
     for position, cell in enumerate(at.cell.values):
         of = at.sel(cell=cell)
@@ -112,11 +112,11 @@ def losses(axes: Axes, at: xarray.Dataset, length: int) -> None:
     said_line(axes, np.log10(SOLVED), "solved")
     plot.in_powers_of_ten(axes.yaxis)
     axes.set(xlabel="updates", ylabel="held-out loss")
-    axes.set_title(f"T = {length}, of {at.sizes['repeat']} nets of a cell solve it:\n{', '.join(counts)}")
+    axes.set_title(f"T = {length}, nets out of {at.sizes['repeat']} that solve it:\n{', '.join(counts)}")
 
 
 def exponents(axes: Axes, at: xarray.Dataset, length: int) -> None:
-    """λ_1 T of every net, where the arithmetic could see it, and the height at which 1 % is left of a gradient."""
+    """Plot λ_1 T of every net where it is reliable, and the height at which 1 % of a gradient is left."""
     found = []
     reliable = at.reliable.astype(bool)
     seen = length * at.exponent.where(reliable).transpose("cell", "repeat", "look")
@@ -133,17 +133,17 @@ def exponents(axes: Axes, at: xarray.Dataset, length: int) -> None:
     axes.set_title(in_two_lines(r"$\lambda_1 T$ at the end: ", found))
     doubted = int((~reliable).sum())
     if doubted:
-        note(axes, f"{doubted} not reliable, left out")
+        note(axes, f"{doubted} unreliable, left out")
 
 
 def lags(at: xarray.Dataset, look: int, length: int) -> np.ndarray:
-    """log₁₀ of ‖∂L/∂h_{T-ℓ}‖ / ‖∂L/∂h_T‖ in the order of ℓ = 0 .. T-1, (repeat, lag)."""
+    """Return log₁₀ of ‖∂L/∂h_{T-ℓ}‖ / ‖∂L/∂h_T‖ for ℓ = 0 .. T-1, (repeat, lag)."""
     values = at.log_state_gradient.isel(look=look, time=slice(0, length)).transpose("repeat", "time").values[:, ::-1]
     return decades(values - values[:, :1])
 
 
 def gradients(axes: Axes, at: xarray.Dataset, length: int) -> None:
-    """The gradient of every net over the lag, before the first update (dashed) and after the last one."""
+    """Plot the gradient of every net over the lag, before the first update (dashed) and after the last one."""
     found = []
     for position, cell in enumerate(at.cell.values):
         of = at.sel(cell=cell)

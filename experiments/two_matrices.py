@@ -1,4 +1,7 @@
-"""Matrices of the same eigenvalues: Q R Qᵀ is normal, Q (R + sN) Qᵀ with N strictly above the blocks of R is not."""
+"""Two matrices with the same eigenvalues: Q R Qᵀ, which is normal, and Q (R + sN) Qᵀ, which is not.
+
+N lies strictly above the blocks of R.
+"""
 
 from typing import NamedTuple
 
@@ -13,7 +16,7 @@ NAMES = ("normal", "non-normal")
 
 
 class Matrix(NamedTuple):
-    """What is known of one W; logarithms are natural."""
+    """The measurements of one W; logarithms are natural."""
 
     W: np.ndarray
     eigenvalues: np.ndarray
@@ -23,11 +26,11 @@ class Matrix(NamedTuple):
     kreiss: np.ndarray
     log_powers: np.ndarray
     log_linear: np.ndarray  # the gradient's norm in a linear net
-    log_tanh: np.ndarray  # in a tanh net, for each noise
+    log_tanh: np.ndarray  # the same in a tanh net, for each noise
     smallest: np.ndarray  # σ_min(zI - W) over the grid
 
 
-# of the fields that are no plain numbers
+# dimensions of the fields that are arrays
 DIMS: dict[str, tuple[str, ...]] = {
     "W": ("row", "column"),
     "eigenvalues": ("index",),
@@ -39,7 +42,7 @@ DIMS: dict[str, tuple[str, ...]] = {
 
 
 def parts(n: int, radius: float, seed: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """R, N and Q; the moduli are spread over the disk, and the largest is the radius asked for."""
+    """Return R, N and Q. The moduli of R's eigenvalues are spread over the disk, and the largest equals `radius`."""
     moduli_key, angles_key, upper_key, basis_key = jax.random.split(jax.random.key(seed), 4)
     moduli = radius * jnp.sqrt(jax.random.uniform(moduli_key, (n // 2,))).at[0].set(1)
     angles = jax.random.uniform(angles_key, (n // 2,), maxval=jnp.pi)
@@ -52,13 +55,16 @@ def parts(n: int, radius: float, seed: int) -> tuple[jax.Array, jax.Array, jax.A
 
 
 def eigenvalues_of(R: jax.Array) -> np.ndarray:
-    """Those of its blocks, without rounding: what a solver finds for a non-normal W is κ times less sure."""
+    """Return the eigenvalues of R, read from its blocks without rounding.
+
+    A solver's eigenvalues of a non-normal W have κ times the error, κ being the condition of its eigenvectors.
+    """
     upper = np.diag(np.asarray(R))[::2] + 1j * np.diag(np.asarray(R), -1)[::2]
     return np.concatenate([upper, upper.conj()])
 
 
 def grid(extent: float, points: int) -> np.ndarray:
-    """Points of the complex plane about 0."""
+    """Return a square grid of points in the complex plane, centred on 0."""
     line = np.linspace(-extent, extent, points)
     return line[None, :] + 1j * line[:, None]
 
@@ -66,7 +72,7 @@ def grid(extent: float, points: int) -> np.ndarray:
 def measured(
     W: jax.Array, eigenvalues: np.ndarray, z: np.ndarray, noise: jax.Array, sizes: tuple[float, ...], lags: int
 ) -> Matrix:
-    """All that is known of one W: its powers, its pseudospectrum, its gradients in a linear and in tanh nets."""
+    """Measure one W: its powers, its pseudospectrum, and the gradients in a linear net and in tanh nets."""
     n = len(W)
     params = rd.cells.Affine(W=W, U=jnp.eye(n))
     rest = jnp.zeros(n)
@@ -90,5 +96,5 @@ def measured(
 
 
 def matrices_of(dataset: xarray.Dataset) -> list[Matrix]:
-    """Normal first."""
+    """Return both matrices, the normal one first."""
     return [Matrix(*(dataset[name].sel(matrix=which).values for name in Matrix._fields)) for which in NAMES]

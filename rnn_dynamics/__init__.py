@@ -1,14 +1,13 @@
-"""Gradient dynamics of recurrent networks in JAX.
+"""Measure how gradients travel through recurrent networks, in JAX.
 
-`rd.cells` holds recurrent maps as pure functions; the measurements at the top level take any step function
-`step(params, state, x) -> state`, one of those or a user's own. `rd.theory` says what they should give, `rd.train`
-measures while a net learns, `rd.sweep` runs any of it over a grid, and `rd.plot` draws what came out.
+`rd.cells` holds recurrent maps as pure functions. The measurements at the top level take any step function
+`step(params, state, x) -> state`, from `rd.cells` or your own. `rd.theory` predicts what they should return, `rd.train`
+measures a net while it learns, `rd.sweep` runs any of this over a grid, and `rd.plot` draws the results.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from . import cells, sweeps, theory
-from .machinery import linear_maps
 from .measure import (
     Contributions,
     CovariantVectors,
@@ -27,6 +26,7 @@ from .measure import (
     jacobian_product,
     kaplan_yorke_dimension,
     largest_exponent,
+    linear_maps,
     log_mean_square,
     log_singular_values,
     lyapunov_spectrum,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        """`rd.plot` and `rd.train` are imported when they are first asked for, and matplotlib or optax with them."""
+        """Import `rd.plot` and `rd.train` on first use, so that matplotlib and optax are loaded only then."""
         if name in ("plot", "train"):
             from importlib import import_module
 
@@ -82,6 +82,7 @@ __all__ = [
     "lyapunov_spectrum",
     "parameter_gradient",
     "participation_ratio",
+    "plot",
     "rtrl",
     "state_gradients",
     "step_jacobian",
@@ -89,6 +90,12 @@ __all__ = [
     "sweep",
     "sweeps",
     "theory",
+    "train",
     "truncation_bias",
     "unroll",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, `plot` and `train` among them before they are imported."""
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""`python -m rnn_dynamics`: see `command_line.py`."""
+"""Run `python -m rnn_dynamics`; `command_line.py` has its commands."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from .command_line import main
 def keep_compiled_programs() -> None:
     """Let JAX keep compiled programs in the user's cache folder, unless the environment names another place.
 
-    The environment is set as well, for workers that are started later.
+    This also sets the environment variables, for workers that are started later.
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
@@ -27,13 +27,13 @@ def keep_compiled_programs() -> None:
 
 
 def silence_false_alarms() -> None:
-    """For each kept program JAX 0.9 reports an error about features of the very processor that compiled it."""
+    """Silence the error that JAX 0.9 logs for each kept program, although this same processor compiled it."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # for workers that are started later
     jax.config.update("jax_logging_level", "CRITICAL")
-    logging.getLogger("jax").setLevel(logging.WARNING)  # what JAX itself has to say is still printed
+    logging.getLogger("jax").setLevel(logging.WARNING)  # warnings of JAX's Python code are still printed
 
 
-if __name__ == "__main__":  # workers import this file again
+if __name__ == "__main__":  # worker processes import this file too and must not run the command
     keep_compiled_programs()
     silence_false_alarms()
     sys.exit(main())

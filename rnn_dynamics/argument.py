@@ -1,4 +1,4 @@
-"""A plain argument as the number, word, dtype or key that is wanted, or an error that names it and says what is."""
+"""Check plain arguments: numbers, words, dtypes, keys. Errors name the argument, its value and what was expected."""
 
 import math
 import operator
@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 
 def size(name: str, value: Any, minimum: int) -> int:
-    """`value` as an int of at least `minimum`."""
+    """Return `value` as an int of at least `minimum`."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -23,7 +23,7 @@ def size(name: str, value: Any, minimum: int) -> int:
 
 
 def number(name: str, value: Any, *, above: float = -math.inf, up_to: float = math.inf) -> float:
-    """`value` as a finite Python float with above < value <= up_to."""
+    """Return `value` as a finite Python float with above < value <= up_to."""
     if isinstance(value, bool | str):
         raise TypeError(f"{name}: got {value!r}, expected a number")
     try:
@@ -44,9 +44,9 @@ def real(
     shape: tuple[int, ...] | None = (),
     dtype: Any = None,
 ) -> Array:
-    """`value`, which may be traced, as an array of this shape (any for None) and `dtype`, by default its own precision.
+    """Return `value`, which may be traced, as an array of this shape (any for None) and dtype (default: its own float).
 
-    Whether it is finite and in its range is looked at where its values are there to be seen.
+    A traced value has no numbers yet, so whether it is finite and in its range is checked only if it is not traced.
     """
     if not isinstance(value, int | float | np.generic | np.ndarray | jax.Array) or isinstance(value, bool):
         raise TypeError(f"{name}: got {value!r}, expected a real number")
@@ -54,7 +54,7 @@ def real(
     if own.kind not in "iuf":
         raise TypeError(f"{name}: got {value!r}, expected a real number")
     if shape is not None and np.shape(value) != shape:
-        raise ValueError(f"{name}: got shape {np.shape(value)}, expected {shape or 'one number'}; jax.vmap does many")
+        raise ValueError(f"{name}: got shape {np.shape(value)}, expected {shape or 'one number'}; use vmap for more")
     if not isinstance(value, jax.core.Tracer):
         seen = np.asarray(value)
         if not np.all(np.isfinite(seen) & (seen >= at_least) & (seen <= up_to)):
@@ -63,30 +63,30 @@ def real(
 
 
 def flag(name: str, value: Any) -> bool:
-    """`value` as True or False."""
+    """Return `value` as True or False."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name}: got {value!r}, expected True or False")
     return bool(value)
 
 
 def instance(name: str, value: Any, kind: Any, what: str = "") -> Any:
-    """`value`, which must be of this kind; `what` says so in other words than the name of the kind."""
+    """Return `value`, which must be an instance of `kind`; `what` describes the kind in the error message."""
     if not isinstance(value, kind):
         raise TypeError(f"{name}: got {value!r}, expected {what or 'a ' + kind.__name__}")
     return value
 
 
 def choice(name: str, value: Any, options: Collection[str]) -> Any:
-    """`value`, which must be one of `options`."""
+    """Return `value`, which must be one of `options`."""
     if value not in options:
         raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(map(repr, options))}")
     return value
 
 
 def floating(dtype: Any, *, narrow: bool = True) -> Any:
-    """The dtype that parameters get: JAX's default float for None, else `dtype` if JAX can hold it now.
+    """Return the dtype of parameters: JAX's default float for None, else `dtype` if JAX can hold it now.
 
-    `narrow=False` where decompositions or complex numbers are needed, which 16 bits do not have.
+    Pass `narrow=False` if decompositions or complex numbers are needed, which do not exist for 16 bits.
     """
     if dtype is None:
         return jnp.zeros(()).dtype
@@ -101,7 +101,7 @@ def floating(dtype: Any, *, narrow: bool = True) -> Any:
 
 
 def key(value: Any) -> Any:
-    """`value`, which must be one JAX random key."""
+    """Return `value`, which must be one JAX random key."""
     typed = hasattr(value, "dtype") and jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
     raw = hasattr(value, "dtype") and value.dtype == jnp.uint32 and value.shape in ((2,), (4,))
     if not raw and not (typed and value.shape == ()):

@@ -1,12 +1,12 @@
-"""What `python -m rnn_dynamics` does: sweep a built-in measurement, go on with a sweep, show it, export it.
+"""The commands of `python -m rnn_dynamics`: sweep a built-in measurement, resume a sweep, show it, export it.
 
     python -m rnn_dynamics sweep --cells elman gru --gains 0.5 1 1.5 2 --seeds 8 --store runs/edge.zarr
     python -m rnn_dynamics resume runs/edge.zarr
     python -m rnn_dynamics show runs/edge.zarr
     python -m rnn_dynamics export runs/edge.zarr edge.nc
 
-Exit codes: 0, no point raised; 3, some did, and `error` in the dataset says what; 2, the command makes no sense or
-cannot be done here; 130, stopped by Ctrl-C; 1, an error of the program itself.
+Exit codes: 0, no point raised; 3, some points raised, with their messages in `error` of the dataset; 2, the command is
+invalid or cannot be done here; 130, stopped by Ctrl-C; 1, an error of the program itself.
 """
 
 import sys
@@ -32,48 +32,48 @@ OnVersion = Literal["refuse", "accept"]
 
 @dataclass(frozen=True)
 class Sweep:
-    """Sweep a measurement over cells, gains, widths and seeds; the same command goes on where one was stopped."""
+    """Sweep a measurement over cells, gains, widths and seeds. The same command resumes a sweep that was stopped."""
 
     cells: tuple[str, ...] = ("elman",)
     """Names of cells."""
     gains: tuple[float, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
     """Gains of the recurrent weights."""
     widths: tuple[int, ...] = (64,)
-    """Units of a layer."""
+    """Numbers of units of the layer."""
     seeds: int = 4
-    """How many nets at each point."""
+    """Number of random nets at each point."""
     length: int = 200
-    """Steps that are measured."""
+    """Number of steps measured."""
     drive: float = 0.0
-    """Standard deviation of the noise at the input."""
+    """Standard deviation of the input noise."""
     measurement: Literal["lyapunov", "gradient_flow", "singular_values"] = "lyapunov"
-    """What is measured."""
+    """The measurement."""
     store: str = "runs/sweep.zarr"
     """A folder, or a URL that fsspec knows."""
     executor: str = "local"
-    """local; processes:N; dask:ADDRESS; distributed, for one process of several that srun or a pod started."""
+    """Where to compute: local; processes:N; dask:ADDRESS; distributed, in each process that srun or a pod started."""
     chunk: int | None = None
-    """Points computed and written at once; chosen if not given."""
+    """Points computed and written at once; chosen automatically if not given."""
     key: int = 0
-    """The seed of all keys."""
+    """The seed of all random keys."""
     on_version: OnVersion = "refuse"
-    """accept: go on in a store begun with other versions even if they hide whether the measurement was changed."""
+    """accept: continue a store started with other versions even if they may hide a changed measurement."""
     quiet: bool = False
-    """No progress bar."""
+    """Show no progress bar."""
 
 
 @dataclass(frozen=True)
 class Resume:
-    """Go on with a sweep that was stopped."""
+    """Resume a sweep that was stopped."""
 
     store: Place
-    """Where it is."""
+    """The folder or URL of the sweep."""
     executor: str = "local"
-    """As of sweep."""
+    """Where to compute, as for sweep: local; processes:N; dask:ADDRESS; distributed."""
     on_version: OnVersion = "refuse"
-    """As of sweep."""
+    """accept: continue a store started with other versions even if they may hide a changed measurement."""
     quiet: bool = False
-    """No progress bar."""
+    """Show no progress bar."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class Show:
     """Print the summary of a sweep and draw its standard figures."""
 
     store: Place
-    """Where it is."""
+    """The folder or URL of the sweep."""
     figure: Path | None = None
-    """The picture's file; beside the store if not given."""
+    """The file of the figure; next to the store if not given."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +91,16 @@ class Export:
     """Write a sweep to a netCDF file."""
 
     store: Place
-    """Where it is."""
+    """The folder or URL of the sweep."""
     file: Annotated[Path, tyro.conf.Positional]
-    """The file."""
+    """The file to write."""
 
 
 COMMANDS: dict[str, Any] = {"sweep": Sweep, "resume": Resume, "show": Show, "export": Export}
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Do what the words say and return the exit code."""
+    """Run the command that the words give (default: those of the command line) and return its exit code."""
     words = [*(sys.argv[1:] if words is None else words)]
     if words[:1] == ["sweep"] and words[1:2] and words[1] in COMMANDS:
         words = words[1:]  # `sweep show STORE` as well as `show STORE`
@@ -118,7 +118,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def run(command: Any) -> int:
-    """Do one command."""
+    """Run one command and return its exit code."""
     if isinstance(command, Show):
         return show(command)
     if isinstance(command, Export):
@@ -133,7 +133,7 @@ def run(command: Any) -> int:
 
 
 def begin(command: Sweep, executor: Any) -> None:
-    """Compute the sweep that a command asks for."""
+    """Run the sweep that a command describes."""
     unknown = [cell for cell in command.cells if cell not in CELLS]
     if unknown:
         raise ValueError(f"cells: got {unknown[0]!r}, expected some of {', '.join(CELLS)}")
@@ -158,7 +158,7 @@ def begin(command: Sweep, executor: Any) -> None:
 
 
 def go_on(command: Resume, executor: Any) -> None:
-    """Go on with the sweep of a store, of whose functions only the name of a built-in measurement is believed."""
+    """Resume the sweep of a store. Its measure must be a built-in measurement; no other function name is trusted."""
     from .sweeps.options import Options
     from .sweeps.run import resume
 
@@ -168,7 +168,7 @@ def go_on(command: Resume, executor: Any) -> None:
 
 
 def report(store: str) -> int:
-    """Say how the points of a store ended; the exit code."""
+    """Print how the points of a store ended and return the exit code."""
     from .sweeps.in_memory import summary
 
     found = summary(store)
@@ -178,7 +178,7 @@ def report(store: str) -> int:
 
 
 def show(command: Show) -> int:
-    """Print a dataset and draw it."""
+    """Print a dataset, draw it and return the exit code."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -192,7 +192,7 @@ def show(command: Show) -> int:
     sys.stdout.write(f"{printable(dataset)}\n")
     code = report(command.store)
     if not drawable(dataset):
-        sys.stdout.write("no figure: none of the outputs is a real number or a row of them\n")
+        sys.stdout.write("no figure: none of the outputs is a real number or a row of real numbers\n")
         return code
     figure = command.figure or beside(command.store)
     with plt.style.context(STYLE):
@@ -202,7 +202,7 @@ def show(command: Show) -> int:
 
 
 def beside(store: str) -> Path:
-    """The file of a picture beside a folder, or here if the store is elsewhere."""
+    """Return the figure's file: next to a store in a folder, in the current folder for any other store."""
     place = resolve(store)
     folder = place if isinstance(place, Path) else Path(str(place).rstrip("/").split("/")[-1])
     return folder.with_name(folder.name.removesuffix(".zarr") + ".png")

@@ -1,7 +1,7 @@
-"""The measurements that the command line sweeps: a cell with random weights at one point of a grid.
+"""The measurements that the command line sweeps, each of a cell with random weights at one point of a grid.
 
-Each takes the name of a cell, its width `hidden`, the time `length`, the `gain` of its recurrent weights and the scale
-`drive` of the noise that is its input. Lyapunov exponents are measured after a quarter more of that time.
+Each takes the name of a cell, its width `hidden`, the number of steps `length`, the `gain` of its recurrent weights and
+the standard deviation `drive` of its input noise. Lyapunov exponents are measured after a burn-in of length // 4 steps.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ AXES = {
 
 
 def trajectory(key: jax.Array, cell: str, hidden: int, steps: int, gain: jax.Array, drive: jax.Array) -> Any:
-    """A cell with random weights, a random state, and its input: what a measurement is called with."""
+    """Return the step of a cell, random parameters, a random state and inputs: the arguments of a measurement."""
     for_params, for_state, for_inputs = jax.random.split(key, 3)
     found: Cell = CELLS[cell]
     params = found.init(for_params, inputs=1, hidden=hidden, gain=gain)
@@ -44,7 +44,7 @@ def trajectory(key: jax.Array, cell: str, hidden: int, steps: int, gain: jax.Arr
 def lyapunov(
     key: jax.Array, *, cell: str, hidden: int, length: int, gain: jax.Array, drive: jax.Array
 ) -> dict[str, jax.Array]:
-    """All Lyapunov exponents, in nats a step."""
+    """Compute all Lyapunov exponents, in nats per step."""
     for_net, for_frame = jax.random.split(key)
     burn_in = length // 4
     net = trajectory(for_net, cell, hidden, burn_in + length, gain, drive)
@@ -66,7 +66,7 @@ def lyapunov(
 def gradient_flow(
     key: jax.Array, *, cell: str, hidden: int, length: int, gain: jax.Array, drive: jax.Array
 ) -> dict[str, jax.Array]:
-    """What is left of a gradient after each lag, as natural logarithms."""
+    """Compute the natural logarithm of the norms of ∂h_T/∂h_(T-lag) for each lag."""
     found = flow_of(*trajectory(key, cell, hidden, length, gain, drive))
     return {"log_norm": found.log_norm, "log_frobenius": found.log_frobenius}
 
@@ -78,7 +78,7 @@ def gradient_flow(
 def singular_values(
     key: jax.Array, *, cell: str, hidden: int, length: int, gain: jax.Array, drive: jax.Array
 ) -> dict[str, jax.Array]:
-    """The singular values of the product of all Jacobians, as natural logarithms."""
+    """Compute the natural logarithms of the singular values of the product of all Jacobians."""
     return {"log_singular_values": log_singular_values(*trajectory(key, cell, hidden, length, gain, drive))}
 
 

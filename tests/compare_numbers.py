@@ -107,7 +107,7 @@ def of_theory() -> Iterator[tuple[str, Any]]:
     yield "gaussian_product_exponents", theory.gaussian_product_exponents(5)
     yield "gaussian_product_stderr", theory.gaussian_product_stderr(5, 100)
     yield "orthogonal_product_exponents", theory.orthogonal_product_exponents(5, scale=0.9)
-    yield "share_of_exponents_below", theory.share_of_exponents_below(-1.0, 1.4)
+    yield "share_of_exponents_below", theory.share_of_exponents_below(-1.0, 0.8)
 
 
 def of_training() -> Iterator[tuple[str, Any]]:

@@ -46,7 +46,7 @@ cases = [
     (lambda: rd.step_jacobian(elman.step, params, h0 * jnp.nan, xs[0]), ValueError, "h: got 3 non-finite of 3"),
     (lambda: rd.unroll(elman.step, params, h0, xs.at[2, 1].set(jnp.inf)), ValueError, "(the first at [2, 1])"),
     (lambda: rd.gradient_flow(scanned, params, h0, xs), TypeError, "step: returned a pair, as the body of a scan does"),
-    (lambda: rd.gradient_flow(counting, params, counted, xs), TypeError, "a counter belongs into xs"),
+    (lambda: rd.gradient_flow(counting, params, counted, xs), TypeError, "a counter belongs in xs"),
     (lambda: rd.unroll(elman.step, params, Tensor(), xs), TypeError, "h0: got a torch Tensor, expected an array"),
     (lambda: rd.gradient_flow(Unhashable(), *half), TypeError, "cast params, h0 and xs, each with"),
     (lambda: rd.gradient_flow(elman.step, params, h0, xs, lags=6), ValueError, "lags: got 6, expected 1 <= lags <= T"),

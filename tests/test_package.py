@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import jax
@@ -23,6 +24,7 @@ MAY_IMPORT = {
     "plot": {"measure"},
     "interop": {"cells"},
 }
+MODULES = {"cells", "eigen", "plot", "sweeps", "theory", "train"}
 # files beside the folders that all of them may import
 COMMON = {"argument"}
 # the files of a folder that others may import from, where not all of them are
@@ -93,14 +95,42 @@ def test_public_names_of_the_contract():
     for name in ("linear", "elman", "rate", "gru", "lstm", "threshold"):
         assert rd.cells.CELLS[name] is getattr(rd.cells, name)
     for name in rd.__all__:
-        assert getattr(rd, name) is not None
+        found = getattr(rd, name)
+        # a function is not hidden by the module of the same name
+        assert isinstance(found, types.ModuleType) == (name in MODULES), name
 
 
-@pytest.mark.parametrize("module", [rd, rd.cells, rd.cells.activations, rd.cells.initializers, rd.theory])
+PUBLIC = [
+    rd,
+    rd.cells,
+    rd.cells.activations,
+    rd.cells.initializers,
+    rd.eigen,
+    rd.plot,
+    rd.sweeps,
+    rd.theory,
+    rd.train,
+    rd.train.probes,
+    rd.train.tasks,
+]
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+def test_a_module_lists_what_is_public_and_nothing_else(module):
+    assert dir(module) == sorted(module.__all__)
+
+
+def test_plot_and_train_are_listed_before_they_are_imported():
+    code = "import rnn_dynamics as rd, sys; print({'plot', 'train'} <= {*dir(rd)}, 'optax' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found == "True False\n"
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
 def test_everything_public_says_what_it_is(module):
     assert len(module.__all__) > 2
     for name in module.__all__:
-        if name != "Step":  # an alias of a type, which carries no docstring
+        if name not in ("Penalty", "Step"):  # aliases of types, which carry no docstring
             assert getattr(module, name).__doc__, name
 
 

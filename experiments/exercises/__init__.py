@@ -1,1 +1,1 @@
-"""The five course exercises that the toolkit was born from, each with its derivation done by hand beside it."""
+"""The five course exercises that the toolkit grew out of, each with its derivation by hand next to it."""

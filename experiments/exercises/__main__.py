@@ -1,4 +1,4 @@
-"""All five exercises with their tables and figures: `python -m experiments.exercises`."""
+"""Run all five exercises with their tables and figures: `python -m experiments.exercises`."""
 
 from . import adder_and_lstm, double_sum, gru_by_hand, scalar_linear, three_steps
 from .report import present

@@ -1,9 +1,9 @@
-"""A binary adder of three hard-threshold units, and its smooth surrogate, by hand and by the toolkit.
+"""A binary adder of three hard-threshold units and its smooth surrogate, by hand and by the toolkit.
 
     h_t = H(W h_{t-1} + U x_t + b)      y_t = H(V h_t + b_y)      H(z) = 1 for z > 0, else 0
 
 Unit k is on when the two bits and the carry add up to at least k. So the carry is the second unit, and y_t is the bit
-of the sum, least significant first. H′ = 0 wherever it exists and gradient descent stands still; the surrogate
+of the sum, least significant first. H′ = 0 wherever it exists, so gradient descent cannot move; the surrogate
 σ(β(W h + U x + b)) has a gradient.
 """
 
@@ -22,14 +22,14 @@ V, B_Y = np.array([1.0, -1.0, 1.0]), -0.5
 
 
 def logistic(z: Any) -> Any:
-    """σ(z) in numpy."""
+    """Compute σ(z) in numpy."""
     return 1 / (1 + np.exp(-z))
 
 
 def all_pairs(bits: int) -> tuple[np.ndarray, np.ndarray]:
-    """The bits of all pairs of numbers, (pairs, T, 2), and of their sums, (pairs, T), least significant first.
+    """Return the bits of all pairs of numbers, (pairs, T, 2), and of their sums, (pairs, T), least significant first.
 
-    T = bits + 1: the inputs of the last step are zero, and it brings out the carry.
+    T = bits + 1: the inputs of the last step are zero, and its output is the last carry.
     """
     places = np.arange(bits + 1)
     numbers = np.stack(np.divmod(np.arange(4**bits), 2**bits))
@@ -39,10 +39,10 @@ def all_pairs(bits: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def by_hand(bits: int, phi: Callable[[np.ndarray], np.ndarray], slope: float) -> tuple[np.ndarray, float]:
-    """The outputs of all pairs, and ‖∂L/∂(W, U, b)‖ for the mean squared error to the flipped bits.
+    """Return the outputs for all pairs, and ‖∂L/∂(W, U, b)‖ for the mean squared error to the flipped bits.
 
-    Against the flipped bits L = 1 for a perfect adder: if its gradient is zero, that is not for being at a minimum.
-    φ(1 - φ) is the derivative of the logistic φ, and the 0 that H′ is where φ = H is 0 or 1.
+    With flipped bits as targets, L = 1 for a perfect adder, so a zero gradient does not come from a minimum. φ(1 - φ)
+    is the derivative of the logistic φ; for φ = H, which is 0 or 1, it is 0, as H′ is.
     """
     x, right = all_pairs(bits)
     pairs, T = right.shape
@@ -63,7 +63,7 @@ def by_hand(bits: int, phi: Callable[[np.ndarray], np.ndarray], slope: float) ->
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def by_toolkit(bits: int, cell: rd.cells.Cell, phi: Any, slope: Any, b: Any) -> tuple[jax.Array, jax.Array]:
-    """The same by unrolling the cell over all pairs at once, and by reverse mode; b in place of (-½, -1½, -2½)."""
+    """Compute the same by unrolling the cell over all pairs at once and by reverse mode; b replaces (-½, -1½, -2½)."""
     x, right = map(jnp.asarray, all_pairs(bits))
 
     def loss(params: rd.cells.Affine) -> tuple[jax.Array, jax.Array]:
@@ -78,12 +78,12 @@ def by_toolkit(bits: int, cell: rd.cells.Cell, phi: Any, slope: Any, b: Any) -> 
 
 
 def surrogate(bits: int, slope: float, b: np.ndarray = B) -> tuple[np.ndarray, float]:
-    """The outputs and the gradient of the logistic net of that slope."""
+    """Return the outputs of the logistic net with that slope, and the norm of its gradient."""
     cell, phi = rd.cells.make_elman("logistic"), rd.cells.activations.logistic
     y, norm = by_toolkit(bits, cell, phi, slope, b)
     return np.asarray(y), float(norm)
 
 
 def wrong(bits: int, y: Any) -> int:
-    """How many pairs have a bit on the wrong side of ½."""
+    """Return how many pairs have a bit on the wrong side of ½."""
     return int(np.any((np.asarray(y) > 0.5) != (all_pairs(bits)[1] > 0.5), axis=1).sum())

@@ -1,10 +1,10 @@
-"""∂L/∂W as a double sum, powers of a matrix by its eigenvalues, and the cell path of an LSTM.
+"""∂L/∂W as a double sum, powers of a matrix from its eigenvalues, and the cell path of an LSTM.
 
-h_t = σ(W h_{t-1} + U x_t),  L = Σ_t L_t,  t = 0 .. T, and the state before h_0 does not depend on W
+h_t = σ(W h_{t-1} + U x_t),  L = Σ_t L_t,  t = 0 .. T; the state before h_0 does not depend on W
 ∂y/∂x = diag(σ') W ∈ ℝ^{n×d}                                       for y = σ(W x)
 ∂L/∂W = Σ_t Σ_{k=0}^t (∂L_t/∂h_t)(∂h_t/∂h_k)(∂⁺h_k/∂W)             a (T + 1) × (T + 1) table, k from 0
 W^n = Q Λ^n Q⁻¹                                                     where Q exists and is well conditioned
-∂C_t/∂C_k = Π f                                                     of an LSTM, along the cell path alone
+∂C_t/∂C_k = Π f                                                     for an LSTM, along the cell path alone
 """
 
 import sys
@@ -34,7 +34,7 @@ Q_PRINTED = np.array([[-0.6, -0.8], [-0.8, 0.5]])
 
 @dataclass(frozen=True)
 class Config(Output):
-    """Sizes of the logistic net and of the LSTM, whose weights and inputs are drawn from the seed."""
+    """Sizes of the logistic net and of the LSTM; the seed determines their weights and inputs."""
 
     hidden: int = 4
     inputs: int = 3
@@ -45,12 +45,12 @@ class Config(Output):
 
 
 def sigma(a: np.ndarray) -> np.ndarray:
-    """The logistic function."""
+    """Compute the logistic function."""
     return 1 / (1 + np.exp(-a))
 
 
 def draw_net(c: Config) -> tuple[Any, ...]:
-    """W and U, the state before h_0, inputs x_0 .. x_T, and the vectors v_t of the losses L_t = ½ ‖h_t - v_t‖²."""
+    """Draw W and U, the state before h_0, inputs x_0 .. x_T, and the vectors v_t of the losses L_t = ½ ‖h_t - v_t‖²."""
     rng = np.random.default_rng(c.seed)
     W, U, h, xs, v = (
         rng.normal(size=shape)
@@ -60,7 +60,7 @@ def draw_net(c: Config) -> tuple[Any, ...]:
 
 
 def contributions_by_hand(c: Config) -> np.ndarray:
-    """The table of the double sum: entry [t, k] is the n × n term of L_t that reached W at step k, zero for k > t."""
+    """Return the table of the double sum: [t, k] is the n × n term of L_t through W at step k, zero for k > t."""
     W, U, h, xs, v = draw_net(c)
     states = [h]
     for x in xs:
@@ -77,7 +77,7 @@ def contributions_by_hand(c: Config) -> np.ndarray:
 
 
 def contributions_by_toolkit(c: Config) -> Any:
-    """The same table as norms, and ∂L/∂W as the sum of its terms."""
+    """Return the same table as norms, and ∂L/∂W as the sum of its terms."""
     W, U, h, xs, v = (jnp.asarray(array) for array in draw_net(c))
 
     def losses(states: jax.Array) -> jax.Array:
@@ -87,14 +87,14 @@ def contributions_by_toolkit(c: Config) -> Any:
 
 
 def power_by_toolkit(W: np.ndarray, n: int) -> np.ndarray:
-    """W^n as the product of the n step Jacobians of the linear net."""
+    """Return W^n as the product of the n step Jacobians of the linear net."""
     params = rd.cells.Affine(W=jnp.asarray(W), U=jnp.zeros((len(W), 0)))
     product = rd.jacobian_product(rd.cells.linear.step, params, jnp.zeros(len(W)), None, length=n)
     return np.asarray(to_array(product))
 
 
 def lstm_blocks(c: Config, forget_bias: float, input_bias: float) -> tuple[np.ndarray, np.ndarray]:
-    """∂C_T/∂C_0 by the cell path alone, diag Π f_t, and as the block of the full (h, c) Jacobian product."""
+    """Return ∂C_T/∂C_0 along the cell path alone, diag Π f_t, and as a block of the full (h, c) Jacobian product."""
     key_p, key_x = jax.random.split(jax.random.key(c.seed))
     biases = {"forget_bias": forget_bias, "input_bias": input_bias, "cell_bias": 0.0, "output_bias": 0.0}
     p = LSTM.init(key_p, inputs=c.inputs, hidden=c.hidden, **biases)
@@ -105,7 +105,7 @@ def lstm_blocks(c: Config, forget_bias: float, input_bias: float) -> tuple[np.nd
 
 
 def gates(p: rd.cells.LSTMParams, xs: jax.Array) -> dict[str, jax.Array]:
-    """f, i, o, C̃, C and h at every step of the LSTM."""
+    """Return f, i, o, C̃, C and h at every step of the LSTM."""
     states = rd.unroll(LSTM.step, p, LSTM.initial_state(p), xs)
     before = jnp.concatenate([jnp.zeros_like(states.h[:1]), states.h[:-1]])
 
@@ -117,7 +117,7 @@ def gates(p: rd.cells.LSTMParams, xs: jax.Array) -> dict[str, jax.Array]:
 
 
 def ranges(c: Config) -> str:
-    """The smallest and largest value of each quantity of the LSTM over a long run with strong weights."""
+    """State the smallest and largest value of each LSTM quantity over a long run with strong weights."""
     key_p, key_x = jax.random.split(jax.random.key(c.seed))
     p = LSTM.init(key_p, inputs=c.inputs, hidden=16, gain=2.0)
     values = gates(p, 2 * jax.random.normal(key_x, (500, c.inputs)))
@@ -130,7 +130,7 @@ def ranges(c: Config) -> str:
 
 
 def rows(c: Config) -> list[Row]:
-    """Every quantity that the document derives, by hand and by the toolkit."""
+    """Return every quantity that the document derives, by hand and by the toolkit."""
     rng = np.random.default_rng(c.seed)
     W, x = rng.normal(size=(3, 5)), rng.normal(size=5)
     y = sigma(W @ x)
@@ -156,7 +156,7 @@ def rows(c: Config) -> list[Row]:
 
 
 def run(config: Config = Config()) -> Report:
-    """The rows, the misprints and what the document neglects."""
+    """Compute the rows, the misprints and the terms that the document neglects."""
     table = contributions_by_hand(config)
     without = np.linalg.norm(table[:, 0].sum(axis=0)) / np.linalg.norm(table.sum(axis=(0, 1)))
     printed = Q_PRINTED @ np.diag(EIGENVALUES) @ Q_RIGHT.T
@@ -168,29 +168,29 @@ def run(config: Config = Config()) -> Report:
             title="Double sum, matrix powers and the cell path (document 004)",
             rows=rows(config),
             errata=[
-                "ex. 1 (b): k runs from 0, as the document notices; leaving k = 0 out drops a part of relative norm "
+                "ex. 1 (b): k runs from 0, as the document notes; leaving out k = 0 drops a part of relative norm "
                 f"{without:.2g} here",
                 "ex. 2 (c): the printed left factor has .5 where .6 belongs; its product is "
                 f"{printed.round(3).tolist()}",
-                "ex. 2 (c): W^n need not stay when all eigenvalues have modulus 1, nor when all are 1: the rotation by "
-                f"90° has W^{config.power} = {turned.round(12).tolist()}, [[1, 1], [0, 1]]^{config.power} has "
-                f"{config.power} in its corner",
-                "ex. 2 (a): (11) writes a power of diag(σ′)W, but σ′ is another one at each step: a product",
-                "ex. 2 (c): one eigenvalue outside the unit circle is enough for W^n to grow; it need not be all",
+                "ex. 2 (c): W^n need not stay the same when all eigenvalues have modulus 1, nor when all are 1: the "
+                f"rotation by 90° has W^{config.power} = {turned.round(12).tolist()}, and "
+                f"[[1, 1], [0, 1]]^{config.power} has {config.power} in its corner",
+                "ex. 2 (a): (11) writes a power of diag(σ′)W, but σ′ differs at each step, so it is a product",
+                "ex. 2 (c): one eigenvalue outside the unit circle is enough for W^n to grow; not all need be outside",
             ],
             findings=[
                 f"condition of Q: {np.linalg.cond(np.linalg.eig(W_EXAMPLE)[1]):.3g} for W, and "
                 f"{np.linalg.cond(np.linalg.eig(np.triu(np.ones((2, 2))))[1]):.1e} for [[1, 1], [0, 1]], which has no "
-                "QΛQ⁻¹: a computed one would be worth no digit",
+                "QΛQ⁻¹: a computed one would have no correct digit",
                 f"ex. 3 (b): ranges over 500 steps of an LSTM, gates in (0, 1), C̃ in (-1, 1): {ranges(config)}",
-                f"ex. 3: with ordinary gates (b_f = 1) the terms that the document neglects are {neglected:.1%} of "
+                f"ex. 3: with ordinary gates (b_f = 1) the terms that the document neglects make up {neglected:.1%} of "
                 f"∂C_T/∂C_0 after {config.lstm_T} steps",
             ],
         )
 
 
 def draw(config: Config = Config()) -> Figure:
-    """The norm of every term of the double sum; reading along a row shows what is left of it at each lag."""
+    """Draw the norm of every term of the double sum; each row shows how much is left at each lag."""
     norms = np.linalg.norm(contributions_by_hand(config), axis=(2, 3))
     figure, axis = plt.subplots(figsize=(5.4, 4.4))
     # terms with k > t do not exist and stay blank
@@ -198,15 +198,15 @@ def draw(config: Config = Config()) -> Figure:
     image = axis.imshow(shown)
     bar = figure.colorbar(image, label="norm of the term")
     plot.in_powers_of_ten(bar.ax.yaxis)
-    # `plot.contributions` counts from 1
+    # not by `plot.contributions`, which counts from 1
     axis.set(xlabel="step $k$ at which W acted, from 0 as in the document", ylabel="time $t$ of the loss, from 0")
-    axis.set_title("∂L/∂W term by term: a loss hardly sees the steps long before it")
+    axis.set_title("∂L/∂W term by term: steps long before a loss hardly affect it")
     axis.grid(visible=False)
     return figure
 
 
 def main() -> None:
-    """Print the table, draw the figure."""
+    """Print the table and draw the figure."""
     present(sys.modules[__name__], tyro.cli(Config))
 
 

@@ -1,10 +1,10 @@
-"""A scalar GRU, two steps, L = ½(h_2 - y)²: every gradient by hand, and whether a GRU's gradient really is stabler.
+"""A scalar GRU over two steps, L = ½(h_2 - y)²: every gradient by hand, and whether a GRU's is really more stable.
 
     z = σ(W_xz x + W_hz h + b_z)        r = σ(W_xr x + W_hr h + b_r)        n = tanh(W_xh x + W_hh r h + b_h)
     h' = z h + (1 - z) n        (the document's parts 1 and 2)
     h' = (1 - z) h + z n        (its part 3: the same net with every weight of z negated)
 
-Backward, with bars for ∂L/∂· and a_z, a_r, a_n for the arguments of σ, σ and tanh:
+The backward pass, where bars mean ∂L/∂· and a_z, a_r, a_n are the arguments of σ, σ and tanh:
 
     ā_n = h̄' (1 - z)(1 - n²)      ā_z = h̄' (h - n) z(1 - z)      ā_r = ā_n W_hh h r(1 - r)
     h̄ = h̄' z + ā_z W_hz + ā_r W_hr + ā_n W_hh r
@@ -43,7 +43,7 @@ NETS: dict[str, tuple[rd.cells.Cell, dict[str, float]]] = {
 
 @dataclass(frozen=True)
 class Config(Output):
-    """The numbers of the exercise, and the nets whose gradients are compared at the end of it."""
+    """The numbers of the exercise, and the sizes of the nets whose gradients it compares at the end."""
 
     inputs: tuple[float, ...] = (0.0, 1.0)
     y: float = 2.0
@@ -55,12 +55,12 @@ class Config(Output):
 
 
 def sigma(a: Any) -> Any:
-    """The logistic function."""
+    """Compute the logistic function."""
     return 1 / (1 + np.exp(-a))
 
 
 def by_hand(c: Config) -> dict[str, float]:
-    """Forward and backward pass by the rules above."""
+    """Compute the forward and the backward pass by the rules above."""
     w, h, tape = WEIGHTS, c.h_0, []
     for x in c.inputs:
         z = sigma(w["W_xz"] * x + w["W_hz"] * h + w["b_z"])
@@ -84,7 +84,7 @@ def by_hand(c: Config) -> dict[str, float]:
 
 
 def parameters() -> rd.cells.GRUParams:
-    """The weights of the exercise as the toolkit's tree."""
+    """Return the weights of the exercise as the toolkit's parameters."""
 
     def gate(suffix: str) -> rd.cells.Affine:
         x, h, b = (WEIGHTS[name + suffix] for name in ("W_x", "W_h", "b_"))
@@ -94,7 +94,7 @@ def parameters() -> rd.cells.GRUParams:
 
 
 def by_toolkit(c: Config) -> dict[str, float]:
-    """The same by reverse mode through the unrolled cell."""
+    """Compute the same by reverse mode through the unrolled cell."""
     xs = jnp.array(c.inputs)[:, None]
 
     def final(params: rd.cells.GRUParams) -> jax.Array:
@@ -110,7 +110,7 @@ def by_toolkit(c: Config) -> dict[str, float]:
 
 
 def other_convention(c: Config) -> tuple[Row, Row]:
-    """h_T when z replaces what it keeps elsewhere: with the same weights, and with those of z negated."""
+    """Compute h_T with the convention that z replaces: with the same weights, and with those of z negated."""
     cell = rd.cells.make_gru(update="replace")
     xs, h_0, params = jnp.array(c.inputs)[:, None], jnp.array([c.h_0]), parameters()
     negated = params._replace(update=jax.tree.map(jnp.negative, params.update))
@@ -127,7 +127,7 @@ def other_convention(c: Config) -> tuple[Row, Row]:
 
 
 def log10_norms(net: str, c: Config, gain: float) -> np.ndarray:
-    """log₁₀ ‖∂h_T/∂h_{T-ℓ}‖₂ as an array (seeds, lag), lag 0 .. T, for inputs N(0, 1)."""
+    """Return log₁₀ ‖∂h_T/∂h_{T-ℓ}‖₂ as an array (seeds, lag), lag 0 .. T, for inputs N(0, 1)."""
     cell, biases = NETS[net]
 
     def flow(key: jax.Array) -> jax.Array:
@@ -140,7 +140,7 @@ def log10_norms(net: str, c: Config, gain: float) -> np.ndarray:
 
 
 def run(config: Config = Config()) -> Report:
-    """Every quantity of the exercise, and the stability of an RNN's and a GRU's gradient over many steps."""
+    """Compute every quantity of the exercise, and compare an RNN's and a GRU's gradient over many steps."""
     with jax.enable_x64(True):
         hand, tool = by_hand(config), by_toolkit(config)
         rows = [Row(name, hand[name], tool[name]) for name in hand]
@@ -152,21 +152,21 @@ def run(config: Config = Config()) -> Report:
         errata=[
             f"∂L/∂W_xh is {by_hand(Config())['∂L/∂W_xh']:.8f}; the document multiplies rounded factors, "
             "and prints -.6528",
-            "part 3 writes h_t = (1 - z) h_(t-1) + z n, parts 1 and 2 the other convention: with the same weights "
+            "part 3 writes h_t = (1 - z) h_(t-1) + z n, but parts 1 and 2 swap z and 1 - z: with the same weights "
             f"{rows[0].quantity} is {rows[-2].by_hand:.8f} instead of {rows[0].by_hand:.8f}",
         ],
         findings=[
             f"Part 3, {config.hidden} units, {config.seeds} seeds, inputs N(0, 1): median and range over seeds of "
             f"log₁₀ ‖∂h_T/∂h_(T-{config.T})‖",
             *findings,
-            "the convention that z keeps makes an open update gate a held state: what keeps a GRU's gradient is a bias "
-            "b_z that holds the gate near 1, not the gate as such",
+            "where z keeps the old state, an update gate near 1 holds that state: what keeps a GRU's gradient is a "
+            "bias b_z that holds the gate near 1, not the gate as such",
         ],
     )
 
 
 def stability_sentence(c: Config, gain: float) -> str:
-    """What is left of the gradient after T steps at one gain, in each net."""
+    """State how much of the gradient is left after T steps at one gain, in each net."""
     ends = {net: log10_norms(net, c, gain)[:, -1] for net in NETS}
     shown = (
         f"{net.replace('$', '')} {np.median(end):.1f} ({end.min():.1f} to {end.max():.1f})" for net, end in ends.items()
@@ -175,14 +175,14 @@ def stability_sentence(c: Config, gain: float) -> str:
 
 
 def draw(config: Config = Config()) -> Figure:
-    """The norm of the Jacobian product over lag at several gains, for the nets on one scale."""
+    """Plot the norm of the Jacobian product over the lag at several gains, for all nets on one scale."""
     with jax.enable_x64(True):
         figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), sharey=True)
-        seen = ("vanishes or explodes", "fewer decades, yet it vanishes", "what is held, stays")
+        seen = ("vanishes or explodes", "slower, but still vanishes", "gradient is kept")
         for axis, net, note in zip(axes, NETS, seen, strict=True):
             logs = np.stack([log10_norms(net, config, gain) for gain in config.gains])
             ends = np.median(logs, axis=1)[:, -1]
-            crowded = np.ptp(ends) < 5  # decades: too close for a label at each curve
+            crowded = np.ptp(ends) < 5  # decades: too close for one label per curve
             for gain, low, middle, high in zip(config.gains, *np.quantile(logs, [0, 0.5, 1], axis=1), strict=True):
                 (line,) = axis.plot(middle)
                 axis.fill_between(np.arange(config.T + 1), low, high, color=line.get_color(), alpha=0.2, lw=0)
@@ -198,7 +198,7 @@ def draw(config: Config = Config()) -> Figure:
 
 
 def main() -> None:
-    """Print the table, draw the figure."""
+    """Print the table and draw the figure."""
     present(sys.modules[__name__], tyro.cli(Config))
 
 

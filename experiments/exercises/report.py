@@ -1,4 +1,4 @@
-"""What an exercise prints: each quantity by hand and by the toolkit, and what the document gets wrong."""
+"""The report of an exercise: each quantity by hand and by the toolkit, and the errors of the document."""
 
 import textwrap
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from ..figure import write
 
 
 class Row(NamedTuple):
-    """One quantity: a number or an array of them, derived in plain numpy and measured by the toolkit."""
+    """One quantity, a number or an array, derived in plain numpy and measured by the toolkit."""
 
     quantity: str
     by_hand: Any
@@ -20,12 +20,12 @@ class Row(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """The largest difference of any entry."""
+        """The largest absolute difference of any entry."""
         return float(np.max(np.abs(np.asarray(self.by_hand) - np.asarray(self.by_toolkit))))
 
 
 class Report(NamedTuple):
-    """The rows of an exercise, the errata to its document, and what was measured beyond it."""
+    """The rows of an exercise, the errata of its document, and further measurements."""
 
     title: str
     rows: Sequence[Row]
@@ -41,8 +41,8 @@ class Report(NamedTuple):
             for row in self.rows
         ]
         if any(np.size(row.by_hand) > 1 for row in self.rows):
-            lines.append(f"{'':{width}}  |·| is the Euclidean norm of an array, its difference that of any entry")
-        for heading, notes in (("The document errs", self.errata), ("Measured", self.findings)):
+            lines.append(f"{'':{width}}  |·|: Euclidean norm of an array; difference: the largest of any entry")
+        for heading, notes in (("Errors of the document", self.errata), ("Measured", self.findings)):
             lines += ["", heading] * bool(notes)
             lines += [textwrap.fill(note, 110, initial_indent="  - ", subsequent_indent="    ") for note in notes]
         return "\n".join(lines) + "\n"
@@ -54,7 +54,7 @@ def _shown(value: Any) -> str:
 
 
 def present(exercise: ModuleType, config: Any) -> None:
-    """Print the exercise's table and draw exercises/<its name>.png in the folder of the config."""
+    """Print the exercise's table and draw exercises/<its name>.png in the config's folder."""
     print(exercise.run(config))
     write(f"exercises/{Path(str(exercise.__file__)).stem}", config, exercise.draw, config)
     print()

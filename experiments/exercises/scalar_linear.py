@@ -1,11 +1,11 @@
-"""A scalar linear recurrence h_t = a h_{t-1} + b x_t with L = ½(h_T - y)²: what reaches the past is a^{T-t}.
+"""A scalar linear recurrence h_t = a h_{t-1} + b x_t with L = ½(h_T - y)²: a^{T-t} of the gradient reaches step t.
 
     ∂L/∂h_t = (h_T - y) a^{T-t}
     s_t = ∂h_t/∂a = h_{t-1} + a s_{t-1} = Σ_{τ<=t} a^{t-τ} h_{τ-1}
     r_t = ∂h_t/∂b = x_t + a r_{t-1}     = Σ_{τ<=t} a^{t-τ} x_τ
 
-The gradient vanishes for |a| < 1 and explodes for |a| > 1; for a matrix A the eigenvalues decide in the limit, and the
-figure shows what they hide on the way there.
+The gradient vanishes for |a| < 1 and explodes for |a| > 1. For a matrix A the eigenvalues decide in the limit; the
+figure shows what they miss before that.
 """
 
 import sys
@@ -37,7 +37,7 @@ class Config(Output):
 
 
 def by_hand(c: Config) -> dict[str, Any]:
-    """The derivation of the document, in numpy; index t of an array is the time t, so that h[0] = h_0."""
+    """Compute the document's derivation in numpy; index t of an array is time t, so h[0] = h_0."""
     x = np.concatenate([[np.nan], np.linspace(-1, 1, c.T)])
     h, s, r = np.zeros(c.T + 1), np.zeros(c.T + 1), np.zeros(c.T + 1)
     h[0] = c.h_0
@@ -61,7 +61,7 @@ def by_hand(c: Config) -> dict[str, Any]:
 
 
 def by_toolkit(c: Config) -> dict[str, Any]:
-    """The same by the toolkit's backward pass, by its double sum, and by forward mode through the unrolled cell."""
+    """Compute the same by the toolkit's backward pass, its double sum, and forward mode through the unrolled cell."""
     cell = rd.cells.linear
     params = rd.cells.Affine(W=jnp.array([[c.a]]), U=jnp.array([[c.b]]))
     h_0, xs = jnp.array([c.h_0]), jnp.linspace(-1, 1, c.T)[:, None]
@@ -91,7 +91,7 @@ def by_toolkit(c: Config) -> dict[str, Any]:
 
 
 def norms_of_powers(A: Any, lags: int) -> np.ndarray:
-    """‖∂h_T/∂h_{T-ℓ}‖ for ℓ = 0 .. lags of the linear net with recurrent matrix A."""
+    """Return ‖∂h_T/∂h_{T-ℓ}‖ for ℓ = 0 .. lags of the linear net with recurrent matrix A."""
     A = jnp.asarray(A)
     params = rd.cells.Affine(W=A, U=jnp.zeros((len(A), 0)))
     flow = rd.gradient_flow(rd.cells.linear.step, params, jnp.zeros(len(A)), None, length=lags)
@@ -99,7 +99,7 @@ def norms_of_powers(A: Any, lags: int) -> np.ndarray:
 
 
 def run(config: Config = Config()) -> Report:
-    """Every quantity of the exercise, by hand and by the toolkit."""
+    """Compute every quantity of the exercise, by hand and by the toolkit."""
     with jax.enable_x64(True):
         hand, tool = by_hand(config), by_toolkit(config)
         negative = norms_of_powers([[-1.5]], config.T)[-1]
@@ -112,23 +112,24 @@ def run(config: Config = Config()) -> Report:
         title="Scalar linear recurrence (document 002)",
         rows=[Row(name, hand[name], tool[name]) for name in hand],
         errata=[
-            "(c) ∂L/∂a = Σ_t ∂L/∂h_t ∂h_t/∂a counts every path many times over: with the total derivatives s_t it is "
-            f"{total:.8g}, and Σ_t (h_T - y) s_t is {repeated:.8g}. In that sum belongs the immediate partial h_(t-1), "
-            f"which gives {hand['∂L/∂a']:.8g}; the last line, (h_T - y) Σ a^(T-t) h_(t-1), is right. For b likewise",
-            f"(c) r_T = Σ aᵗ x_(T-t) is off by one index: it gives {shifted:.8g} (with x_0 = 0) for "
-            f"{hand['r_T as a sum']:.8g}; Σ a^(T-t) x_t, its last line, is right",
+            "(c) ∂L/∂a = Σ_t ∂L/∂h_t ∂h_t/∂a counts every path many times: with the total derivatives s_t it is "
+            f"{total:.8g}, and Σ_t (h_T - y) s_t is {repeated:.8g}. That sum needs the immediate partial h_(t-1), "
+            f"which gives {hand['∂L/∂a']:.8g}; the last line, (h_T - y) Σ a^(T-t) h_(t-1), is right. The same holds "
+            "for b",
+            f"(c) r_T = Σ aᵗ x_(T-t) is off by one index: it gives {shifted:.8g} (with x_0 = 0) instead of "
+            f"{hand['r_T as a sum']:.8g}; its last line, Σ a^(T-t) x_t, is right",
             f"(d) the condition is |a| < 1, not a < 1: a = -1.5 explodes, |∂h_T/∂h_0| = {negative:.4g} "
             f"after {config.T} steps",
         ],
         findings=[
-            "(e) that the eigenvalues decide is a theorem about the limit, for one constant A: "
+            "(e) the theorem that the eigenvalues decide is about the limit, for a constant A: "
             f"A = [[.9, 5], [0, .9]] has ‖A^ℓ‖ = {jordan.max():.3g} at lag {jordan.argmax()} before it vanishes",
         ],
     )
 
 
 def draw(config: Config = Config()) -> Figure:
-    """Left: |∂L/∂h_t| over the lag T - t for four a. Right: ‖A^ℓ‖ of two matrices with the same eigenvalues."""
+    """Plot |∂h_T/∂h_t| over the lag for four a (left), and ‖A^ℓ‖ of two matrices with the same eigenvalues (right)."""
     lags = 60
     with jax.enable_x64(True):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
@@ -136,7 +137,7 @@ def draw(config: Config = Config()) -> Figure:
             (0.9, "vanishes", (24, 3e-3)),
             (1.0, "stays", (46, 1.6)),
             (1.1, "explodes", (38, 4e2)),
-            (-1.5, "explodes as well", (1, 3e6)),
+            (-1.5, "also explodes", (1, 3e6)),
         ):
             (line,) = left.semilogy(norms_of_powers([[a]], lags))
             left.text(*place, f"a = {a:g}: {note}", color=line.get_color())
@@ -154,7 +155,7 @@ def draw(config: Config = Config()) -> Figure:
 
 
 def main() -> None:
-    """Print the table, draw the figure."""
+    """Print the table and draw the figure."""
     present(sys.modules[__name__], tyro.cli(Config))
 
 

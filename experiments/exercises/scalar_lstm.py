@@ -1,9 +1,9 @@
-"""An LSTM with one unit: the backward rules of the document, by hand and by the toolkit.
+"""An LSTM with one unit: the document's backward rules, by hand and by the toolkit.
 
-i, f, o = σ(w_x x + w_h h + b) and g = tanh(w_x x + w_h h + b), each with weights of its own, c' = f c + i g and
-h' = o tanh c'. A bar is the total derivative, ā = ∂L/∂a:
+i, f, o = σ(w_x x + w_h h + b) and g = tanh(w_x x + w_h h + b), each with its own weights, c' = f c + i g and
+h' = o tanh c'. A bar marks the total derivative, ā = ∂L/∂a:
 
-    h̄_t = what enters directly at t + [ī i(1 - i) w_ih + f̄ f(1 - f) w_fh + ō o(1 - o) w_oh + ḡ (1 - g²) w_gh]_{t+1}
+    h̄_t = direct part of L at t + [ī i(1 - i) w_ih + f̄ f(1 - f) w_fh + ō o(1 - o) w_oh + ḡ (1 - g²) w_gh]_{t+1}
     c̄_t = h̄_t o_t (1 - tanh² c_t) + c̄_{t+1} f_{t+1}
     ḡ_t = c̄_t i_t      ō_t = h̄_t tanh c_t      f̄_t = c̄_t c_{t-1}      ī_t = c̄_t g_t
     w̄_ix = Σ_t ī_t i_t (1 - i_t) x_t
@@ -25,7 +25,7 @@ GATED = np.array([True, True, False, True])  # i, f and o are logistic, g is tan
 
 
 class ScalarLSTM(NamedTuple):
-    """Weights and biases of i, f, g, o in this order, the state at the start, and x_1 .. x_T and y_1 .. y_T."""
+    """Weights and biases of i, f, g, o in this order, the initial state, inputs x_1 .. x_T and targets y_1 .. y_T."""
 
     w_x: np.ndarray
     w_h: np.ndarray
@@ -37,7 +37,7 @@ class ScalarLSTM(NamedTuple):
 
 
 class Passed(NamedTuple):
-    """The bars of h and c at t = 0 .. T, of i, f, g, o at t = 1 .. T, and of w_ix."""
+    """The derivatives of L in h and c at t = 0 .. T, in i, f, g, o at t = 1 .. T, and in w_ix (the bars above)."""
 
     h: np.ndarray
     c: np.ndarray
@@ -46,7 +46,7 @@ class Passed(NamedTuple):
 
 
 def problem(seed: int, T: int, bias: float) -> ScalarLSTM:
-    """Weights, start, inputs and targets from N(0, 1): the same weights and start for every T and bias."""
+    """Draw weights, initial state, inputs and targets from N(0, 1); weights and state do not depend on T or bias."""
     random = np.random.default_rng(seed)
     w_x, w_h, (h_0, c_0) = random.normal(size=4), random.normal(size=4), random.normal(size=2)
     x, y = random.normal(size=(T, 2)).T
@@ -54,7 +54,7 @@ def problem(seed: int, T: int, bias: float) -> ScalarLSTM:
 
 
 def forward(p: ScalarLSTM) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """h and c at t = 0 .. T, and the gates i, f, g, o (T + 1, 4), whose row 0 stays empty."""
+    """Return h and c at t = 0 .. T, and the gates i, f, g, o (T + 1, 4), whose row 0 is NaN."""
     T = len(p.x)
     h, c, gates = np.zeros(T + 1), np.zeros(T + 1), np.full((T + 1, 4), np.nan)
     h[0], c[0] = p.h_0, p.c_0
@@ -67,7 +67,7 @@ def forward(p: ScalarLSTM) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def backward(p: ScalarLSTM, direct_h: np.ndarray, direct_c: float) -> Passed:
-    """The rules of 2(a) and 2(b); `direct_h` enters at h_1 .. h_T as ∂L/∂h_t, `direct_c` at c_T."""
+    """Apply the rules of 2(a) and 2(b); `direct_h` enters as ∂L/∂h_t at h_1 .. h_T, `direct_c` at c_T."""
     T = len(p.x)
     _, c, gates = forward(p)
     h_bar, c_bar, gate_bar = np.zeros(T + 1), np.zeros(T + 1), np.zeros((T + 1, 4))
@@ -88,7 +88,7 @@ def backward(p: ScalarLSTM, direct_h: np.ndarray, direct_c: float) -> Passed:
 
 
 class Offsets(NamedTuple):
-    """Zeros added over time, to be differentiated by: to c before a step, to the biases of i, f, g, o, to the new h."""
+    """Zeros added at each time, to differentiate by: to c before a step, to the biases of i, f, g, o, to the new h."""
 
     before_c: jax.Array
     biases: jax.Array
@@ -96,7 +96,7 @@ class Offsets(NamedTuple):
 
 
 def as_params(p: ScalarLSTM) -> rd.cells.LSTMParams:
-    """The weights as those of the toolkit's LSTM with one unit and one input, whose order is i, f, g, o as well."""
+    """Return the weights for the toolkit's LSTM with one unit and one input, whose order is also i, f, g, o."""
     return rd.cells.LSTMParams(
         *(
             rd.cells.Affine(W=jnp.array([[w_h]]), U=jnp.array([[w_x]]), b=jnp.array([b]))
@@ -106,12 +106,12 @@ def as_params(p: ScalarLSTM) -> rd.cells.LSTMParams:
 
 
 def start(p: ScalarLSTM) -> rd.cells.LSTMState:
-    """The state (h_0, c_0)."""
+    """Return the state (h_0, c_0)."""
     return rd.cells.LSTMState(h=jnp.array([p.h_0]), c=jnp.array([p.c_0]))
 
 
 def offset_step(params: Any, state: rd.cells.LSTMState, x: tuple[jax.Array, Offsets]) -> rd.cells.LSTMState:
-    """One step of the toolkit's LSTM with its offsets."""
+    """Take one step of the toolkit's LSTM with its offsets."""
     x_t, offset = x
     gates = (gate._replace(b=gate.b + offset.biases[k : k + 1]) for k, gate in enumerate(params))
     new = rd.cells.lstm.step(rd.cells.LSTMParams(*gates), state._replace(c=state.c + offset.before_c), x_t)
@@ -119,10 +119,10 @@ def offset_step(params: Any, state: rd.cells.LSTMState, x: tuple[jax.Array, Offs
 
 
 def passed_by_toolkit(p: ScalarLSTM) -> Passed:
-    """The bars of L = ½ Σ (h_t - y_t)² by reverse mode through the unrolled step and its offsets.
+    """Compute the bars for L = ½ Σ (h_t - y_t)² by reverse mode through the unrolled step and its offsets.
 
-    Offsets reach a gate through its slope, and c_t through the forget gate: ∂L/∂(bias of i at t) = ī_t σ′, and
-    ∂L/∂(offset of c before step t) = f_t c̄_t.
+    An offset acts on a gate through the gate's slope, and on c_t through the forget gate:
+    ∂L/∂(bias of i at t) = ī_t σ′ and ∂L/∂(offset of c before step t) = f_t c̄_t.
     """
     T, xs = len(p.x), jnp.asarray(p.x)[:, None]
     zeros = Offsets(before_c=jnp.zeros((T, 1)), biases=jnp.zeros((T, 4)), after_h=jnp.zeros((T, 1)))
@@ -146,17 +146,17 @@ def passed_by_toolkit(p: ScalarLSTM) -> Passed:
 
 @partial(jax.jit, static_argnums=0)
 def _value_and_slope(phi: Any, z: Any) -> tuple[jax.Array, jax.Array]:
-    """φ(z) and φ′(z) for each entry, as the toolkit differentiates it."""
+    """Return φ(z) and φ′(z) for each entry, as the toolkit differentiates φ."""
     return jax.jvp(phi, (z,), (jnp.ones_like(z),))
 
 
 def jacobians(p: ScalarLSTM) -> np.ndarray:
-    """J_1 .. J_T of the whole state (h, c), (T, 2, 2)."""
+    """Return J_1 .. J_T of the whole state (h, c), (T, 2, 2)."""
     return np.asarray(rd.step_jacobians(rd.cells.lstm.step, as_params(p), start(p), jnp.asarray(p.x)[:, None]))
 
 
 def over_lags(Js: np.ndarray) -> np.ndarray:
-    """∂(h_T, c_T)/∂(h_{T-ℓ}, c_{T-ℓ}) = J_T ··· J_{T-ℓ+1} for ℓ = 0 .. T, (T + 1, 2, 2)."""
+    """Return ∂(h_T, c_T)/∂(h_{T-ℓ}, c_{T-ℓ}) = J_T ··· J_{T-ℓ+1} for ℓ = 0 .. T, (T + 1, 2, 2)."""
     products = [np.eye(2)]
     for J in Js[::-1]:
         products.append(products[-1] @ J)

@@ -1,4 +1,4 @@
-"""Three steps of a logistic RNN, every derivative of the exercise by hand, for vectors.
+"""Three steps of a logistic RNN: every derivative of the exercise by hand, for vectors.
 
     h_t = σ(W_xh x_t + W_hh h_{t-1} + b_h),  y_t = σ(W_hy h_t + b_y),  L = Σ_t ‖t_t - y_t‖²,  t = 1 .. 3
 
@@ -8,7 +8,7 @@
     ∂L/∂h_k       = Σ_{t>=k} ∂L_t/∂h_t ∂h_t/∂h_{t-1} ··· ∂h_{k+1}/∂h_k
     ∂L/∂W_xh      = Σ_t Σ_{k<=t} (∂L_t/∂h_t ∂h_t/∂h_k ⊙ σ'(h̃_k)) ⊗ x_k        and with h_{k-1} in place of x_k for W_hh
 
-The last line uses the immediate partials ∂⁺h_k/∂W, with h_{k-1} held; the document writes them as ∂h_k/∂W.
+The last line uses the immediate partials ∂⁺h_k/∂W, with h_{k-1} held constant; the document writes them as ∂h_k/∂W.
 """
 
 import sys
@@ -34,7 +34,7 @@ CELL = rd.cells.make_elman("logistic")
 
 @dataclass(frozen=True)
 class Config(Output):
-    """Sizes of the net (1, 1, 1 is the scalar exercise), and of the nets of exercise 2."""
+    """Sizes of the net (1, 1, 1 gives the scalar exercise) and of the nets of exercise 2."""
 
     inputs: int = 2
     hidden: int = 3
@@ -46,7 +46,7 @@ class Config(Output):
 
 
 class Net(NamedTuple):
-    """Recurrent part (W, U, b), readout V, b_y, initial state, inputs and targets: numpy or JAX arrays alike."""
+    """Recurrent part (W, U, b), readout V and b_y, initial state, inputs and targets, as numpy or JAX arrays."""
 
     recurrent: Any
     V: Any
@@ -57,7 +57,7 @@ class Net(NamedTuple):
 
 
 def draw_net(c: Config) -> Net:
-    """A random net with h_0 ≠ 0, so that no term of a sum is zero by accident."""
+    """Draw a random net with h_0 ≠ 0, so that no term of a sum is zero by accident."""
     rng = np.random.default_rng(c.seed)
     n, m, k = c.hidden, c.inputs, c.outputs
     shapes = (n, n), (n, m), (n,), (k, n), (k,), (n,)
@@ -66,12 +66,12 @@ def draw_net(c: Config) -> Net:
 
 
 def sigma(a: np.ndarray) -> np.ndarray:
-    """The logistic function."""
+    """Compute the logistic function."""
     return 1 / (1 + np.exp(-a))
 
 
 def by_hand(net: Net) -> dict[str, Any]:
-    """The exercise in numpy; lists are indexed by time, entry 0 belonging to h_0."""
+    """Compute the exercise in numpy; lists are indexed by time, and entry 0 belongs to h_0."""
     (W, U, b), V = net.recurrent, net.V
     x, h, y, slope = [net.h_0, *net.x], [net.h_0], [net.h_0], [net.h_0]
     for t in (1, 2, 3):
@@ -99,13 +99,13 @@ def by_hand(net: Net) -> dict[str, Any]:
         "(b4) ∂L/∂W_hh": sum(np.outer(total[k] * slope[k], h[k - 1]) for k in (1, 2, 3)),
         "∂L_1/∂W_hh, dropped by (33)": np.outer(L_h[1] * slope[1], h[0]),
         "all of step 1 in ∂L/∂W_hh": np.outer(total[1] * slope[1], h[0]),
-        "what (32) puts for the path of L_3 to step 1": np.outer(from_3_to_1 * slope[2], x[2]),
-        "what belongs there": np.outer(from_3_to_1 * slope[1], x[1]),
+        "path of L_3 to step 1 as in (32)": np.outer(from_3_to_1 * slope[2], x[2]),
+        "path of L_3 to step 1, corrected": np.outer(from_3_to_1 * slope[1], x[1]),
     }
 
 
 def by_toolkit(net: Net) -> dict[str, Any]:
-    """The same by automatic differentiation through the cell, its step Jacobians and the unrolled net."""
+    """Compute the same by automatic differentiation through the cell, its step Jacobians and the unrolled net."""
     p = rd.cells.Affine(*net.recurrent)
 
     def loss_of_outputs(y: jax.Array) -> jax.Array:
@@ -118,7 +118,7 @@ def by_toolkit(net: Net) -> dict[str, Any]:
         return loss_of_outputs(outputs(rd.unroll(CELL.step, p, net.h_0, net.x[:steps])))
 
     states = rd.unroll(CELL.step, p, net.h_0, net.x)
-    direct = jax.grad(lambda states: loss_of_outputs(outputs(states)))(states)  # ∂L_t/∂h_t, one row a time
+    direct = jax.grad(lambda states: loss_of_outputs(outputs(states)))(states)  # ∂L_t/∂h_t, one row per time
     J = rd.step_jacobians(CELL.step, p, net.h_0, net.x)
     L_y = jax.grad(loss_of_outputs)(outputs(states))
     immediate = jax.jacfwd(lambda p: CELL.step(p, states[1], net.x[2]))(p)
@@ -140,7 +140,7 @@ def by_toolkit(net: Net) -> dict[str, Any]:
 
 
 def log10_curves(c: Config, gain: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """log₁₀ of ‖∂h_T/∂h_{T-ℓ}‖₂ and of its bound (σ_max(W)/4)^ℓ over lag, and σ_max(W), of a long net."""
+    """Return log₁₀ of ‖∂h_T/∂h_{T-ℓ}‖₂ and of its bound (σ_max(W)/4)^ℓ over lag, and σ_max(W), for a long run."""
     key_p, key_x = jax.random.split(jax.random.key(c.seed))
     params = CELL.init(key_p, inputs=1, hidden=c.long_hidden, gain=gain)
     xs = jax.random.normal(key_x, (c.long_T, 1))
@@ -150,27 +150,28 @@ def log10_curves(c: Config, gain: float) -> tuple[np.ndarray, np.ndarray, float]
 
 
 def run(config: Config = Config()) -> Report:
-    """Every derivative of the exercise, and exercise 2's question measured instead of argued."""
+    """Compute every derivative of the exercise, and answer exercise 2 by measurement."""
     net = draw_net(config)
     hand = by_hand(net)
     with jax.enable_x64(True):
         tool = by_toolkit(jax.tree.map(jnp.asarray, net))
         curves = {gain: log10_curves(config, gain) for gain in config.gains}
-    wrong, right = (hand[name] for name in ("what (32) puts for the path of L_3 to step 1", "what belongs there"))
+    wrong, right = (hand[name] for name in ("path of L_3 to step 1 as in (32)", "path of L_3 to step 1, corrected"))
     return Report(
         title="Three steps of a logistic RNN (document 001)",
         rows=[Row(name, hand[name], tool[name]) for name in tool],
         errata=[
             "(32) ends in ∂h_2/∂W_xh where ∂h_1/∂W_xh belongs: that changes the term of L_3 at step 1 by "
-            f"{np.linalg.norm(wrong - right):.4g} for a norm of {np.linalg.norm(right):.4g}",
-            "(33)-(35) drop L_1, and of L_2 and L_3 what step 1 contributed, which only h_0 = 0 allows: here L_1 has a "
-            f"part of norm {np.linalg.norm(hand['∂L_1/∂W_hh, dropped by (33)']):.4g} and all of step 1 one of "
-            f"{np.linalg.norm(hand['all of step 1 in ∂L/∂W_hh']):.4g}",
-            "(25)-(28) write ∂h_t/∂W for the immediate partial, with h_(t-1) held; the total one has a term a step",
-            "(26), (28) are right for scalars; for vectors ∂⁺h_t/∂W is the array of three indices of rows b1, b2",
+            f"{np.linalg.norm(wrong - right):.4g}, compared with its norm of {np.linalg.norm(right):.4g}",
+            "(33)-(35) drop L_1 and the contributions of step 1 to L_2 and L_3, which is right only for h_0 = 0: here "
+            f"the part of L_1 has norm {np.linalg.norm(hand['∂L_1/∂W_hh, dropped by (33)']):.4g} and all of step 1 has "
+            f"norm {np.linalg.norm(hand['all of step 1 in ∂L/∂W_hh']):.4g}",
+            "(25)-(28) write ∂h_t/∂W for the immediate partial, with h_(t-1) held constant; the total derivative has "
+            "one term per step",
+            "(26), (28) are right for scalars; for vectors ∂⁺h_t/∂W is an array with three indices, as in rows b1, b2",
         ],
         findings=[
-            "Exercise 2: large values in W_hh need not explode, for σ' <= 1/4 and falls under saturation",
+            "Exercise 2: large values in W_hh need not make gradients explode, as σ' <= 1/4, and less in saturation",
             *(
                 f"g = {gain:g}: σ_max(W) = {largest:.3g}, ‖∂h_T/∂h_(T-{config.long_T})‖ = 10^{norms[-1]:.1f}, "
                 f"bound (σ_max/4)^{config.long_T} = 10^{bound[-1]:.1f}"
@@ -181,7 +182,7 @@ def run(config: Config = Config()) -> Report:
 
 
 def draw(config: Config = Config()) -> Figure:
-    """The norm of the Jacobian product of a logistic net over lag, and what σ_max(W)/4 allows it to be."""
+    """Plot the norm of the Jacobian product of a logistic net over the lag, and its bound from σ_max(W)/4."""
     with jax.enable_x64(True):
         figure, axis = plt.subplots(figsize=(6.4, 4))
         for gain in config.gains:
@@ -204,7 +205,7 @@ def draw(config: Config = Config()) -> Figure:
 
 
 def main() -> None:
-    """Print the table, draw the figure."""
+    """Print the table and draw the figure."""
     present(sys.modules[__name__], tyro.cli(Config))
 
 

@@ -1,4 +1,4 @@
-"""The recurrent maps: pure `init`, `initial_state`, `step` and `output`, one file a family, its equation on top."""
+"""Recurrent maps as pure functions (`init`, `initial_state`, `step`, `output`), one family per file."""
 
 from . import activations, initializers
 from .affine import Affine
@@ -35,6 +35,7 @@ CELLS: dict[str, Cell] = {
     "orthogonal": orthogonal,
 }
 
+# their steps capture no arrays, so that a measurement traces them once
 for _cell in CELLS.values():
     pure(_cell.step)
 
@@ -82,3 +83,8 @@ __all__ = [
     "stack",
     "threshold",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""The affine map W h + U x + b that every cell is built from.
+"""The affine map W h + U x + b that cells are built from.
 
 W  (hidden, hidden)  recurrent weights, drawn by an initializer and scaled by `gain`
 U  (hidden, inputs)  input weights, N(0, 1/inputs)
@@ -20,7 +20,23 @@ Bias = ArrayLike | None
 
 
 class Affine(NamedTuple):
-    """Parameters of W h + U x + b."""
+    """Parameters of an affine map.
+
+        W h + U x + b
+
+    They are all the parameters of the linear, Elman, rate, threshold and antisymmetric cells. The gated cells have one
+    `Affine` for each gate and one for the candidate.
+
+    Attributes:
+        W: Recurrent weights, shape (hidden, hidden).
+        U: Input weights, shape (hidden, inputs).
+        b: Bias, shape (hidden,), or None for no bias.
+
+    Example:
+        >>> params = rd.cells.Affine(W=jnp.eye(2), U=jnp.ones((2, 1)), b=None)
+        >>> rd.cells.linear.step(params, jnp.zeros(2), jnp.array([3.0]))
+        Array([3., 3.], dtype=float32)
+    """
 
     W: Float[Array, "hidden hidden"]
     U: Float[Array, "hidden inputs"]
@@ -28,12 +44,12 @@ class Affine(NamedTuple):
 
 
 def affine(p: Affine, h: Float[Array, " hidden"], x: Float[Array, " inputs"] | None) -> Float[Array, " hidden"]:
-    """W h + U x + b."""
+    """Compute W h + U x + b."""
     return p.W @ h + drive(p, x)
 
 
 def drive(p: Affine, x: Float[Array, " inputs"] | None) -> Float[Array, " hidden"]:
-    """U x + b, the part that does not depend on the state; absent terms are zero."""
+    """Compute U x + b, the part that does not depend on the state. A term that is None counts as zero."""
     bias = jnp.zeros_like(p.W[:, 0]) if p.b is None else p.b
     return bias if x is None else p.U @ x + bias
 
@@ -48,7 +64,7 @@ def init_affine(
     bias: Bias = 0.0,
     dtype: Any = None,
 ) -> Affine:
-    """W by `gain` · `recurrent(key, hidden, dtype)`, U ~ N(0, 1/inputs), b as given.
+    """Draw W as `gain` · `recurrent(key, hidden, dtype)` and U ~ N(0, 1/inputs); set b to `bias`.
 
     `gain` and `bias` may be traced, so that a sweep over them compiles once.
     """
@@ -71,9 +87,9 @@ def init_affine(
 
 
 def constant(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> Array:
-    """`value` as an array of `dtype`: a scalar, or an array of just `shape`; finite where that can be seen."""
+    """Return `value`, a scalar or an array of this shape, in `dtype`; raise if it is concrete and not finite."""
     if isinstance(value, str | bool) or not jnp.issubdtype(jnp.result_type(value), jnp.number):
-        raise TypeError(f"{name}: got {value!r}, expected a number" + (" or an array of them" if shape else ""))
+        raise TypeError(f"{name}: got {value!r}, expected a number" + (" or an array of numbers" if shape else ""))
     if jnp.iscomplexobj(value):
         raise TypeError(f"{name}: got {value!r}, expected real values")
     array = jnp.asarray(value, dtype)

@@ -1,8 +1,8 @@
-"""Bad input is refused at the door, by name: the annotations of a step are what it is checked against.
+"""Check the arguments of a step against its type annotations.
 
 jaxtyping's annotations say which sizes must agree (`W: Float[Array, "hidden hidden"]`, `b: Float[Array, " hidden"]`).
 `checked` reads them from the step's signature and from the NamedTuples it takes, and compares them with the arrays
-while the step is traced; compiled code pays nothing. Nothing is broadcast and nothing is cast to make it fit.
+while the step is traced, so that compiled code pays nothing. It never broadcasts or casts an array to make it fit.
 """
 
 import functools
@@ -21,7 +21,7 @@ Function = typing.TypeVar("Function", bound=Callable[..., Any])
 
 
 class _Seen:
-    """The sizes and the precision that the arguments so far have fixed, each with the path that fixed it."""
+    """Sizes and precision of the arguments checked so far, each with the path of the argument that set it."""
 
     def __init__(self) -> None:
         self.sizes: dict[str, tuple[int, str]] = {}
@@ -29,10 +29,11 @@ class _Seen:
 
 
 def checked(step: Function) -> Function:
-    """`step(params, state, x)` or `initial_state(params)`, refusing arguments that do not match its annotations.
+    """Return `step` or `initial_state` with a check that its arguments match its annotations.
 
-    Raises TypeError for a wrong tree or dtype and ValueError for a wrong shape, naming the leaf, what it is and what
-    would be right.
+    `step` is called as `step(params, state, x)`, `initial_state` as `initial_state(params)`. The check raises TypeError
+    for a wrong tree or dtype and ValueError for a wrong shape. The message names the leaf, its value and what would be
+    right.
     """
     hints = typing.get_type_hints(step, include_extras=True)
     hints.pop("return", None)
@@ -59,8 +60,8 @@ def _match(path: str, value: Any, hint: Any, seen: _Seen) -> None:
             _match(f"{path}.{field}", getattr(value, field), of_field, seen)
     else:
         raise TypeError(
-            f"{path}: got {type(value).__name__}, expected {hint.__name__}({', '.join(hint._fields)}) as made by the "
-            "same cell's init or initial_state"
+            f"{path}: got {type(value).__name__}, expected {hint.__name__}({', '.join(hint._fields)}) as returned by "
+            "the same cell's init or initial_state"
         )
 
 
@@ -84,12 +85,12 @@ def _match_array(path: str, value: Any, hint: type[AbstractArray], seen: _Seen) 
         seen.sizes.get(name, (size, path))[0] for name, size in zip(names, value.shape, strict=False)
     )
     if len(names) != len(value.shape) or tuple(value.shape) != expected_shape:
-        known = [f"{name} = {seen.sizes[name][0]} by {seen.sizes[name][1]}" for name in names if name in seen.sizes]
+        known = [f"{name} = {seen.sizes[name][0]} from {seen.sizes[name][1]}" for name in names if name in seen.sizes]
         batched = len(value.shape) > len(names)
         raise ValueError(
             f"{path}: got shape {tuple(value.shape)}, expected {symbolic}"
             + (f" with {', '.join(dict.fromkeys(known))}" if known else "")
-            + ("; a step takes one unbatched state and input, jax.vmap it over a batch" if batched else "")
+            + ("; a step takes one unbatched state and input; use jax.vmap for a batch" if batched else "")
         )
     for name, size in zip(names, value.shape, strict=True):
         if seen.sizes.setdefault(name, (size, path))[0] != size:

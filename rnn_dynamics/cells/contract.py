@@ -1,14 +1,15 @@
-"""The contract of a recurrent cell, written once.
+"""The contract of a recurrent cell: the NamedTuple `Cell` and the signatures of its functions.
 
-A *step* is a pure function `step(params, state, x) -> state` over any pytrees, and is all that a measurement asks for.
-A *Cell* adds how parameters are drawn, where the state starts, and what it shows to the layer above. Every function
-is unbatched (callers `jax.vmap`) and pure: jit, grad, jvp, vmap and scan apply to all of them.
+A *step* is a pure function `step(params, state, x) -> state` over any pytrees, and is all that a measurement needs. A
+*Cell* adds how to draw parameters, which state to start from, and what the layer above receives. Every function is
+unbatched (callers use `jax.vmap`) and pure: jit, grad, jvp, vmap and scan apply to all of them.
 
-`x` is one input vector, or None for an undriven step, which leaves the term U x out.
+`x` is one input vector, or None for an undriven step, which leaves out the term U x.
 """
 
 import functools
 import inspect
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
@@ -16,30 +17,43 @@ from typing import Any, NamedTuple, TypeVar
 Params = Any
 State = Any
 Input = Any
+# the recurrent map, `step(params, state, x) -> state`
 Step = Callable[[Params, State, Input], State]
 T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def state_itself(state: State) -> State:
-    """What most cells show to the layer above: all of their state."""
+    """Return the whole state, the output of most cells."""
     return state
 
 
 def params_themselves(params: Params) -> Params:
-    """What most cells need prepared before a long unroll: nothing."""
+    """Return the parameters unchanged, the `prepare` of most cells."""
     return params
 
 
 class Cell(NamedTuple):
-    """A recurrent map as pure functions.
+    """A recurrent map and what is needed to use it, as pure functions of one unbatched state and input.
 
-    init           `init(key, *, inputs, hidden, gain=1.0, ...) -> params`; `gain` scales the recurrent matrices
-    initial_state  `initial_state(params) -> state`, all zeros, nothing drawn
-    step           `step(params, state, x) -> state`
-    output         `output(state) -> vector`, what a layer above or a readout is fed
-    prepare        `prepare(params) -> params'`, what is the same in every step, computed once and differentiably;
-                   `step` and `initial_state` take params and params' alike
+    To write a cell, pass `init`, `initial_state` and `step`; `output` and `prepare` have defaults. Measurements take
+    the cell's `step` alone, or any other function with the same signature.
+
+    Attributes:
+        init: `init(key, *, inputs, hidden, gain=1.0, ...) -> params`. Draws the parameters; `gain` scales the recurrent
+            matrices.
+        initial_state: `initial_state(params) -> state`. All zeros; nothing is drawn.
+        step: `step(params, state, x) -> state`. The map; `x` is an input vector or None for no input.
+        output: `output(state) -> vector`. What a layer above or a readout receives. Default: the state itself.
+        prepare: `prepare(params) -> params'`. Computes once, and differentiably, what is the same in every step. `step`
+            and `initial_state` take both params and params'. Default: the parameters unchanged.
+
+    Example:
+        >>> cell = rd.cells.lstm
+        >>> params = cell.init(key, inputs=2, hidden=3)
+        >>> state = cell.step(params, cell.initial_state(params), jnp.ones(2))
+        >>> cell.output(state).shape
+        (3,)
     """
 
     init: Callable[..., Params]
@@ -49,11 +63,25 @@ class Cell(NamedTuple):
     prepare: Callable[[Params], Params] = params_themselves
 
 
-def memoised(make: Callable[..., T]) -> Callable[..., T]:
-    """A maker that returns the very same object for equal arguments, however they are spelt.
+class _Docstring:
+    """The docstring of a cell of this package is that of its file, so that `help(rd.cells.lstm)` shows its equation."""
 
-    Compiled code is found again by the identity of a step, so a maker that built a new one each time would compile
-    each measurement each time.
+    def __init__(self, of_class: str | None) -> None:
+        self.of_class = of_class
+
+    def __get__(self, cell: Cell | None, kind: type | None = None) -> str | None:
+        name = getattr(getattr(cell, "init", None), "__module__", "")
+        return sys.modules[name].__doc__ if name.startswith(f"{__package__}.") else self.of_class
+
+
+Cell.__doc__ = _Docstring(Cell.__doc__)  # type: ignore[assignment]
+
+
+def memoised(make: Callable[..., T]) -> Callable[..., T]:
+    """Return `make` with a memory: equal arguments, positional or by keyword, give the very same object.
+
+    Compiled code is looked up by the identity of a step. If a maker built a new step for each call, every measurement
+    would be compiled again for each call.
     """
     signature = inspect.signature(make)
     remembered = functools.cache(lambda args, kwargs: make(*args, **dict(kwargs)))
@@ -63,14 +91,14 @@ def memoised(make: Callable[..., T]) -> Callable[..., T]:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         for name, value in bound.arguments.items():
-            if isinstance(value, bool):  # it would be remembered as the number 0 or 1
+            if isinstance(value, bool):  # the cache would take it for the number 0 or 1
                 raise TypeError(f"{name}: got {value!r}, which {make.__name__} does not take")
             try:
                 hash(value)
             except TypeError:
                 raise TypeError(
                     f"{name}: got {value!r}, which cannot be hashed; {make.__name__} takes Python numbers, names and "
-                    "functions, because what it returns is remembered by them"
+                    "functions, because it caches its results by their value"
                 ) from None
         return remembered(bound.args, tuple(sorted(bound.kwargs.items())))
 
@@ -81,17 +109,32 @@ _PURE: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
 
 
 def pure(function: Function) -> Function:
-    """`function`, declared to read nothing but its arguments: no global, closure or attribute with arrays in it.
+    """Declare that a function reads nothing but its arguments: no global, closure or attribute that contains arrays.
 
-    Measurements trace any other function at each call, to see the arrays that it captures as they are then.
+    Measurements trace any other function at each call, so that they use the current values of the arrays that it
+    captures. The steps of `CELLS` are declared pure. Nothing checks the declaration: if a pure function does capture an
+    array that changes later, a measurement may go on using the old values.
+
+    Args:
+        function: The function, usually a step. Works as a decorator.
+
+    Returns:
+        The same function.
+
+    Example:
+        >>> @rd.cells.pure
+        ... def step(p, h, x):
+        ...     return jnp.tanh(p * h)
+        >>> round(float(rd.largest_exponent(step, jnp.array(0.5), jnp.zeros(1), None, key=key, length=10).exponent), 3)
+        -0.693
     """
     _PURE.add(function)
     return function
 
 
 def reads_only_arguments(function: Callable[..., Any]) -> bool:
-    """Whether the function was declared `pure`."""
+    """Return whether the function was declared `pure`."""
     try:
         return function in _PURE
-    except TypeError:  # no weak reference to it, or no hash
+    except TypeError:  # the function allows no weak reference, or has no hash
         return False

@@ -1,4 +1,4 @@
-"""How far the gates of a cell are open: σ of every affine map of its parameters but the candidate's."""
+"""Measure how far the gates of a cell are open: σ of every affine map in its parameters except the candidate's."""
 
 from typing import Any
 
@@ -12,9 +12,28 @@ CANDIDATES = ("candidate", "cell")
 
 
 def gates(params: Params, shown: Float[Array, " hidden"], x: Any) -> dict[str, Float[Array, " hidden"]]:
-    """{name: values in (0, 1)} for GRU, LSTM, MGU and JANET parameters; `shown` is h, which the gates see.
+    """Compute how far each gate of a GRU, LSTM, MGU or JANET cell is open.
 
-    For a stack call it with the parameters of one layer.
+        gate = σ(W h + U x + b)
+
+    For a stack, call it with the parameters and the output of one layer.
+
+    Args:
+        params: The parameters of a gated cell: `GRUParams`, `LSTMParams` or `OneGateParams`.
+        shown: h, shape (hidden,): the cell's output, which the gates receive. For an LSTM, `state.h`.
+        x: The input, shape (inputs,), or None.
+
+    Returns:
+        The values of each gate in (0, 1), shape (hidden,), by the name of its field, such as "forget".
+
+    Cost:
+        O(hidden² + hidden inputs).
+
+    Example:
+        >>> params = rd.cells.lstm.init(key, inputs=1, hidden=1, gain=0.0)
+        >>> values = rd.cells.gates(params, jnp.zeros(1), None)
+        >>> {name: round(float(value[0]), 3) for name, value in values.items()}  # σ(0), σ(1), σ(0)
+        {'input': 0.5, 'forget': 0.731, 'output': 0.5}
     """
     parts = {name: getattr(params, name) for name in getattr(params, "_fields", ())}
     found = {name: part for name, part in parts.items() if isinstance(part, Affine) and name not in CANDIDATES}

@@ -1,7 +1,10 @@
-"""One number for a whole batch: what a batched program branches on together.
+"""Reduce a number to one value for the whole batch, so that a batched program can branch on it.
 
-Under vmap, `lax.cond` and `lax.switch` on a batched number run every branch. A number that is the same for the whole
-batch keeps them what they are.
+Under vmap, `lax.cond` and `lax.switch` on a batched number run every branch. If the number is the same for the whole
+batch and is not batched, only the chosen branch runs. The members of a batch then take that branch together, so the
+decision must be right for all of them: the smallest interval, or True only if all agree.
+
+`frame_loop.py`, `lag_loop.py` and `pseudospectrum.py` branch in this way.
 """
 
 import jax
@@ -11,7 +14,7 @@ from jax.custom_batching import custom_vmap
 
 @custom_vmap
 def smallest(value: jax.Array) -> jax.Array:
-    """`value`; under vmap the smallest of the batch (of booleans: whether all hold), as one unbatched number."""
+    """Return `value`; under vmap the smallest of the batch (of booleans: whether all hold), as one unbatched number."""
     return value
 
 

@@ -1,18 +1,21 @@
-"""A function as a pytree: the arrays that it captures are the leaves, what it computes with them is the structure.
+"""Turn a function into a pytree: the captured arrays are its leaves, the computation is its structure.
 
-A step may read arrays that are no arguments of it: a global, a cell of a closure, an attribute of the object that it is
-a method of. `jax.jit` finds a compiled program again by the function itself and would keep the values that those arrays
-had the first time. Here the function is traced when a measurement is called, with the arrays that it sees now:
+A step may read arrays that are not its arguments: a global, a variable of a closure, an attribute of the object whose
+method it is. `jax.jit` looks up a compiled program by the function itself and would keep the values that those arrays
+had the first time. Instead, the function is traced when a measurement is called, with the arrays that it sees now:
 
     step = traced(step, params, h0, x)      # leaves: the captured arrays; structure: the computation
     jax.jit(measure)(step, params, h0, xs)  # compiled once for each computation, whatever the arrays hold
 
-Two functions with the same computation, as a new lambda in each iteration of a loop, have equal structures and share
-one program. The cost of a call is that of tracing the function once: 1 to 3 ms for a cell. A function marked with
+Two functions with the same computation, such as a new lambda in each iteration of a loop, have equal structures and
+share one program. A call costs one trace of the function: 1 to 3 ms for a cell. A function marked with
 `cells.contract.pure` reads only its arguments and is traced once for each shape.
 
-Two kinds of functions keep their identity as their structure, and share nothing: those called inside `shard_map`, where
-the axes that an array varies over are part of a trace, and those with a custom derivative that captures a traced array.
+Two kinds of functions are told apart by identity alone and share no program (`Opaque`): those called inside
+`shard_map`, where the axes that an array varies over are part of a trace, and those with a custom derivative that
+captures a traced array.
+
+Next: `computation_name.py` decides when two computations are equal, `compiled_programs.py` keeps their programs.
 """
 
 import weakref
@@ -28,11 +31,11 @@ from . import computation_name as name_of
 
 
 class Computation:
-    """What a traced function computes from captured arrays and arguments; equal to another of the same name."""
+    """What a traced function computes from captured arrays and arguments. Two with the same name are equal."""
 
     def __init__(self, program: ClosedJaxpr, out: Any, name: Any) -> None:
         self._program, self._name, self._hash = program.jaxpr, name, hash(name)
-        self.out = out  # the tree of what it returns, as shapes and dtypes
+        self.out = out  # the tree that it returns, as shapes and dtypes
 
     def __hash__(self) -> int:
         return self._hash
@@ -41,50 +44,53 @@ class Computation:
         return self is other or (isinstance(other, Computation) and self._name == other._name)
 
     def __call__(self, captured: tuple[Any, ...], *args: Any) -> Any:
-        """What the traced function returns for these captured arrays and arguments."""
+        """Compute what the traced function returns for these captured arrays and arguments."""
         found = jaxpr_as_fun(ClosedJaxpr(self._program, list(captured)))(*jax.tree.leaves(args))
         return jax.tree.unflatten(jax.tree.structure(self.out), found)
 
 
 class Opaque:
-    """A function that can only be recognised by its identity, with nothing hoisted out of it."""
+    """A function that is recognised by its identity alone. Its captured arrays stay inside it."""
 
     def __init__(self, function: Callable[..., Any], out: Any) -> None:
         self.function, self.out = function, out
 
     def __call__(self, captured: tuple[Any, ...], *args: Any) -> Any:
-        """What the function returns; it has captured its arrays itself."""
+        """Call the function, which holds its captured arrays itself."""
         return self.function(*args)
 
 
 @jax.tree_util.register_pytree_node_class
 class Traced:
-    """A function traced at these shapes, to be called with arguments of these shapes only."""
+    """A function traced for arguments of certain shapes, to be called with arguments of these shapes only."""
 
     def __init__(self, computation: Computation | Opaque, captured: tuple[Any, ...]) -> None:
         self.computation, self.captured = computation, captured
 
     def __call__(self, *args: Any) -> Any:
-        """What the function returns for these arguments."""
+        """Compute what the function returns for these arguments."""
         return self.computation(self.captured, *args)
 
     @property
     def out(self) -> Any:
-        """The tree of what it returns, as shapes and dtypes."""
+        """Return the tree that the function returns, as shapes and dtypes."""
         return self.computation.out
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], Computation | Opaque]:
-        """Its leaves and its structure, for JAX."""
+        """Return the leaves and the structure, for JAX."""
         return self.captured, self.computation
 
     @classmethod
     def tree_unflatten(cls, computation: Computation | Opaque, captured: tuple[Any, ...]) -> "Traced":
-        """The other way round, for JAX."""
+        """Build a Traced from its structure and its leaves, for JAX."""
         return cls(computation, tuple(captured))
 
 
 def traced(function: Callable[..., Any], *args: Any) -> Traced:
-    """`function` as it is now, for arguments of these shapes (arrays, tracers or `jax.ShapeDtypeStruct`)."""
+    """Trace `function` with the arrays that it captures now, for arguments of these shapes.
+
+    The arguments may be arrays, tracers or `jax.ShapeDtypeStruct`.
+    """
     if isinstance(function, Traced):
         return function
     if not reads_only_arguments(function):
@@ -96,12 +102,12 @@ def traced(function: Callable[..., Any], *args: Any) -> Traced:
     return known[at]
 
 
-# of functions that read only their arguments, by shapes and settings
+# traces of the functions that read only their arguments, by shapes and settings
 _KNOWN: weakref.WeakKeyDictionary[Callable[..., Any], dict[Any, Traced]] = weakref.WeakKeyDictionary()
 
 
 def _settings() -> tuple[Any, ...]:
-    """The settings of JAX that a trace depends on."""
+    """Return the settings of JAX that a trace depends on."""
     names = ("enable_x64", "default_matmul_precision", "numpy_dtype_promotion", "numpy_rank_promotion")
     return tuple(getattr(jax.config, f"jax_{name}") for name in names)
 
@@ -112,7 +118,7 @@ def _inside_shard_map() -> bool:
 
 def _trace(function: Callable[..., Any], args: tuple[Any, ...]) -> Traced:
     def anew(*args: Any) -> Any:
-        """JAX remembers what it traced by the function, so each trace needs a new one."""
+        """Call `function`. JAX remembers traces by the function object, so each new trace needs a new object."""
         return function(*args)
 
     program, out = jax.make_jaxpr(anew, return_shape=True)(*args)

@@ -1,8 +1,14 @@
-"""The name of a computation: equal for two traced programs exactly when they compute the same from the same arguments.
+"""Name a computation: two traced programs have equal names exactly when they compute the same from the same arguments.
 
-The name of a program is a nested tuple of its equations, with variables numbered in order. Arrays that an inner program
-holds enter by their digest. Custom derivative rules are no part of a traced program, so a program with such rules is
-differentiated, and the name of its derivative belongs to its own.
+    name = (equations with variables numbered in order, digests of arrays inside, the same for the derivatives)
+
+`captured_arrays.py` uses the name to let two functions share one compiled program. A name that is too coarse would give
+wrong results; one that is too fine only compiles once more.
+
+A name is a nested tuple. Arrays that an inner program holds enter by their digest. Custom derivative rules are not part
+of a traced program and may compute anything, so a program with such rules is differentiated, and the name of the
+derivative is part of its own name. The rules of JAX and of this package's activations capture no arrays, so a program
+with no other rules is not differentiated.
 """
 
 import hashlib
@@ -17,16 +23,19 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 Name = Any
 
 CUSTOM_RULES = ("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
-# parameters of these that are made anew in every trace
+# parameters of custom rules that are new objects in every trace
 _OF_A_TRACE = ("jvp_jaxpr_fun", "fwd_jaxpr_thunk", "bwd", "out_trees")
 # custom rules in these files capture nothing
 _TRUSTED = ("rnn_dynamics/cells/activations.py", "jax/_src/nn/functions.py", "jax/_src/numpy/", "jax/_src/lax/")
-# derivatives to look at for rules within rules: a measurement takes one, its gradient another
+# how many derivatives to take to find rules within rules: a measurement takes one, its gradient another
 _ORDERS = 2
 
 
 def name(program: ClosedJaxpr) -> Name | None:
-    """The name of `program`, whose own constants are arguments; None where a custom rule captures a traced array."""
+    """Return the name of `program`, whose own constants count as arguments.
+
+    Return None where a custom rule captures a traced array.
+    """
     found = [_of_jaxpr(program.jaxpr)]
     at, known = program, set[Name]()
     for _ in range(_ORDERS):
@@ -42,7 +51,7 @@ def name(program: ClosedJaxpr) -> Name | None:
 
 
 def with_constants_on_top(program: ClosedJaxpr) -> ClosedJaxpr:
-    """`program` with the arrays that its inner jits hold among its own constants."""
+    """Return `program` with the arrays that its inner jits hold moved to its own constants."""
     if not any(_holds_constants(equation) for equation in program.eqns):
         return program
     shapes = [
@@ -71,7 +80,7 @@ def _with_jits_inlined(program: ClosedJaxpr, args: Any) -> list[Any]:
 
 
 def _holds_constants(equation: JaxprEqn) -> bool:
-    """Whether an equation is an inner jit that holds an array, itself or in a jit within it."""
+    """Return whether an equation is an inner jit that holds an array, directly or in a jit within it."""
     inner = equation.params.get("jaxpr")
     if equation.primitive.name not in ("jit", "pjit") or not isinstance(inner, ClosedJaxpr):
         return False
@@ -129,7 +138,7 @@ def _of_value(value: Any) -> Name:
 
 
 class _Identity:
-    """Equal to itself alone, and keeps its object, so that no other can take its place in memory."""
+    """A value that equals only itself. It holds the object, so that no other object can get the same id."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -147,20 +156,20 @@ def _of_literal(literal: Literal) -> Name:
 
 
 def _digest(constant: Any) -> bytes:
-    """The values of an array, or of a random key."""
+    """Return a digest of the values of an array or of a random key."""
     typed = isinstance(constant, jax.Array) and jax.dtypes.issubdtype(constant.dtype, jax.dtypes.prng_key)
     plain = np.asarray(jax.random.key_data(constant) if typed else constant)
     return hashlib.blake2b(f"{plain.dtype}{plain.shape}".encode() + plain.tobytes(), digest_size=16).digest()
 
 
 def _source(equation: JaxprEqn) -> str:
-    """Where the function with a custom rule was written, if JAX knows it."""
+    """Return where the function with a custom rule was written, or "" if JAX does not know."""
     call = equation.params.get("call_jaxpr")
     return str(getattr(getattr(getattr(call, "jaxpr", None), "debug_info", None), "func_src_info", ""))
 
 
 def _untrusted_rules(jaxpr: Jaxpr) -> Iterator[Name]:
-    """The names of what has custom rules that may capture arrays."""
+    """Yield the names of the calls with custom rules that may capture arrays."""
     for equation in jaxpr.eqns:
         if equation.primitive.name in CUSTOM_RULES and not any(file in _source(equation) for file in _TRUSTED):
             yield _of_value(equation.params["call_jaxpr"]), _source(equation)
@@ -170,9 +179,10 @@ def _untrusted_rules(jaxpr: Jaxpr) -> Iterator[Name]:
 
 
 def _derivative(program: ClosedJaxpr) -> ClosedJaxpr:
-    """The program of all directional derivatives, or in reverse mode where a rule has only that.
+    """Trace the directional derivative of `program`, or the reverse-mode one where a rule has only that.
 
-    Its constants are what the rules capture: those of `program` itself are arguments.
+    Its constants are the arrays that the rules capture, because the constants of `program` itself are passed as
+    arguments.
     """
     shapes = [
         jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in (*program.jaxpr.constvars, *program.jaxpr.invars)

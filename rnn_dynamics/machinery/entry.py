@@ -1,8 +1,14 @@
-"""What a measurement is given is validated here, before anything is computed.
+"""Check the arguments of a measurement before anything is computed, and compile the measurement.
 
-Two kinds of checks. Values (finiteness) can only be seen on the host, when the caller has concrete arrays: `enter`
-looks at them once per call. Shapes, dtypes and trees are known while tracing: `time_steps` and `closed` run inside
-the jitted measurement, once per shape, also under a user's own jit or vmap.
+    enter       on the host, at each call: the step is callable, every leaf is an array and finite
+    compiled    the decorator of a measurement: trace its step, then run the program for these shapes
+    time_steps, closed, decomposable, losses
+                while tracing, once for each shape: T, the tree, the shapes and the dtypes
+
+Values can be checked only on the host, where the caller has concrete arrays. Shapes, dtypes and trees are known while
+tracing, so those checks also work under a user's own jit or vmap.
+
+Next: `captured_arrays.py` traces the step, `compiled_programs.py` keeps the programs.
 """
 
 import functools
@@ -27,11 +33,11 @@ Result = TypeVar("Result")
 def compiled(
     *static: str, compiler: dict[str, Any] = QUICKER
 ) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
-    """The `jax.jit` of a measurement `measure(step, params, h0, xs, ...)`, whose keyword options are static.
+    """Compile a measurement `measure(step, params, h0, xs, ...)` as `jax.jit` does. Its keyword options are static.
 
-    This is where the arrays that a step captures are taken up, at every call (`captured.py`), and where float32
-    products are computed as such: accelerators round their factors to fewer bits by default, and a measured exponent
-    would then be theirs. A precision that the user has set for JAX stands.
+    At every call the step is traced with the arrays that it captures now (`captured_arrays.py`). float32 products are
+    computed in full float32: accelerators round the factors to fewer bits by default, and a measured exponent would be
+    that rounding's. A precision that the user has set for JAX is kept.
     """
 
     def decorate(measurement: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -50,7 +56,7 @@ def compiled(
 
 
 def enter(step: Step, **trees: Any) -> None:
-    """Refuse a step that is no function, and trees with a leaf that is no array or not finite."""
+    """Refuse a step that is not a function, and trees with a leaf that is not an array or not finite."""
     if not callable(step):
         raise TypeError(f"step: got {step!r}, expected a function step(params, state, x) -> state")
     leaves = {
@@ -61,38 +67,45 @@ def enter(step: Step, **trees: Any) -> None:
     for path, leaf in leaves.items():
         numeric = not isinstance(leaf, np.ndarray | np.generic) or leaf.dtype.kind in "biufcV"  # V: bfloat16 and such
         if not isinstance(leaf, jax.Array | np.ndarray | np.generic | bool | int | float | complex) or not numeric:
-            raise TypeError(f"{path}: got {leaf!r} of type {type(leaf).__name__}, expected an array")
+            kind = type(leaf)
+            if kind.__module__ == "torch":
+                raise TypeError(f"{path}: got a torch {kind.__name__}, expected an array: .detach().numpy() gives one")
+            raise TypeError(f"{path}: got {leaf!r} of type {kind.__name__}, expected an array")
     for path, leaf in leaves.items():
-        if not isinstance(leaf, jax.core.Tracer) and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
-            count = _count_nonfinite(leaf)
-            if count:
-                raise ValueError(f"{path}: got {count} non-finite of {np.size(leaf)} values, expected finite ones")
+        known = not isinstance(leaf, jax.core.Tracer) and jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
+        if known and not _all_finite(leaf):
+            where = np.argwhere(~np.isfinite(_readable(leaf)))
+            at = f" (the first at {list(map(int, where[0]))})" if where.shape[1] else ""
+            raise ValueError(f"{path}: got {len(where)} non-finite of {np.size(leaf)} values{at}, expected finite ones")
 
 
-def _count_nonfinite(leaf: Any) -> int:
-    """Counted by NumPy where that need not move the array, since another shape would be another program to compile."""
+def _all_finite(leaf: Any) -> bool:
+    """Return whether all values are finite: asked of NumPy where that moves no array, since it compiles nothing."""
     if isinstance(leaf, jax.Array) and any(device.platform != "cpu" for device in leaf.devices()):
         with jax.ensure_compile_time_eval():  # a concrete array stays one inside a user's own jit
-            return int((~jnp.isfinite(leaf)).sum())
+            return bool(jnp.isfinite(leaf).all())
+    return bool(np.isfinite(_readable(leaf)).all())
+
+
+def _readable(leaf: Any) -> np.ndarray:
+    """Return the values in one of NumPy's own types: it cannot judge bfloat16."""
     values = np.asarray(leaf)
-    if values.dtype.kind not in "fc":  # NumPy's own types; it cannot judge bfloat16
-        values = values.astype(np.float32)
-    return int(values.size - np.count_nonzero(np.isfinite(values)))
+    return values if values.dtype.kind in "fc" else values.astype(np.float32)
 
 
 def traced_step(step: Step, params: Params, h: State, x: Input) -> Traced:
-    """`step` with the arrays that it captures now (`captured.py`), for one time."""
+    """Trace `step` for one time, with the arrays that it captures now (`captured_arrays.py`)."""
     _warn_of_a_batch(step, params, h, x)
     try:
         with float32_products():
             return traced(step, params, _strong(h), x)
     except (TypeError, ValueError) as error:
-        error.add_note("raised by step(params, h0, xs[0]): its state is h0, its x the first of xs")
+        error.add_note("raised by step(params, h0, xs[0]): its state is h0 and its x is the first input in xs")
         raise
 
 
 def traced_loss(loss: Callable[..., Any], step: Traced, T: int | None, *more: Any) -> Traced:
-    """`loss` with the arrays that it captures now, for the states of T times, or of one time for None."""
+    """Trace `loss` with the arrays that it captures now, for the states at T times, or at one time if T is None."""
     if isinstance(step.computation, Opaque):
         return Traced(Opaque(loss, None), ())
     leading = () if T is None else (T,)
@@ -102,7 +115,7 @@ def traced_loss(loss: Callable[..., Any], step: Traced, T: int | None, *more: An
 
 
 def first(xs: Input) -> Input:
-    """The kind of input that one time has."""
+    """Return the shapes and dtypes of the input at one time."""
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(xs)):
         return jax.eval_shape(lambda xs: jax.tree.map(lambda leaf: leaf[0], xs), xs)
     kinds = jax.tree.map(jax.typeof, xs)
@@ -110,7 +123,7 @@ def first(xs: Input) -> Input:
 
 
 def _strong(state: State) -> State:
-    """The state without weak types; shapes and dtypes alone where it is not traced."""
+    """Return the state without weak types. If it is not being traced, return only its shapes and dtypes."""
 
     def strong(leaf: Any) -> Any:
         kind = jax.typeof(leaf)
@@ -122,9 +135,9 @@ def _strong(state: State) -> State:
 
 
 def _warn_of_a_batch(step: Step, params: Params, h: State, x: Input) -> None:
-    """Warn where the state and the input are rows that the step treats each by itself.
+    """Warn if the state and the input look like a batch, whose rows the step treats independently.
 
-    Tried with random rows, and only outside of transformations, where they can be compared.
+    The step is tried with random rows, and only outside transformations, where results can be compared.
     """
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves((h, x))]
     traced_ones = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((params, h, x)))
@@ -136,7 +149,7 @@ def _warn_of_a_batch(step: Step, params: Params, h: State, x: Input) -> None:
         together = jax.tree.leaves(step(params, *rows))
         apart = jax.tree.leaves(jax.vmap(lambda *row: step(params, *row))(*rows))
         same = all(bool(jnp.allclose(one, other, rtol=1e-3)) for one, other in zip(together, apart, strict=True))
-    except Exception:  # a step of matrices, which has no use for a row
+    except Exception:  # the state is one matrix, and the step fails on a single row
         return
     if same:
         call = "jax.vmap(lambda h0, xs: measure(step, params, h0, xs), in_axes=(0, 1))(h0, xs)"
@@ -144,21 +157,21 @@ def _warn_of_a_batch(step: Step, params: Params, h: State, x: Input) -> None:
             call = "jax.vmap(lambda h0: measure(step, params, h0, None, length=T))(h0)"
         numbers = sum(map(math.prod, shapes[: len(together)]))
         warnings.warn(
-            f"h0: got shape {shapes[0]}, of which step treats each row by itself; these {shapes[0][0]} systems are "
-            f"measured as one of {numbers} numbers. To measure each by itself: {call}",
+            f"h0: got shape {shapes[0]}, but step treats each row independently; these {shapes[0][0]} systems are "
+            f"measured as one system of {numbers} numbers. To measure each on its own: {call}",
             stacklevel=5,
         )
 
 
 def whole_number(name: str, value: Any) -> int | None:
-    """`value` as an int, or None for None; checked before it becomes a static argument of compiled code."""
+    """Return `value` as an int, or None for None; it must be checked before it becomes a static argument."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
         raise TypeError(f"{name}: got {value!r}, expected a whole number of steps, or None")
     return None if value is None else int(value)
 
 
 def time_steps(xs: Input, length: int | None) -> int:
-    """T, from the leading axes of `xs` or from `length`, which must agree."""
+    """Return T, from the leading axes of `xs` or from `length`, which must agree."""
     sizes = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(xs):
         name = "xs" + jax.tree_util.keystr(path)
@@ -179,36 +192,44 @@ def time_steps(xs: Input, length: int | None) -> int:
 
 
 def closed(step: Step, params: Params, h0: State, x: Input) -> State:
-    """`h0` as arrays without weak types, once it is known that `step` returns a state of that very kind."""
+    """Return `h0` as arrays without weak types, after checking that `step` returns the same tree, shapes and dtypes."""
     h0 = jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.result_type(leaf)), h0)
     if not sum(leaf.size for leaf in jax.tree.leaves(h0)):
-        raise ValueError(f"h0: got {jax.tree.structure(h0)} without a number, expected a state of at least one")
+        raise ValueError(f"h0: got {jax.tree.structure(h0)} without a number, expected at least one number")
     after = jax.eval_shape(lambda *args: step(*args), params, h0, x)
     trees: list[Any] = [jax.tree.structure(h0), jax.tree.structure(after)]
     if trees[0] != trees[1]:
-        raise TypeError(f"h0: got a tree {trees[0]}, but step returns {trees[1]}; expected the same")
+        if isinstance(after, tuple | list) and len(after) == 2 and jax.tree.structure(after[0]) == trees[0]:
+            raise TypeError(
+                "step: returned a pair, as the body of a scan does, expected the next state alone: "
+                "measure lambda params, state, x: step(params, state, x)[0]"
+            )
+        raise TypeError(f"h0: got a tree {trees[0]}, but step returns {trees[1]}; expected equal trees")
     for (path, before), leaf in zip(jax.tree_util.tree_leaves_with_path(h0), jax.tree.leaves(after), strict=True):
         name = "h0" + jax.tree_util.keystr(path)
         if before.shape != leaf.shape:
-            raise ValueError(f"{name}: got shape {before.shape}, but step returns {leaf.shape}; expected the same")
+            raise ValueError(f"{name}: got shape {before.shape}, but step returns {leaf.shape}; expected equal shapes")
         if before.dtype != leaf.dtype:
-            raise TypeError(f"{name}: got dtype {before.dtype}, but step returns {leaf.dtype}; expected the same")
+            raise TypeError(f"{name}: got dtype {before.dtype}, but step returns {leaf.dtype}; expected equal dtypes")
     return varying_like(h0, after)
 
 
 def decomposable(state: State) -> None:
-    """Refuse a state of 16 bits, for which there are no matrix decompositions."""
+    """Refuse a state of 16-bit numbers, for which there are no matrix decompositions."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
         if jnp.finfo(leaf.dtype).bits < 32:
             name = "h0" + jax.tree_util.keystr(path)
-            raise TypeError(f"{name}: got dtype {leaf.dtype}, expected float32 or float64, in which norms can be found")
+            raise TypeError(
+                f"{name}: got dtype {leaf.dtype}, expected float32 or float64, in which norms can be found; cast "
+                "params, h0 and xs, each with jax.tree.map(lambda leaf: leaf.astype(jnp.float32), ...)"
+            )
 
 
 def losses(name: str, value: Any, T: int | None) -> Any:
-    """`value` as a real scalar, or as one real number for each of T times."""
+    """Return `value` after checking that it is a real scalar, or one real number for each of T times."""
     expected = "a scalar" if T is None else f"one number for each of {T} times, shape ({T},)"
     if jnp.shape(value) != (() if T is None else (T,)):
         raise ValueError(f"{name}: returned shape {jnp.shape(value)}, expected {expected}")
     if not jnp.issubdtype(jnp.result_type(value), jnp.floating):
-        raise TypeError(f"{name}: returned dtype {jnp.result_type(value)}, expected a real floating one")
+        raise TypeError(f"{name}: returned dtype {jnp.result_type(value)}, expected a real floating dtype")
     return value

@@ -1,8 +1,23 @@
-"""How a frame of columns grows along a trajectory, whichever way it is pushed and brought back.
+"""The loop behind Lyapunov exponents: it measures how a frame F of k columns grows along a trajectory.
 
-One loop over the rows of a `Schedule`, and in it one loop over the steps of a row, do everything: the pilot that
-chooses the interval between factorisations, the steps that only turn the frame, and the blocks that are measured. So
-the step is traced and compiled once.
+    F_0 orthonormal,   J_{t+s} ··· J_{t+1} F_t = F_{t+s} T,   T upper triangular        every s steps
+    growth_i = Σ ln |T_ii| + ln |R_ii(F_end)| - ln |R_ii(F_begin)|,   R(F) by QR        λ_i = growth_i / time
+
+The columns would all turn to the fastest direction and overflow, so T is taken out of them every s steps. The first
+term adds up what was taken out. The other two are the volumes of the frames at the two ends, which are 0 for
+orthonormal frames. With them the sum is that of a QR decomposition of the whole product, whatever factor was used on
+the way.
+
+The interval s is chosen from the growth during a pilot of 16 steps, so that columns keep seven tenths of their digits:
+
+    s = min(0.3 ln(1/eps) / (largest - smallest rate),  ln(largest float) / 4 / largest |rate|,  32),  at least 1
+
+A loop over the rows of a `Schedule`, and within it a loop over the steps of a row, do everything: the pilot, the steps
+that only turn the frame, and the measured blocks. So the step is traced and compiled once.
+
+`growth` runs the loop: `_row` is one row, `_advance` one step, `_brought_back` one factorisation. How a frame is pushed
+is in `frame_push.py`, how it is factored in `lu_frames.py`, how time is cut in `frame_schedule.py`. Next:
+`measured_growth` and `measure/lyapunov_result.py` turn a `Run` into exponents.
 """
 
 import math
@@ -23,63 +38,70 @@ from .linear_maps import linear_maps
 from .lu_frames import ORTHONORMAL, Factor, by_qr
 from .standard_error import standard_error
 
-FEWEST_TO_STOP_AT = 32  # blocks, so that some four times as long have a say in the standard error
-LONGEST = 32  # interval
+FEWEST_TO_STOP_AT = 32  # blocks before a run may stop: then blocks four times as long enter the standard error as well
+LONGEST = 32  # steps between factorisations at most
 
 
 class Run(NamedTuple):
-    """What the loop has seen: at the end of each row of time, and of the whole measured time.
+    """What the loop returns: numbers at the end of each row of time, and numbers of the whole measured time.
 
-    With T the triangular factors taken out of the frame since the measurement began, and R that of the frame itself by
-    QR: `upto` Σ ln |T_ii|, `logs` its part in this row, `volumes` ln |R_ii|, `corners` the same of those rows at least
-    where the total needs it. Rows after the last one that was run repeat it.
+    T are the triangular factors taken out of the frame, R(F) is that of the frame itself by QR.
+
+    upto        Σ ln |T_ii| since the measurement began
+    logs        the part of that sum from this row
+    volumes     ln |R_ii(F)| at the end of the row
+    corners     the same, but certain only in the rows that the total needs; the others may be 0
+    lost        the most nats of a factor that were lost to cancellation in one interval
+    log_det     Σ ln |det J_t|, where the push computes it
+    blocks_run  the number of blocks that were run; later rows repeat the last one, with logs of 0
+    every       the interval between factorisations
     """
 
     upto: Float[Any, "rows k"]
     logs: Float[Any, "rows k"]
     corners: Float[Any, "rows k"]
     volumes: Float[Any, "rows k"]
-    lost: Float[Any, " k"]  # nats of a factor that were lost to cancellation in one interval, at most
-    log_det: Float[Any, ""]  # Σ ln |det J_t|, where the push knows it
+    lost: Float[Any, " k"]
+    log_det: Float[Any, ""]
     blocks_run: Int[Any, ""]
     every: Int[Any, ""]
 
 
 class Growth(NamedTuple):
-    """Of ln |R_ii| of the product of Jacobians over the measured time: the whole of it, and what each block added."""
+    """The growth of ln |R_ii| of the product of Jacobians: over all measured time, and within each block."""
 
     total: Float[Any, " k"]
-    upto: Float[Any, "blocks k"]  # the end of each block
+    upto: Float[Any, "blocks k"]  # from the beginning up to the end of each block
     blocks: Float[Any, "blocks k"]  # 0 for those that were not run
 
 
 class _Frame(NamedTuple):
-    """A state, the rows of Fᵀ with it, and what has been seen of them since the row of time began."""
+    """A state, the rows of Fᵀ that go with it, and sums since the row of time began."""
 
     h: State
     rows: Array
     age: Array  # steps since the last factorisation
     logs: Array  # Σ ln |T_ii|
-    rest: Array  # what the rounding of that sum has left out so far (Kahan)
+    rest: Array  # what is still to be added to it: its rounding error (Kahan), and logarithms that the push returned
     lost: Array
     log_det: Array
     log_det_rest: Array
 
 
 class _Carry(NamedTuple):
-    """What one row of time hands to the next."""
+    """What one row of time passes to the next."""
 
     h: State
     rows: Array
     upto: Array  # Σ logs since the measurement began
     turned: Array  # Σ logs before that
-    lost: Array  # since the measurement began, as is
-    log_det: Array
+    lost: Array  # since the measurement began
+    log_det: Array  # since the measurement began
     interval: Array
 
 
 class _Row(NamedTuple):
-    """What is known at the end of a row of time, as in a `Run`."""
+    """The numbers at the end of a row of time, as in a `Run`."""
 
     upto: Array
     logs: Array
@@ -102,10 +124,12 @@ def growth(
     longest: int = LONGEST,
     until: Float[Array, ""] | None = None,
 ) -> Run:
-    """The growth of orthonormal columns over the rows of the plan; with `until` over no more of them than it takes.
+    """Measure the growth of orthonormal columns over the rows of the plan.
 
-    With `every="auto"` the pilot, which has a factorisation after each step, chooses the interval of the others.
-    Unless it is `entire`, the compiler may drop the volumes, which then cost a decomposition of their own.
+    With `until`, stop after the first block at which every standard error is at most that. With `every="auto"` the
+    pilot, which has a factorisation after each step, chooses the interval for the other rows. Unless `entire`, the
+    corners are decompositions of their own, so that the compiler can drop the volumes where the caller does not use
+    them.
     """
     chooses = every == "auto" and longest > 1
     interval = jnp.int32(1 if every == "auto" else every)
@@ -125,7 +149,7 @@ def growth(
 
 
 def measured_growth(xp: Any, plan: Schedule, run: Run) -> Growth:
-    """Of the whole and of each block, from the rows."""
+    """Compute the growth over all measured time and within each block from the rows of a run."""
     before = run.corners[plan.first - 1] if plan.first else xp.zeros_like(run.corners[0])
     return Growth(
         total=run.upto[-1] + run.corners[-1] - before,
@@ -135,7 +159,7 @@ def measured_growth(xp: Any, plan: Schedule, run: Run) -> Growth:
 
 
 def compensated(total: Array, added: Array) -> tuple[Array, Array]:
-    """total + added, and what its rounding has left out (Kahan); nothing where the sum is infinite."""
+    """Return total + added and the rounding error of that sum (Kahan), which is 0 where the sum is not finite."""
     new = total + added
     return new, jnp.where(jnp.isfinite(new), added - (new - total), 0)
 
@@ -149,7 +173,7 @@ def _row(
     carry: _Carry,
     inputs: tuple[Array, Array, Input],
 ) -> tuple[_Carry, _Row]:
-    """A row of time. Sums start anew in each: one sum over all steps would lose digits to its own size."""
+    """Run one row of time. Its sums start from 0, because one sum over all steps would lose digits to its own size."""
     number, due, xs = inputs
     zeros, zero = jnp.zeros_like(carry.upto), jnp.zeros((), carry.upto.dtype)
     frame = _Frame(carry.h, carry.rows, jnp.int32(0), zeros, zeros, zeros, zero, zero)
@@ -184,7 +208,7 @@ def _advance(
     frame: _Frame,
     at: tuple[Array, Input],
 ) -> tuple[_Frame, None]:
-    """What is due at one place of a row: nothing, or a step, or that and a factorisation."""
+    """Do what is due at one place of a row: nothing, a step, or a step with a factorisation after it."""
     due, x = at
 
     def move(frame: _Frame) -> _Frame:
@@ -199,13 +223,13 @@ def _advance(
         return jax.lax.cond(old, partial(_brought_back, factor), lambda frame: frame, moved)
 
     moved = move(frame)
-    if not full:  # a branch for each place would take longer than a step of a small system
+    if not full:  # skip by selection: a branch at each place would take longer than a step of a small system
         moved = jax.tree.map(lambda old, new: jnp.where(due == SKIP, old, new), frame, moved)
     return moved, None
 
 
 def _brought_back(factor: Factor, frame: _Frame) -> _Frame:
-    """The frame with the triangular factor taken out of it."""
+    """Take the triangular factor out of the frame."""
     new = factor(frame.rows.T)
     logs, rest = compensated(frame.logs, new.logs + frame.rest)
     lost = jnp.maximum(frame.lost, new.lost)
@@ -215,18 +239,18 @@ def _brought_back(factor: Factor, frame: _Frame) -> _Frame:
 def _within_blocks(
     xp: Any, plan: Schedule, logs: Float[Any, "rows k"], volumes: Float[Any, "rows k"]
 ) -> Float[Any, "blocks k"]:
-    """What each block has added to ln |R_ii|."""
+    """Compute what each block has added to ln |R_ii|."""
     volumes = volumes if plan.block else xp.concatenate([xp.zeros_like(volumes[:1]), volumes])
     return logs[plan.block :] + xp.diff(volumes[max(plan.block - 1, 0) :], axis=0)
 
 
 def _interval(logs: Float[Array, " k"], steps: int, longest: int) -> Int[Array, ""]:
-    """Steps that columns which have grown by this in a pilot may go, all of a batch, without losing digits."""
+    """Choose the interval from the growth in the pilot: the shortest that a member of the batch needs."""
     return jnp.minimum(smallest(_safe(jax.lax.stop_gradient(logs) / steps)), longest)
 
 
 def _safe(rates: Float[Array, " k"]) -> Int[Array, ""]:
-    """Steps for which columns that grow at these rates keep seven tenths of their digits and do not overflow."""
+    """Return for how many steps columns that grow at these rates keep seven tenths of their digits and stay finite."""
     kind = jnp.finfo(rates.dtype)
     highest, lowest = jnp.max(jnp.stack([rates, -rates]), axis=1)
     digits = -0.3 * math.log(kind.eps) / jnp.maximum(highest + lowest, 1e-3)
@@ -238,7 +262,7 @@ def _safe(rates: Float[Array, " k"]) -> Int[Array, ""]:
 def _until_precise(
     row: Callable, start: _Carry, inputs: tuple[Array, Array, Input], plan: Schedule, until: Float[Array, ""]
 ) -> tuple[_Carry, _Row, Array]:
-    """As a scan of `row`, ended when the standard error of a block's growth is small enough for all; the blocks run."""
+    """Scan `row` until the standard error of every column's growth in a block is small enough. Count the blocks run."""
     tolerance, rows = until * plan.size, len(plan.due)
 
     def unfinished(carry: tuple) -> Array:

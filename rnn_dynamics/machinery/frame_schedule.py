@@ -1,4 +1,19 @@
-"""Time cut into rows of equal length, so that one loop body serves the pilot, the burn-in and the measured blocks."""
+"""Cut time into rows of equal length, so that one loop body serves the pilot, the burn-in and the measured blocks.
+
+    0         piloted, skipped                 T - blocks · size                                  T
+    |  pilot, frame burn-in  |  remainder  |  block 1  |  block 2  |    ...    |  last block  |
+
+    pilot          the first 16 steps, or T/4 if that is less: they choose the interval between factorisations
+    frame burn-in  the first `skipped` steps: they turn the frame and are not measured; this may overlap the pilot
+    remainder      measured steps that do not fill a block
+    blocks         stretches of equal length, from whose growth the standard errors are computed
+
+The pilot after the burn-in and the remainder are measured as well, but belong to no block. A new row begins at every
+border, so some rows would be shorter than a block. They are filled up in front with places that the loop skips. So all
+rows have one shape, and the step is traced and compiled once.
+
+Next: `frame_loop.py` runs over these rows.
+"""
 
 import functools
 import itertools
@@ -9,26 +24,26 @@ import numpy as np
 
 from ..cells.contract import Input
 
-# blocks of time that the standard errors are computed from; more of them where the run may end after any
+# how many blocks standard errors are computed from; more where the run may end after any of them
 BLOCKS = 32
 BLOCKS_TO_STOP_AT = 256
 SHORTEST_BLOCK = 8
-# steps of the pilot that chooses the interval between factorisations
+# steps of the pilot
 PILOT = 16
-# what is done at each place of a row
+# what the loop does at a place of a row: nothing, a step, or a step with a factorisation after it
 SKIP, MOVE, BRING_BACK = 0, 1, 2
 
 
 class Schedule(NamedTuple):
-    """Rows of `size` places, each one step. A row that is not full begins with places that are skipped.
+    """Rows of `size` places, one step each. A row that is not full begins with places that are skipped.
 
-    time    the step at each place
-    due     SKIP, MOVE, or BRING_BACK: a step with a factorisation after it, the last of each row
-    pilot   the row at whose end the interval is chosen; -1 where there is none
-    first   the first row that is measured
-    block   the first row that is a block; those after it are blocks as well
-    piloted the number of steps up to there
-    steps   the number of steps measured up to the end of each block
+    time     the step at each place, (rows, size)
+    due      SKIP, MOVE or BRING_BACK at each place, (rows, size); the last place of each row is BRING_BACK
+    pilot    the row at whose end the interval is chosen; -1 if there is no pilot
+    piloted  the number of steps up to there
+    first    the first row that is measured
+    block    the first row that is a block; all later rows are blocks too
+    steps    the number of steps measured up to the end of each block
     """
 
     time: np.ndarray
@@ -41,20 +56,23 @@ class Schedule(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Steps in a block."""
+        """Return the number of steps in a block."""
         return self.time.shape[1]
 
     def rows_of(self, xs: Input) -> Input:
-        """The inputs with the axis of time replaced by rows and places."""
+        """Return the inputs with two axes, row and place, instead of the axis of time."""
         rows, size = self.time.shape
-        if self.due.all():  # nothing is skipped, so the places are all of time in order
+        if self.due.all():  # nothing is skipped, so the places are all the times in order
             return jax.tree.map(lambda leaf: leaf.reshape(rows, size, *leaf.shape[1:]), xs)
         return jax.tree.map(lambda leaf: leaf.at[self.time].get(mode="promise_in_bounds"), xs)
 
 
 @functools.lru_cache(maxsize=16)
 def schedule(T: int, skipped: int, *, pilot: bool, blocks: int | None, may_stop: bool) -> Schedule:
-    """Rows for T steps of which the first `skipped` are not measured. What fills no block comes before the blocks."""
+    """Return the rows for T steps, of which the first `skipped` are not measured.
+
+    Measured steps that do not fill a block come before the blocks.
+    """
     piloted = min(PILOT, T // 4) if pilot else 0
     measured = T - max(piloted, skipped)
     if blocks is None:
@@ -80,6 +98,6 @@ def schedule(T: int, skipped: int, *, pilot: bool, blocks: int | None, may_stop:
 
 
 def _cut(start: int, stop: int, size: int) -> np.ndarray:
-    """Where each row begins and where it ends; the first may be shorter than `size`."""
+    """Return where each row from start to stop begins and ends; the first may be shorter than `size`."""
     stops = np.arange(stop, start, -size)[::-1]
     return np.stack([np.maximum(stops - size, start), stops])

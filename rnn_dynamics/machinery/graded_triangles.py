@@ -1,8 +1,24 @@
-"""Products of triangular matrices whose rows differ in size by more than a float type spans; their singular values.
+"""Long products of triangular matrices, whose rows differ in size by more than a float type spans, and their σ_i.
 
-R = diag(e^s) V with V upper triangular and rows of size 1. The singular values come from one-sided Jacobi rotations of
-the rows, which find each of them to the relative accuracy that V allows, however small (Demmel and Veselić 1992); a
-rotation needs the sizes of its two rows only as their ratio, which is at most 1.
+    R = diag(e^s) V,   V upper triangular with rows of size 1, one logarithmic scale s_i for each row
+
+A plain product would drown its small singular values in the rounding of the large ones. Here every row has its own
+scale, so each keeps its digits.
+
+Multiply (`times`): row i of T R is Σ_l T_il e^{s_l} V_l. The largest term is divided out before the sum.
+
+Find the singular values (`log_singular_values_of`): turn pairs of rows in their plane until all rows are orthogonal.
+Then their lengths are the singular values. These one-sided Jacobi rotations find each value to the relative accuracy
+that V allows, however small it is (Demmel and Veselić 1992). A rotation needs the sizes of its two rows only as their
+ratio ρ <= 1. With g and h the unit vectors of the larger and the smaller row and c the cosine of their angle,
+
+    q = 2c / (1 - ρ² + √((1 - ρ²)² + 4c²ρ²)),   tan θ = ρ q
+    larger ← cos θ (g + ρ² q h),   smaller ← cos θ (h - q g)        each to be multiplied by its own scale
+
+A sweep rotates every pair once, in rounds of n/2 disjoint pairs, as in a round-robin tournament. The sweeps end when
+every cosine is at the level of rounding.
+
+`measure/singular_values.py` builds the product from the T of `lu_frames.py`.
 """
 
 from typing import NamedTuple
@@ -17,19 +33,19 @@ MOST_SWEEPS = 40
 
 
 class Graded(NamedTuple):
-    """diag(e^{scales}) · rows; a scale of -inf is a row of zeros."""
+    """The matrix diag(e^{scales}) · rows. A row of zeros has the scale -inf."""
 
     scales: Float[Array, " n"]
     rows: Float[Array, "n n"]
 
 
 def identity(n: int, dtype: jnp.dtype) -> Graded:
-    """The n × n identity."""
+    """Return the n × n identity."""
     return Graded(jnp.zeros(n, dtype), jnp.eye(n, dtype=dtype))
 
 
 def times(left: Float[Array, "n n"], right: Graded) -> Graded:
-    """left · right, for an upper triangular `left`."""
+    """Compute left · right for an upper triangular `left`."""
     sizes = jnp.log(jnp.abs(left)) + right.scales[None]
     scales = jnp.max(sizes, axis=1)
     weights = jnp.sign(left) * jnp.exp(sizes - _finite(scales)[:, None])
@@ -39,10 +55,10 @@ def times(left: Float[Array, "n n"], right: Graded) -> Graded:
 
 
 def log_singular_values_of(product: Graded) -> Float[Array, " n"]:
-    """ln σ_i, descending; NaN should the rows not have become orthogonal to rounding."""
+    """Compute ln σ_i in descending order; NaN if the rows do not become orthogonal to rounding in 40 sweeps."""
     n = len(product.scales)
     pairs = (n + 1) // 2
-    # with an odd number of rows one of zeros plays along
+    # pairs need an even number of rows: an odd one is filled up with a row of zeros, which no rotation changes
     scales = jnp.pad(product.scales, (0, 2 * pairs - n), constant_values=-jnp.inf)
     rows = jnp.pad(product.rows, ((0, 2 * pairs - n), (0, 0)))
     tolerance = 8 * n * float(jnp.finfo(rows.dtype).eps)
@@ -59,7 +75,7 @@ def log_singular_values_of(product: Graded) -> Float[Array, " n"]:
         (scales, rows, worst), _ = jax.lax.scan(tournament, start, None, length=max(2 * pairs - 1, 1))
         return scales, rows, worst, sweeps + 1
 
-    # a NaN compares false and ends the loop
+    # a comparison with NaN is false and ends the loop
     start = entry.varying_like((scales, rows, jnp.full((), jnp.inf, rows.dtype), jnp.int32(0)), rows)
     scales, rows, worst, _ = jax.lax.while_loop(lambda c: (c[2] > tolerance) & (c[3] < MOST_SWEEPS), sweep, start)
     values = scales + jnp.log(jnp.linalg.norm(rows, axis=1))
@@ -67,7 +83,7 @@ def log_singular_values_of(product: Graded) -> Float[Array, " n"]:
 
 
 def _rotated(left: Graded, right: Graded) -> tuple[Graded, Graded, Array]:
-    """Each pair of rows turned in its plane until orthogonal, and the cosine of the angle that they had."""
+    """Turn each pair of rows in its plane until they are orthogonal; return them and the cosines they had before."""
     left, right = _unit(left), _unit(right)
     swap = (right.scales > left.scales)[:, None]
     large = Graded(jnp.maximum(left.scales, right.scales), jnp.where(swap, right.rows, left.rows))
@@ -75,13 +91,13 @@ def _rotated(left: Graded, right: Graded) -> tuple[Graded, Graded, Array]:
     cosine = jnp.sum(large.rows * small.rows, axis=1)
     ratio = jnp.exp(small.scales - _finite(large.scales))
     gap = 1 - ratio * ratio
-    # tan θ / ratio, so that a ratio of zero is no special case
+    # tan θ / ratio, so that a ratio of zero needs no special case
     slope = 2 * cosine / jnp.maximum(gap + jnp.sqrt(gap * gap + 4 * (cosine * ratio) ** 2), jnp.finfo(gap.dtype).tiny)
     tangent = slope * ratio
     turn = (1 / jnp.sqrt(1 + tangent * tangent))[:, None]
     larger = turn * (large.rows + (tangent * ratio)[:, None] * small.rows)
     smaller = turn * (small.rows - slope[:, None] * large.rows)
-    # each keeps its seat, or the tournament would not bring every pair together
+    # each row keeps its place, otherwise the rounds would not pair every row with every other
     first = Graded(left.scales, jnp.where(swap, smaller, larger))
     second = Graded(right.scales, jnp.where(swap, larger, smaller))
     return first, second, jnp.abs(cosine)
@@ -93,7 +109,7 @@ def _unit(part: Graded) -> Graded:
 
 
 def _next_round(first: Array, second: Array) -> Array:
-    """A round-robin tournament: the first player stays, the others move one seat on around the table."""
+    """Form the pairs of the next round, as in a round-robin tournament: the first row stays, the others move on."""
     if len(first) == 1:
         return jnp.concatenate([first, second])
     first, second = (

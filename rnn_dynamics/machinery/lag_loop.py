@@ -1,4 +1,20 @@
-"""The loop behind `gradient_flow`: rows of ∂h_T/∂h_{T-ℓ} pulled back lag by lag, and their norms on the way."""
+"""The loop behind `gradient_flow`: it pulls the rows of ∂h_T/∂h_{T-ℓ} back lag by lag and measures their norms.
+
+    P_0 = I,   P_ℓ = P_{ℓ-1} J_{T-ℓ+1} = ∂h_T/∂h_{T-ℓ}        kept as P · 2^exponent, see `scaled.py`
+
+One lag (`_one_lag`) multiplies all rows by the next Jacobian, one `pull`. It records ‖P_ℓ‖_F from the squared norms of
+the rows, and ‖P_ℓ‖₂ by `spectral_norm.py`, whose search starts from the singular vector of the last lag.
+
+Three things keep it cheap over a long time:
+
+- The states h_t are not stored. They are recomputed a stretch of steps at a time (`recomputed_states.py`).
+- P loses rank, so half of its rows can be dropped again and again (`rank_compression.py`). Each number of rows is a
+  stage with a program of its own, and `_at_stage` moves to the next one at the end of a stretch.
+- The power of two for the next pull is read from one combination of the rows instead of all of them.
+
+With probes, P begins with a few random directions instead of I. The norms ‖J_t‖₂ of single steps, whose product bounds
+‖P_ℓ‖₂, come from `step_norms.py`. Next: `measure/flow_result.py` turns `RawCurves` into a `GradientFlow`.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,40 +35,41 @@ from .spectral_norm import DENSE, SpectralNorm, dense_spectral_norm, random_vect
 from .state_vector import flatten
 from .step_norms import step_norms
 
-# a product that begins with no more rows is never searched: a search could miss, and takes longer to compile
+# the 2-norm of a product that begins with at most this many rows is never searched for: a search could miss the
+# largest singular value, and takes longer to compile
 ALWAYS_DENSE = 64
 
 
 class Asked(NamedTuple):
-    """What is computed: a part of the rows and columns, along which paths, and which of the curves."""
+    """What to compute: which rows and columns, along which paths, and which of the curves."""
 
     rows: slice
     columns: slice
-    alone: bool  # whether the product is of the blocks alone
+    alone: bool  # whether only these blocks of the Jacobians are multiplied, not the whole ones
     curves: tuple[str, ...]
-    probed: bool  # whether these are random combinations of the rows
-    halve: bool  # whether rows may be dropped, which compiles a program for each number of them
+    probed: bool  # whether the rows are random combinations, probes
+    halve: bool  # whether rows may be dropped, which compiles one program for each number of rows
 
 
 class _Frame(NamedTuple):
-    """The rows of ∂h_T/∂h_{T-ℓ} that are still needed, P · 2^exponent, and what goes with them from lag to lag."""
+    """The rows of ∂h_T/∂h_{T-ℓ} that are still needed, as P · 2^exponent, and what is passed on from lag to lag."""
 
     P: Array
     exponent: Array
     shift: Array  # the power of two by which P is divided before the next pull
-    left: Array  # the left singular vector of P, a guess for the next one
-    trusted: Array  # whether what was dropped has stayed negligible
-    stage: Array  # how many times the number of rows was halved
+    left: Array  # the left singular vector of P, the guess for the next lag
+    trusted: Array  # whether the dropped rows have stayed negligible
+    stage: Array  # how many times the rows were halved
 
 
 class RawCurves(NamedTuple):
-    """What the loop leaves for every step, in the order of time: norms, in units of 2^exponent those of the product.
+    """What the loop returns for every step, in the order of time. Norms of the product are in units of 2^exponent.
 
-    square     the squared Frobenius norm
-    spread     its relative standard error, from probes
-    norm       the 2-norm, and whether it is certain
-    step_norm  the same of the step's own Jacobian
-    begun      the 2-norm of the directions that probes begin with
+    square     the squared Frobenius norm of the product
+    spread     the relative standard error of its root, from probes
+    norm       the 2-norm of the product, and whether it is certain
+    step_norm  the 2-norm of the step's own Jacobian, and whether it is certain
+    begun      the 2-norm of the directions that the probes begin with
     """
 
     exponent: Int[Any, "*anchors steps"]
@@ -72,7 +89,7 @@ def lag_curves(
     asked: Asked,
     directions: Float[Array, "probes rows"] | None,
 ) -> RawCurves:
-    """The curves back from the end of the trajectory h0, xs; with `directions` only these combinations of the rows."""
+    """Compute the curves back from the end of the trajectory h0, xs; if given, only for the rows `directions` · I."""
     vector, _ = flatten(h0)
     dtype = vector.dtype
     identity = jnp.eye(vector.size, dtype=dtype)[asked.rows]
@@ -88,7 +105,7 @@ def lag_curves(
 
     nothing = jnp.int32(0)
     start = _Frame(P, nothing, nothing, random_vectors(len(P), dtype)[0], jnp.array(True), nothing)
-    # a frame that is never halved has one stretch as long as its states take no more memory than itself
+    # a frame that is never halved takes one stretch while its states take about as much memory as the frame itself
     longest = 4 * vector.size if len(sizes) == 1 else 0
     raw = backward_in_stretches(step, params, h0, xs, lags, stretch, entry.varying_like(start, h0), longest)
     if directions is None or "norm" not in asked.curves:
@@ -100,13 +117,13 @@ def lag_curves(
 def _one_lag(
     step: Step, params: Params, asked: Asked, full: int, frame: _Frame, moment: tuple[State, Input]
 ) -> tuple[_Frame, RawCurves]:
-    """The frame one step further back, and its norms."""
+    """Pull the frame one step further back and compute its norms."""
     dtype = frame.P.dtype
     P = linear_maps(step, params, *moment).pull(frame.P * power_of_two(-frame.shift, dtype))
     if asked.alone:
         P = jnp.where(jnp.zeros(P.shape[1], bool).at[asked.columns].set(True), P, 0)
     seen, exponent = P[:, asked.columns], frame.exponent + frame.shift
-    # one combination of all rows is about as long as they are, and cheaper than looking at each
+    # the entries of one combination of all rows are about as large as theirs, and cheaper to look at
     weights = random_vectors(len(P), dtype)[1] * len(P) ** 0.5
     shift = exponent_of(jax.lax.stop_gradient(jnp.max(jnp.abs(weights @ P))))
     scale = power_of_two(-shift, dtype)
@@ -123,7 +140,7 @@ def _one_lag(
 
 
 def _norm(A: Array, guess: Array, scale: Array, total: Array, dense: int = DENSE) -> SpectralNorm:
-    """σ_max of A, with `total` = ‖A · scale‖_F²; of up to `dense` rows or columns without a search."""
+    """Find σ_max of A, with `total` = ‖A · scale‖_F²; for up to `dense` rows or columns without a search."""
     if min(A.shape) <= dense:
         return dense_spectral_norm(A)
     total = jax.lax.stop_gradient(total)
@@ -138,7 +155,7 @@ def _at_stage(
     moments: Any,
     length: int,
 ) -> tuple[_Frame, RawCurves]:
-    """A stretch with as many rows as this stage has, which ends by halving them where that is exact."""
+    """Run a stretch with as many rows as this stage has, and halve them at its end if that is exact to rounding."""
     narrow = frame._replace(P=frame.P[: sizes[stage]], left=frame.left[: sizes[stage]])
     narrow, raw = jax.lax.scan(backward, narrow, moments, length=length, reverse=True)
     if stage + 1 < len(sizes):
@@ -159,7 +176,7 @@ def _padded(array: Array, rows: int) -> Array:
 
 
 def _spread(squares: Float[Array, " probes"]) -> Float[Array, ""]:
-    """The relative standard error of the root of their mean."""
+    """Compute the relative standard error of the root of their mean; inf for a single probe."""
     mean = jnp.mean(squares)
     variance = jnp.sum((squares - mean) ** 2) / max(len(squares) - 1, 1)
     error = jnp.sqrt(variance / len(squares)) / (2 * jnp.where(mean == 0, 1, mean))

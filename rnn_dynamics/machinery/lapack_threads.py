@@ -1,7 +1,8 @@
-"""LAPACK on one thread: the decompositions here are small, and its threads spin against those of XLA.
+"""Run LAPACK on one thread: the decompositions here are small, and its threads compete with those of XLA.
 
-On CPUs, JAX calls the OpenBLAS that SciPy ships, which starts a thread a core. Next to another busy process a QR
-decomposition of 128 columns then takes 4 to 20 times as long, and alone on a machine it gains nothing at these sizes.
+On CPUs, JAX calls the OpenBLAS that SciPy ships, which starts one thread for each core. They wait by spinning, so next
+to another busy process a QR decomposition of 128 columns takes 4 to 20 times as long. Alone on a machine they gain
+nothing at these sizes.
 """
 
 import functools
@@ -10,13 +11,13 @@ import os
 
 @functools.cache
 def on_one_thread() -> None:
-    """Limit SciPy's OpenBLAS to one thread, for the rest of this process, unless the environment sets its number.
+    """Limit SciPy's OpenBLAS to one thread for the rest of this process, unless the environment sets the number.
 
-    Called where a program with a decomposition is traced. NumPy's own OpenBLAS is left as it is.
+    This is called where a program with a decomposition is traced. NumPy's own OpenBLAS is left as it is.
     """
     if any(name in os.environ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOTO_NUM_THREADS")):
         return
-    import scipy.linalg  # noqa: F401 - what JAX loads at its first decomposition; it cannot be limited before
+    import scipy.linalg  # noqa: F401 - JAX loads it at its first decomposition; it cannot be limited before
     from threadpoolctl import ThreadpoolController
 
     controller = ThreadpoolController()

@@ -1,7 +1,10 @@
-"""The end of a measurement: rates, errors and flags from a few small arrays that its loop has left.
+"""Finish a measurement: compute rates, errors and flags from the few small arrays that its loop returns.
 
-These are many little operations, which XLA compiles for as long as it does the loop. So they are written for either
-library, as functions of `xp`: NumPy takes the arrays of a call of its own, `jax.numpy` what is being traced.
+These are many little operations, which take XLA as long to compile as the loop does. So they are written for both
+libraries, as functions of `xp`. NumPy computes them when a user calls a measurement; `jax.numpy` does so when the
+measurement is part of a program that is being traced.
+
+The functions themselves are in `measure/lyapunov_result.py` and `measure/flow_result.py`.
 """
 
 from collections.abc import Callable
@@ -17,19 +20,19 @@ Result = TypeVar("Result")
 
 
 def finished(finish: Callable[..., Result], *trees: Any) -> Result:
-    """finish(xp, *trees), as JAX arrays where `trees` have theirs.
+    """Return finish(xp, *trees) as JAX arrays on the device of `trees`, by NumPy if nothing is being traced.
 
-    Arrays that are spread over several devices stay where they are.
+    Arrays that are spread over several devices are not moved; `jax.numpy` computes with them.
     """
     leaves = jax.tree.leaves(trees)
     if is_traced(trees) or any(len(leaf.sharding.device_set) > 1 for leaf in leaves):
         return finish(jnp, *trees)
     device = next((leaf.sharding for leaf in leaves if leaf.committed), None)
-    with np.errstate(all="ignore"):  # as JAX does: infinities and NaN are results here
+    with np.errstate(all="ignore"):  # no warnings, as in JAX: infinities and NaN are results here
         found = finish(np, *jax.tree.map(np.asarray, trees))
     return jax.device_put(found, device)
 
 
 def held(xp: Any, array: Any) -> Any:
-    """The array as a constant of differentiation."""
+    """Return the array as a constant for differentiation."""
     return array if xp is np else jax.lax.stop_gradient(array)

@@ -1,7 +1,19 @@
-"""σ_min(zI - W) at many z: one Schur form for all of them where there is one, else singular values at each.
+"""Compute σ_min(zI - W) at many points z of the complex plane: the pseudospectrum of W.
 
-W = QTQ* with T upper triangular makes every point a triangular system, σ_min(zI - W) = σ_min(zI - T), and inverse
-iteration costs O(n²) a step where singular values cost O(n³) (Lui 1997).
+    W = Q T Q*,  T upper triangular        one Schur form for all points, O(n³)
+    M = zI - T,  σ_min(zI - W) = σ_min(M)  since Q is unitary
+    1/σ_min² = largest eigenvalue of M⁻¹M⁻*, by Lanczos' method
+
+**The fast way** (`by_schur_form`; Lui 1997) makes every point a triangular system. A Lanczos step solves two of them in
+O(n²) operations, where singular values cost O(n³). Many points share T and are solved side by side (`search`), so the
+solves are matrix products (`solve`).
+
+**The safe way** (`by_singular_values`) is a singular value decomposition at each point. It serves small matrices, few
+points, derivatives, points where the search does not end, and all devices but CPUs, since the Schur form is LAPACK's.
+
+Lanczos' method finds values from below, so the search has to show that it has found the largest: see `search`.
+
+Next: `matrix_powers.kreiss_constant` and `eigen.pseudospectrum` use `smallest_singular_values`.
 """
 
 from collections.abc import Callable
@@ -15,19 +27,19 @@ from . import entry
 from .batch_decision import smallest
 from .svd import singular_values
 
-# below this size, where 16 steps take as long, or for fewer points, singular values cost less
+# below this size 16 Lanczos steps take as long as singular values, which also cost less for fewer points than this
 DENSE = 70
 FEW = 16
-# points that are solved side by side: their solves with the one T are matrix products
+# points that are solved side by side: they share T, so their solves are matrix products
 TOGETHER = 64
-# rows of a triangle that are solved one by one; larger ones are halved
+# triangles of at most this many rows are solved row by row; larger ones are halved
 ROWS = 16
 
 
 @jax.custom_jvp
 @jax.jit
 def smallest_singular_values(W: Float[Array, "n n"], points: Complex[Array, " points"]) -> Float[Array, " points"]:
-    """σ_min(zI - W) at every point z, which `eigen.pseudospectrum` describes. Derivatives take the singular values."""
+    """Compute σ_min(zI - W) at every point z, as `eigen.pseudospectrum` describes. Derivatives use singular values."""
     if len(W) < DENSE or len(points) < FEW or not jnp.iscomplexobj(points):
         return by_singular_values(W, points)
     return jax.lax.platform_dependent(W, points, cpu=by_schur_form, default=by_singular_values)
@@ -39,7 +51,7 @@ def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Arra
 
 
 def by_singular_values(W: Float[Array, "n n"], points: Complex[Array, " points"]) -> Float[Array, " points"]:
-    """O(n³) a point, on every device."""
+    """Compute σ_min by singular values, O(n³) for each point, on every device."""
     return jax.lax.map(lambda z: _of_one(W, z), points, batch_size=TOGETHER)
 
 
@@ -48,19 +60,20 @@ def _of_one(W: Float[Array, "n n"], z: Complex[Array, ""]) -> Float[Array, ""]:
 
 
 def by_schur_form(W: Float[Array, "n n"], points: Complex[Array, " points"]) -> Float[Array, " points"]:
-    """O(n³) once, then O(n²) a step and point; singular values at each point where the search does not come to an end.
+    """Compute σ_min from one Schur form: O(n³) once, then O(n²) for each step and point.
 
-    LAPACK's Schur form, and so on CPUs alone.
+    Points at which the search does not end are computed by singular values. The Schur form is LAPACK's, so this runs
+    only on CPUs.
     """
     T = jax.lax.linalg.schur(W.astype(points.dtype))[0]
-    # the farther from the spectrum, the longer the search: points that take equally long go together
+    # a search takes longer far from the spectrum; a chunk ends with its slowest point, so sort points by distance
     order = jnp.argsort(jax.lax.map(lambda z: jnp.min(jnp.abs(z - jnp.diagonal(T))), points, batch_size=TOGETHER))
     missing = -len(points) % TOGETHER
     chunks = points[jnp.pad(order, (0, missing), mode="edge")].reshape(-1, TOGETHER)
 
     def settle(chunk: Array) -> Array:
         found = search(T, chunk)
-        ended = smallest(found.converged)  # the same for a whole batch of W: a branch stays a branch
+        ended = smallest(found.converged)  # the same for a whole batch of W, so that only one branch runs
         return jax.lax.map(
             lambda point: jax.lax.cond(point[0], lambda: point[1], lambda: _of_one(W, point[2])),
             (ended, found.value, chunk),
@@ -71,14 +84,20 @@ def by_schur_form(W: Float[Array, "n n"], points: Complex[Array, " points"]) -> 
 
 
 class Search(NamedTuple):
-    """σ_min(zI - T) at each point, from above, and whether the search for it came to an end."""
+    """σ_min(zI - T) at each point, from above, and whether its search ended."""
 
     value: Float[Array, " points"]
     converged: Bool[Array, " points"]
 
 
 class _Lanczos(NamedTuple):
-    """The last two vectors, a column a point; A as a tridiagonal matrix, `steps` rows of it filled; ‖r‖ / θ."""
+    """The state of Lanczos' method at all points.
+
+    before, vector    the last two vectors, one column for each point
+    diagonal, beside  A as a tridiagonal matrix, of which `steps` rows are filled
+    largest           θ
+    residual          ‖r‖ / θ
+    """
 
     before: Array
     vector: Array
@@ -90,14 +109,18 @@ class _Lanczos(NamedTuple):
 
 
 def search(T: Complex[Array, "n n"], points: Complex[Array, " points"]) -> Search:
-    """σ = s θ^-½ for the largest eigenvalue θ of A = s²M⁻¹M⁻*, M = zI - T, at all points side by side; s is near ‖M‖.
+    """Find σ_min at all points side by side, by Lanczos' method.
 
-    By Lanczos' method. Its Ritz value is below the largest eigenvalue by at most ‖r‖ / |x*v|, with its unit vector x,
-    r = Ax - θx and the true vector v. The search ends where ‖r‖ <= eps^0.6 θ, 4e-10 in float64 and 7e-5 in float32: to
-    be wrong by a relative error of 1e-6 or 1e-3, an x that is so near to an eigenvector would have to be orthogonal to
-    v to 2e-4 or 0.04, though each of at least 8 steps multiplied its share of v. θ is looked at after 8, 16, .. 64, at
-    most n²/300 steps. The search is given up sooner where no more than a quarter of the points are on their way and
-    can be expected to arrive within two doublings, which square ‖r‖ each: singular values then cost less.
+        A = s² M⁻¹M⁻*,   M = zI - T,   s near ‖M‖,   σ_min = s / √θ with the largest eigenvalue θ of A
+
+    A Ritz value θ with unit vector x and residual r = Ax - θx is below the largest eigenvalue by at most ‖r‖ / |x*v|,
+    where v is the true eigenvector. The search ends where ‖r‖ <= eps^0.6 θ, which is 4e-10 θ in float64 and 7e-5 θ in
+    float32. To be wrong by a relative error of 1e-6 or 1e-3, such an x would have to be orthogonal to v to 2e-4 or
+    0.04. That is unlikely: each of at least 8 steps has multiplied its share of v.
+
+    θ is computed after 8, 16, 32 and 64 steps, at most n²/300. Each doubling of the steps about squares ‖r‖. The search
+    is given up sooner if no more than a quarter of the points are still on their way and can be expected to arrive
+    within two doublings, because singular values then cost less.
     """
     n, real = len(T), jnp.finfo(T.dtype).dtype
     apply, scale = inverse(T, points)
@@ -105,7 +128,7 @@ def search(T: Complex[Array, "n n"], points: Complex[Array, " points"]) -> Searc
     tolerance = float(jnp.finfo(real).eps) ** 0.6
 
     def unfinished(at: _Lanczos) -> Array:
-        # a NaN compares false: what has overflowed is lost, and is not waited for
+        # a comparison with NaN is false, so that points that have overflowed are not waited for
         near = (at.residual > tolerance) & (at.residual <= tolerance**0.25)
         few = smallest(jnp.mean(near, dtype=real) <= 0.25)
         return (at.steps == 0) | ((at.steps < sizes[-1]) & ~few)
@@ -125,7 +148,7 @@ def search(T: Complex[Array, "n n"], points: Complex[Array, " points"]) -> Searc
 
 
 def start_vector(n: int, dtype: jnp.dtype) -> Complex[Array, " {n}"]:
-    """A fixed unit vector with entries of one size and phases j², in which no structure of T is likely to be found."""
+    """Return a fixed unit vector with entries of one size and phases j², a pattern that T is unlikely to have."""
     phase = (jnp.arange(n, dtype=jnp.finfo(dtype).dtype) + 1) ** 2
     return jax.lax.complex(jnp.cos(phase), jnp.sin(phase)) / n**0.5
 
@@ -134,22 +157,22 @@ def _step(apply: Callable[[Array], Array], at: _Lanczos) -> _Lanczos:
     k, dtype = at.steps, at.vector.dtype
     image = apply(at.vector)
     along = jnp.sum((at.vector.conj() * image).real, axis=0)
-    last = at.beside[jnp.maximum(k - 1, 0)]  # zero at first, as `before` is
+    last = at.beside[jnp.maximum(k - 1, 0)]  # zero in the first step, as `before` is
     rest = image - along.astype(dtype)[None] * at.vector - last.astype(dtype)[None] * at.before
     length = jnp.sqrt(jnp.sum(rest.real**2 + rest.imag**2, axis=0))
-    # nothing is left of an invariant subspace: zeros follow, and A has no eigenvalue below zero
+    # length 0: an invariant subspace is complete. Zeros follow, which cannot be the largest, as A has no θ below zero
     vector = rest / jnp.where(length == 0, 1, length).astype(dtype)[None]
     diagonal, beside = at.diagonal.at[k].set(along), at.beside.at[k].set(length)
     return at._replace(before=at.vector, vector=vector, diagonal=diagonal, beside=beside, steps=k + 1)
 
 
 def _ritz(size: int) -> Callable[[_Lanczos], tuple[Array, Array]]:
-    """θ of the first `size` rows, and ‖r‖ / θ; NaN after an overflow."""
+    """Return the function that computes θ from the first `size` rows, and ‖r‖ / θ, which is NaN after an overflow."""
 
     def ritz(at: _Lanczos) -> tuple[Array, Array]:
         diagonal, beside = at.diagonal[:size].T, at.beside[: size - 1].T
         A = jax.vmap(lambda middle, side: jnp.diag(middle) + jnp.diag(side, 1) + jnp.diag(side, -1))(diagonal, beside)
-        # LAPACK takes its longest over NaNs
+        # LAPACK is slowest on matrices with NaN
         finite = jnp.all(jnp.isfinite(A), axis=(1, 2))
         values, vectors = jnp.linalg.eigh(jnp.where(finite[:, None, None], A, 0), symmetrize_input=False)
         residual = at.beside[size - 1] * jnp.abs(vectors[:, -1, -1]) / values[:, -1]
@@ -161,15 +184,15 @@ def _ritz(size: int) -> Callable[[_Lanczos], tuple[Array, Array]]:
 def inverse(
     T: Complex[Array, "n n"], points: Complex[Array, " points"]
 ) -> tuple[Callable[[Array], Array], Float[Array, " points"]]:
-    """B ↦ s²M⁻¹M⁻*B for one column a point, and the scale s of M = zI - T."""
+    """Return the map B ↦ s²M⁻¹M⁻*B with one column for each point, and the scale s of M = zI - T."""
     scale = jnp.abs(points) + jnp.max(jnp.abs(T))
     factor = scale.astype(T.dtype)[None]
     pivots = points[None] - jnp.diagonal(T)[:, None]
-    # a point that is an eigenvalue is moved by no more than the rounding of T: no division by zero
+    # move a point that is an eigenvalue by no more than the rounding of T, to avoid a division by zero
     least = float(jnp.finfo(T.dtype).eps) * factor
     pivots = jnp.where(jnp.abs(pivots) < least.real, least, pivots)
     above = -jnp.triu(T, 1)
-    # M* is lower triangular, and upper triangular in the reverse order
+    # M* is lower triangular, so it is upper triangular in the reverse order
     below, reverse_pivots = above.conj().T[::-1, ::-1], pivots.conj()[::-1]
 
     def apply(B: Array) -> Array:
@@ -182,9 +205,10 @@ def inverse(
 def solve(
     above: Complex[Array, "n n"], pivots: Complex[Array, "n points"], B: Complex[Array, "n points"]
 ) -> Complex[Array, "n points"]:
-    """X with (above + diag(pivots of a point)) x = b at every point, `above` strictly upper triangular.
+    """Solve (above + diag(pivots of a point)) x = b at every point, with `above` strictly upper triangular.
 
-    By halves, so that nearly all of its n²/2 multiplications a point are matrix products.
+    The triangle is halved again and again, so that nearly all of its n²/2 multiplications for each point are matrix
+    products.
     """
     n = len(B)
     if n > ROWS:

@@ -1,4 +1,10 @@
-"""A loop backward over a trajectory whose states are not stored: they are recomputed a stretch of steps at a time."""
+"""Loop backward over a trajectory without storing its states: recompute them one stretch of steps at a time.
+
+    forward     store only the state at the beginning of each of about √T stretches
+    backward    for each stretch from the last: run forward again from its beginning, then go back through its states
+
+That takes memory for O(√T) states instead of T, for one more forward pass. `lag_loop.py` uses it.
+"""
 
 import math
 from collections.abc import Callable
@@ -9,7 +15,7 @@ import jax.numpy as jnp
 
 from ..cells.contract import Input, Params, State, Step
 
-# steps in a stretch at least
+# fewest steps in a stretch
 SHORTEST = 16
 
 
@@ -23,11 +29,11 @@ def backward_in_stretches(
     carry: Any,
     longest: int = 0,
 ) -> Any:
-    """What `stretch(carry, states before the steps, xs, length)` leaves for every step, from the last to the first.
+    """Call `stretch(carry, states before the steps, xs, length)` for every stretch, from the last to the first.
 
-    All stretches have one length, so that the loop is compiled once. Where T is no multiple of it, the first one
-    begins with steps that stand still at h0; they come last, and what is left for them is dropped. Up to `longest`
-    steps are one stretch. Memory O(√T) states.
+    Return what it returns for every step, in the order of time. All stretches have one length, so that the loop is
+    compiled once. If T is not a multiple of it, the first stretch begins with extra steps that stay at h0; they are
+    visited last, and their results are dropped. Up to `longest` steps are one stretch. Memory O(√T) states.
     """
     every = T if longest >= T else _length_of_stretches(T)
     count = math.ceil(T / every)
@@ -65,6 +71,6 @@ def backward_in_stretches(
 
 
 def _length_of_stretches(T: int) -> int:
-    """From √T to twice that, and at least SHORTEST: what leaves the fewest steps over, the longest of those."""
+    """Return a length from √T to 2√T, at least SHORTEST: the one with the fewest extra steps, the longest of those."""
     shortest = min(max(SHORTEST, math.isqrt(T)), T)
     return min(range(min(2 * shortest, T), shortest - 1, -1), key=lambda every: -T % every)

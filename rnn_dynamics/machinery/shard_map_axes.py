@@ -1,4 +1,9 @@
-"""Inside `shard_map`: the mesh axes over which an array differs from device to device."""
+"""Mark arrays inside `shard_map` with the mesh axes over which they differ from device to device.
+
+The carry of a scan must be marked from the start as it will be in the loop. And JAX would silently add up the gradients
+of all devices for an array that it takes to be the same everywhere. So every array that a measurement makes itself is
+marked as varying like the trajectory.
+"""
 
 from typing import Any
 
@@ -6,18 +11,15 @@ import jax
 
 
 def varying_axes(leaf: Any) -> frozenset[str]:
-    """The mesh axes that `leaf` varies over; none outside `shard_map`."""
+    """Return the mesh axes that `leaf` varies over; none outside `shard_map`."""
     kind = leaf if isinstance(leaf, jax.ShapeDtypeStruct) else jax.typeof(leaf)
-    if hasattr(kind, "vma"):  # its name in jax 0.9; jax 0.12 has the other
+    if hasattr(kind, "vma"):  # its name in jax 0.9; the name below is that of jax 0.12
         return kind.vma or frozenset()
     return getattr(getattr(kind, "manual_axis_type", None), "varying", frozenset())
 
 
 def varying_like(tree: Any, like: Any) -> Any:
-    """`tree` marked as varying over the mesh axes that `like` varies over, as a scan's carry must be.
-
-    Outside `shard_map` the tree itself.
-    """
+    """Mark `tree` as varying over the mesh axes that `like` varies over. Outside `shard_map`, return it unchanged."""
     wanted = frozenset().union(*map(varying_axes, jax.tree.leaves(like)))
 
     def marked(leaf: Any) -> Any:

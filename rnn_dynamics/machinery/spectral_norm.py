@@ -1,4 +1,31 @@
-"""The largest singular value of a linear map, and whether it is certain enough to be used."""
+"""Find the largest singular value σ of a matrix or of a linear map, and say whether the result can be trusted.
+
+    σ² = max ‖Aᵀu‖² over unit vectors u,   dσ = uᵀ dA v   with the singular vectors u, v held fixed
+
+The specification, by the power method:
+
+    def spectral_norm(A, u):
+        for _ in range(10_000):
+            u = A @ (A.T @ u)
+            u = u / np.linalg.norm(u)
+        return np.linalg.norm(A.T @ u)
+
+The two functions here find the same number in fewer steps.
+
+`dense_spectral_norm` is for a few rows or columns (32 here, 64 in gradient flow). It squares the Gram matrix A Aᵀ until
+one direction is left. It starts from no vector, so it cannot miss the largest singular value.
+
+`spectral_norm` is for larger matrices and for maps that are known only by their products with vectors. It climbs ‖Aᵀu‖²
+by conjugate gradients, one product with A and one with Aᵀ in each iteration. It starts from a guess: along a trajectory
+the last singular vector is a good one.
+
+A search can rest at a smaller singular value, and σ² alone does not show that. While the share of the largest singular
+vector in u is below √eps, it adds less than rounding to σ², in which it enters as a square. The gradient
+r = A Aᵀu - σ²u is linear in that share and still shows it. So a search must end with a small r too. And a guess is
+believed only if no other singular value can be larger; otherwise random vectors are added to it.
+
+`step_norms.py` searches many maps side by side, `lag_loop.py` one product at every lag.
+"""
 
 import math
 from collections.abc import Callable
@@ -14,15 +41,15 @@ from .scaled import rescaled
 
 Map = Callable[[Array], Array]
 
-# a matrix with no more rows or columns than this is squared until one direction is left, which cannot miss the largest
+# matrices with at most this many rows or columns need no search
 DENSE = 32
 MOST_ITERATIONS = 500
-# of σ²: a search that ends with a larger gradient may have stopped on its way to a larger singular value
+# ‖r‖ / σ²: a search that ends with a larger gradient may have stopped on its way to a larger singular value
 COARSE = 1e-4
 
 
 class SpectralNorm(NamedTuple):
-    """σ_max, the left singular vector that belongs to it (a guess for the next matrix), and whether to trust it."""
+    """The largest singular value, its left singular vector (a guess for the next matrix), and whether to trust it."""
 
     value: Float[Array, ""]
     left: Float[Array, " rows"]
@@ -30,9 +57,13 @@ class SpectralNorm(NamedTuple):
 
 
 class _Search(NamedTuple):
-    """u and y = Aᵀu, of any length, and the last direction p; of the u before: σ², the gradient r and ‖r‖².
+    """The state of the search.
 
-    `quiet` counts the iterations since σ² last grew by more than rounding.
+    u, y       the vector, of any length, and y = Aᵀu
+    p          the last direction
+    square     σ² at the u before this one
+    r, rr      the gradient at that u, and ‖r‖²
+    quiet      the number of iterations since σ² last grew by more than rounding
     """
 
     u: Array
@@ -53,25 +84,27 @@ def spectral_norm(
     scale: Float[Array, ""] | None = None,
     total: Float[Array, ""] | None = None,
 ) -> SpectralNorm:
-    """σ_max of v ↦ A v = `apply`(v) with u ↦ Aᵀu = `transposed`(u), from a guess for its left singular vector.
+    """Find σ_max of the map v ↦ A v = `apply`(v), u ↦ Aᵀu = `transposed`(u), from a guess for its left singular vector.
 
-    Conjugate gradients for σ² = ‖Aᵀu‖² on the unit sphere (Polak and Ribière's β, exact line search). With y = Aᵀu:
+    Maximise σ² = ‖Aᵀu‖² on the unit sphere by conjugate gradients (Polak and Ribière's β, exact line search). With
+    y = Aᵀu, each iteration computes
 
         r = A y - σ² u                                   the gradient
         p = r + max(0, r·(r - r_old) / ‖r_old‖²) p       the direction, orthogonal to u
         u = cos φ · u + sin φ · p/‖p‖                    φ maximises ‖Aᵀu‖², a 2 × 2 eigenproblem
 
-    An iteration costs one product with A and one with Aᵀ. The search has two ways to end:
+    at the cost of one product with A and one with Aᵀ. The search ends in one of two ways:
 
-    - *Certain.* All other σ² together are `total` - σ², with total = ‖A‖_F². If that is below σ², this is the
+    - *Certain.* All other σ² together are `total` - σ², with total = ‖A‖_F². If that is below σ², this σ is the
       largest, and its relative error is at most ‖r‖² / (σ² (2 σ² - total)) (Kato and Temple).
     - *Likely.* Otherwise the guess may be the second singular vector, orthogonal to the first. Two random vectors
-      join the start, one in u and one in p, and the search goes on until σ² has stopped growing and r is rounding.
-      A small r alone shows that some singular value is near; r at rounding also shows that u has nothing left of a
-      larger one, which would have grown.
+      are added at the start, one to u and one to p, and the search goes on until σ² has stopped growing and r is
+      rounding. A small r alone shows that some singular value is near. An r at the level of rounding also shows that
+      u has no part of a larger one left, because that part would have grown.
 
-    A search that ends with ‖r‖ > 1e-4 σ², or does not end, is not `converged`. `total` is of A · `scale`, a matrix of
-    size about one; both are given or none. First derivatives only: u and v are held, since dσ = uᵀ dA v.
+    A search that ends with ‖r‖ > 1e-4 σ², or does not end within 500 iterations, is not `converged`. `total` belongs to
+    A · `scale`, a matrix of size about one; give both or none. Only first derivatives are right: u and v are held
+    constant, since dσ = uᵀ dA v.
     """
     n, dtype = guess.size, guess.dtype
     eps = float(jnp.finfo(dtype).eps)
@@ -89,7 +122,7 @@ def spectral_norm(
         u, y = u + doubt * first, y + doubt * scale * transposed(first)
 
     def excess(square: Array) -> Array:
-        """How far σ² is above all other squares together; negative where that is not known."""
+        """Return how far σ² is above the sum of all other σ²; negative where that sum is not known."""
         return jnp.full_like(square, -1) if total is None else 2 * square - total
 
     def improve(at: _Search) -> _Search:
@@ -105,7 +138,7 @@ def spectral_norm(
         w = transposed(d) * scale
         yw, ww = _dots((y, w), (w, w))
         c, s = _turn((square - ww) / 2, yw)
-        # a NaN compares false, and ends the search
+        # a comparison with NaN is false: `quiet` counts on and ends the search
         quiet = jnp.where(square - at.square > 4 * eps * square, 0, at.quiet + 1)
         p = (c * d - s * u) * length
         return _Search(c * u + s * d, c * y + s * w, p, square, r, rr, quiet, at.iterations + 1)
@@ -115,11 +148,12 @@ def spectral_norm(
 
     def unfinished(at: _Search) -> Array:
         steep, coarse = (at.rr > (bound * at.square) ** 2 for bound in (16 * eps, COARSE))
+        # the larger r still is, the longer σ² may stand still before the search gives up
         patience = jnp.where(coarse, 64, jnp.where(steep, 16, 2))
         return ~certain(at) & (at.quiet < patience) & (at.iterations < MOST_ITERATIONS)
 
     one, none = jnp.ones((), dtype), jnp.int32(0)
-    # r_old = 0 and ‖r_old‖ = 1 make ‖r‖² of the first β
+    # with r_old = 0 and ‖r_old‖ = 1 the first β is ‖r‖²
     start = entry.varying_like(_Search(u, y, second, 0 * one, 0 * u, one, none - 1, none), y)
     at = jax.lax.stop_gradient(jax.lax.while_loop(unfinished, improve, start))
     uu, yy = _dots((at.u, at.u), (at.y, at.y))
@@ -130,11 +164,13 @@ def spectral_norm(
 
 
 def dense_spectral_norm(A: Float[Array, "rows columns"]) -> SpectralNorm:
-    """σ_max of a small matrix: G = A Aᵀ, or Aᵀ A if that is smaller, is squared until its top eigenvector is left.
+    """Find σ_max of a small matrix by squaring G = A Aᵀ, or Aᵀ A if that is smaller, until its top eigenvector is left.
 
-    After k squarings, G^(2^k) / trace, the Rayleigh quotient of the longest column is below the largest eigenvalue by
-    at most 2^-(k+1) of it, however close the others are, and far less where they are not. No vector is started from, so
-    that none can miss it. First derivatives as in `spectral_norm`.
+        G ← G² / trace(G²),   u = the longest column of G,   σ² = the Rayleigh quotient of u
+
+    After k squarings that quotient is below the largest eigenvalue by at most 2^-(k+1) of it, however close the other
+    eigenvalues are, and by far less where they are not close. No starting vector is needed, so none can miss the
+    largest. Only first derivatives are right, as in `spectral_norm`.
     """
     if A.shape[0] > A.shape[1]:
         found = dense_spectral_norm(A.T)
@@ -147,7 +183,7 @@ def dense_spectral_norm(A: Float[Array, "rows columns"]) -> SpectralNorm:
         return G / jnp.where(trace == 0, 1, trace)
 
     def unfinished(at: tuple[Array, Array]) -> Array:
-        # the trace of the square of a matrix with trace 1: the second eigenvalue is half of what is missing to 1
+        # G has trace 1, so what its trace(G²) lacks to 1 is twice the second eigenvalue
         return (jnp.sum(at[0] ** 2) < 1 - math.sqrt(eps)) & (at[1] < math.ceil(-0.7 * math.log2(eps)))
 
     def squared(at: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -161,10 +197,10 @@ def dense_spectral_norm(A: Float[Array, "rows columns"]) -> SpectralNorm:
 
 
 def random_vectors(n: int, dtype: Any) -> tuple[Float[Array, " {n}"], Float[Array, " {n}"]]:
-    """Two unit vectors with random signs, always the same: part of the method, not of an experiment.
+    """Return two unit vectors with random signs. They are always the same: part of the method, not of an experiment.
 
-    Their numbers are all of about one size, so that neither is nearly orthogonal to a singular vector of a diagonal
-    or permuted matrix, as one in a thousand Gaussian numbers would be.
+    Their entries are all of about one size, so that neither is nearly orthogonal to a singular vector of a diagonal or
+    permuted matrix. One in a thousand Gaussian entries would be small enough for that.
     """
     random = np.random.default_rng(n)
     draws = random.uniform(0.5, 1.5, size=(2, n)) * random.choice([-1, 1], size=(2, n))
@@ -173,12 +209,12 @@ def random_vectors(n: int, dtype: Any) -> tuple[Float[Array, " {n}"], Float[Arra
 
 
 def start_vector(n: int, dtype: Any, power: int = 1) -> Float[Array, " {n}"]:
-    """A fixed vector without zeros and without the symmetries that a net may have."""
+    """Return a fixed vector without zeros and without symmetries that a net may have."""
     return jnp.cos((jnp.arange(n, dtype=dtype) + 1) ** power)
 
 
 def _turn(half: Array, across: Array) -> tuple[Array, Array]:
-    """cos φ >= 0 and sin φ of the top eigenvector of [[half, across], [across, -half]]."""
+    """Return cos φ >= 0 and sin φ of the top eigenvector of [[half, across], [across, -half]]."""
     root = jnp.sqrt(half * half + across * across)
     safe = jnp.where(root == 0, 1, root)
     large = jnp.sqrt((safe + jnp.abs(half)) / (2 * safe))
@@ -189,7 +225,7 @@ def _turn(half: Array, across: Array) -> tuple[Array, Array]:
 
 
 def _dots(*pairs: tuple[Array, Array]) -> Array:
-    """Inner products, several at once: a product with ones is fast on CPUs, where XLA's plain sums are not."""
+    """Compute several inner products at once, as a product with ones: XLA's plain sums are slow on CPUs."""
     if len({left.size for left, _ in pairs}) > 1:
         return jnp.stack([_dots(pair) for pair in pairs])
     products = jnp.stack([left * right for left, right in pairs])

@@ -1,4 +1,10 @@
-"""How far the mean over a correlated stretch of time can be trusted."""
+"""The standard error of a mean over time, where neighbouring times are correlated.
+
+    error = √(variance of the block means / number of blocks),   for blocks of length b, 2b, 4b, ...; the largest counts
+
+Means of neighbouring short blocks are correlated, which makes their error too small. The error grows with the length of
+the blocks until they are independent. `frame_loop.py` uses it to stop a run, `measure/lyapunov_result.py` to report it.
+"""
 
 from typing import Any
 
@@ -6,21 +12,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-# the scatter of fewer block means says nothing
+# the scatter of fewer block means is too uncertain to be used
 FEWEST_BLOCKS = 8
 
 
 def standard_error(means: Float[Any, "blocks k"], count: int | Int[Any, ""], xp: Any = jnp) -> Float[Any, " k"]:
-    """Of the mean of the first `count` block means; inf where these are fewer than 8.
+    """Compute the standard error of the mean of the first `count` block means; inf if there are fewer than 8.
 
-    The largest of the errors by blocks of this length, of twice, four times ... it: where neighbours are correlated,
-    short blocks claim too much.
+    It is the largest of the errors from blocks of this length, of twice, four times ... this length: where neighbours
+    are correlated, short blocks give too small an error.
     """
     dtype, count = means.dtype, xp.asarray(count, np.int32)
     longer = [means]
     while len(longer[-1]) >= 2 * FEWEST_BLOCKS:
         longer.append(longer[-1][: len(longer[-1]) // 2 * 2].reshape(-1, 2, means.shape[1]).mean(axis=1))
-    # all lengths side by side, so that what follows is compiled once
+    # all lengths side by side in one array, so that the rest is compiled once
     level = np.concatenate([np.full(len(rows), i) for i, rows in enumerate(longer)])
     index = np.concatenate([np.arange(len(rows), dtype=np.int32) for rows in longer])
     values = xp.concatenate(longer)

@@ -1,6 +1,10 @@
-"""The one place where a state tree becomes a vector, so that its Jacobian can be a matrix.
+"""The state tree as one vector of n real numbers, so that its Jacobian can be a matrix.
 
-Complex leaves count as pairs of reals: all real parts of the leaf, then all its imaginary parts.
+This is the only file that flattens a state. Leaves follow each other in the order of the tree. A complex leaf of k
+numbers counts as 2k reals: all its real parts, then all its imaginary parts.
+
+`flatten` goes to the vector and back, and `blocks` says where each leaf is in it. `select` and `filled` do the same
+kind of bookkeeping for parameters, for gradients with respect to some of them. `linear_maps.py` builds on `flatten`.
 """
 
 from collections.abc import Callable
@@ -14,11 +18,14 @@ from ..cells.contract import Params, State
 
 
 def flatten(state: State) -> tuple[Float[Array, " n"], Callable[[Float[Array, " n"]], State]]:
-    """The state as a real vector of its n numbers, and the way back."""
+    """Return the state as a real vector of its n numbers, and the function that turns such a vector into a state."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
         if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
             name = "state" + jax.tree_util.keystr(path)
-            raise TypeError(f"{name}: got dtype {jnp.result_type(leaf)}, expected a floating or complex one")
+            raise TypeError(
+                f"{name}: got dtype {jnp.result_type(leaf)}, expected a floating or complex one, since the "
+                "whole state is differentiated; a counter belongs in xs, as jnp.arange(T)"
+            )
     leaves, tree = jax.tree.flatten(state)
     is_complex = [jnp.iscomplexobj(leaf) for leaf in leaves]
     pairs = [(leaf.real, leaf.imag) if pair else leaf for leaf, pair in zip(leaves, is_complex, strict=True)]
@@ -32,9 +39,30 @@ def flatten(state: State) -> tuple[Float[Array, " n"], Callable[[Float[Array, " 
 
 
 def blocks(state: State) -> dict[str, slice]:
-    """Where each leaf of the state stands in its vector, by its path in the tree: {"h": slice(0, n), "c": ...}.
+    """Return the slice of the state vector that each leaf of the state takes, by the leaf's path in the tree.
 
-    A state that is one array is one block named "state"; `J[blocks["c"], blocks["h"]]` cuts ∂c'/∂h out of a Jacobian.
+    Jacobians, exponents and tangent vectors use the state as one vector. Use these slices to cut out the part that
+    belongs to a leaf: `J[at["c"], at["h"]]` is ∂c'/∂h. A complex leaf of k numbers takes 2k places: all real parts,
+    then all imaginary parts.
+
+    Args:
+        state: A state, any pytree of arrays. Only the shapes and dtypes matter.
+
+    Returns:
+        A dict from path to slice, {"h": slice(0, n), "c": ...}, in the order of the vector. Paths of nested trees are
+        joined by dots. A state that is a single array is one block named "state".
+
+    Cost:
+        O(number of leaves); no array is computed.
+
+    Example:
+        >>> cell = rd.cells.lstm
+        >>> params = cell.init(key, inputs=1, hidden=2)
+        >>> at = rd.blocks(cell.initial_state(params))
+        >>> at
+        {'h': slice(0, 2, None), 'c': slice(2, 4, None)}
+        >>> rd.step_jacobian(cell.step, params, cell.initial_state(params), jnp.ones(1))[at["c"], at["h"]].shape
+        (2, 2)
     """
     places, start = {}, 0
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
@@ -45,21 +73,21 @@ def blocks(state: State) -> dict[str, slice]:
 
 
 def select(params: Params, names: tuple[str, ...] | None) -> Params:
-    """The tree of parameters with None for every leaf whose path is neither among `names` nor below one of them.
+    """Keep the parameters whose path is among `names` or below one of them, and put None in place of all others.
 
-    "forget" keeps all of an LSTM's forget gate, "forget.W" its recurrent matrix; names = None keeps every leaf.
+    "forget" keeps all of an LSTM's forget gate, "forget.W" its recurrent matrix. names = None keeps every leaf.
     """
     leaves, tree = jax.tree_util.tree_flatten_with_path(params)
     paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
     for name in names or ():
         if not any(f"{path}.".startswith(f"{name}.") for path in paths):
-            raise ValueError(f"wrt: got {name!r}, expected one of {', '.join(paths)} or what some of them begin with")
+            raise ValueError(f"wrt: got {name!r}, expected one of {', '.join(paths)}, or a name that some begin with")
     kept = [names is None or any(f"{path}.".startswith(f"{name}.") for name in names) for path in paths]
     return jax.tree.unflatten(tree, [leaf if keep else None for (_, leaf), keep in zip(leaves, kept, strict=True)])
 
 
 def filled(selected: Params, params: Params) -> Params:
-    """`selected` with its missing leaves taken from `params`."""
+    """Return `selected` with its missing leaves (None) taken from `params`."""
     return jax.tree.map(
         lambda new, old: old if new is None else new, selected, params, is_leaf=lambda leaf: leaf is None
     )

@@ -1,4 +1,9 @@
-"""‖J_t‖₂ of the step Jacobians of a trajectory, many times side by side, so that their products share the weights."""
+"""Find ‖J_t‖₂ for the step Jacobians of a trajectory, with many times t side by side.
+
+A search for one ‖J_t‖₂ multiplies single vectors by the weights. 32 searches side by side multiply a matrix of 32
+columns instead, which is one product with the same weights. Each group starts from the singular vectors of the group
+before it. The search itself is in `spectral_norm.py`.
+"""
 
 import math
 
@@ -12,17 +17,17 @@ from .linear_maps import linear_maps
 from .spectral_norm import DENSE, SpectralNorm, dense_spectral_norm, random_vectors, spectral_norm
 from .state_vector import flatten
 
-# J_t v_t for so many times is one product of the weights with a matrix of so many columns
+# J_t v_t for this many times is one product of the weights with a matrix of as many columns
 SIDE_BY_SIDE = 32
 
 
 def step_norms(
     step: Step, params: Params, before: State, xs: Input, length: int
 ) -> tuple[Float[Array, " {length}"], Bool[Array, " {length}"]]:
-    """‖J_t‖₂ at each of the states `before`, and whether it is right to rounding.
+    """Compute ‖J_t‖₂ at each of the states `before`, and return with it whether it is right to rounding.
 
-    Groups of at most 32 times are searched together, each time from its predecessor's singular vector in the group
-    before. Time O(n²) an iteration and step, memory O(32 n).
+    Groups of at most 32 times are searched together. Each search starts from the singular vector at the same place of
+    the group before. Time O(n²) for each iteration and step, memory O(32 n).
     """
     h = jax.tree.map(lambda leaf: leaf[0], before)
     vector, _ = flatten(h)

@@ -1,4 +1,4 @@
-"""What can be asked of any recurrent step: states, Jacobians, their products, gradients. No cell is known by name."""
+"""Measurements of any recurrent step: states, Jacobians, their products, gradients. None needs a particular cell."""
 
 from ..machinery.linear_maps import LinearMaps, linear_maps
 from ..machinery.scaled import Scaled

@@ -1,17 +1,31 @@
-"""Covariant Lyapunov vectors: the directions themselves that grow at each exponent, and the angles between them.
+"""Covariant Lyapunov vectors: the directions that grow at each exponent, and the angles between them.
 
-Forward in time  J_t Q_{t-1} = Q_t R_t.  A vector v_t = Q_t c_t with c_t of i entries lies in the fastest i directions;
-backward in time  c_{t-1} = R_t⁻¹ c_t  turns it into the slowest of these, which is covariant: J_t v_{t-1} ∥ v_t
-(Ginelli et al. 2007).
+Forward in time  J_t Q_{t-1} = Q_t R_t.  A vector v_t = Q_t c_t whose c_t has i entries lies in the span of the i
+fastest directions. Backward in time  c_{t-1} = R_t⁻¹ c_t  turns it to the slowest of these, which is covariant:
+J_t v_{t-1} ∥ v_t (Ginelli et al. 2007).
+
+The specification, for the vectors `tail` steps before the end:
+
+    def covariant_vectors(step, params, h0, xs, tail):
+        h, Qs, Rs = h0, [first_frame(len(h0))], []
+        for x in xs:
+            Q, R = np.linalg.qr(rd.step_jacobian(step, params, h, x) @ Qs[-1])
+            h, Qs, Rs = step(params, h, x), [*Qs, Q], [*Rs, R]
+        C = np.eye(len(h0))
+        for R in reversed(Rs[-tail:]):
+            C = np.linalg.solve(R, C)
+            C = C / np.linalg.norm(C, axis=0)
+        return Qs[-tail - 1] @ C
 """
 
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from .. import argument
@@ -20,17 +34,21 @@ from ..machinery import entry
 from ..machinery.compiled_programs import PLAIN
 from ..machinery.linear_maps import linear_maps
 from ..machinery.lu_frames import by_qr, starting_frame
+from ..machinery.printed import Table, fields_of, number, printable, share, span
 
 
+@printable
 class CovariantVectors(NamedTuple):
-    """At evenly spaced times.
+    """Covariant Lyapunov vectors at evenly spaced times, from `covariant_vectors`.
 
-    times     steps t after h0 at whose state the vectors stand
-    vectors   unit columns: the i-th grows at the i-th exponent, forward and backward in time; NaN where a singular
-              Jacobian has put the direction out
-    angles    between each two of them as lines, 0 .. π/2; near 0 where they nearly coincide (a tangency)
-    rates     growth a step of each vector from one of these times to the next, in nats
-    reliable  whether each vector is finite and no digits of the frame up to it were lost
+    Attributes:
+        times: The times t of the vectors, (samples,), in steps after h0.
+        vectors: Unit columns at the state h_t, (samples, n, k). Column i grows at the i-th exponent, forward and
+            backward in time. NaN where a singular Jacobian has removed the direction.
+        angles: The angles between each two vectors as lines, (samples, k, k), in radians from 0 to π/2. Near 0 they
+            nearly coincide (a tangency).
+        rates: The growth of each vector from one of these times to the next, (samples, k), in nats per step.
+        reliable: Whether the vector is finite and the frame lost no digits up to its column, (k,).
     """
 
     times: Int[Array, " samples"]
@@ -39,13 +57,41 @@ class CovariantVectors(NamedTuple):
     rates: Float[Array, "samples k"]
     reliable: Bool[Array, " k"]
 
+    def _headline(self) -> str:
+        samples, n, k = np.shape(self.vectors)[-3:]
+        return (
+            f"(n={n}, k={k}, samples={samples}): rates {span(_means(self.rates))}, "
+            f"angles >= {number(_smallest(self.angles))}; {share(self.reliable, 'reliable')}"
+        )
+
+    def _table(self) -> Table:
+        if np.ndim(self.vectors) > 3:
+            return fields_of(self)
+        rates, angles = _means(self.rates), np.nanmin(np.where(np.eye(len(self.reliable)), np.inf, self.angles), axis=0)
+        rows = [
+            [str(i + 1), number(rates[i]), number(angles[i].min(initial=np.inf)), str(bool(self.reliable[i]))]
+            for i in range(len(self.reliable))
+        ]
+        return Table(["index", "mean rate", "smallest angle (rad)", "reliable"], rows)
+
+
+def _means(rates: Any) -> np.ndarray:
+    """The mean over the samples; NaN where a vector has none."""
+    return np.mean(np.asarray(rates), axis=-2)
+
+
+def _smallest(angles: Any) -> float:
+    """The smallest angle between two different vectors; inf for one alone."""
+    between = np.where(np.eye(np.shape(angles)[-1], dtype=bool), np.inf, np.asarray(angles))
+    return float(np.nanmin(between)) if not np.isnan(between).all() else math.nan
+
 
 class _Forward(NamedTuple):
-    """A state with the frame that has come with it."""
+    """A state and the frame at it."""
 
     h: State
     frame: Array
-    lost: Array  # nats of R that were lost to cancellation in one step, at most
+    lost: Array  # the most nats of R that cancellation cost in one step
 
 
 Advance = Callable[[_Forward, Input], tuple[_Forward, Array]]
@@ -64,25 +110,53 @@ def covariant_vectors(
     samples: int | None = None,
     key: Array | None = None,
 ) -> CovariantVectors:
-    """The k fastest covariant vectors along the trajectory, at `samples` times (√ of the time between, if not given).
+    """Compute the k fastest covariant Lyapunov vectors along the trajectory that starts at h0.
 
-    The first `burn_in` steps turn the frame into the fastest directions, the last `tail` steps turn vectors within it
-    into covariant ones: both errors shrink as e^{-(λ_i - λ_{i+1}) t}, so take some ten times 1/(λ_i - λ_{i+1}) of each.
-    Where two exponents are equal, as those of a complex pair, only the plane of their two vectors has a meaning. The
-    first frame is random with a `key`, else a fixed one.
+        J_t v_{t-1} ∥ v_t,   v_t = Q_t c_t,   J_t Q_{t-1} = Q_t R_t,   c_{t-1} = R_t⁻¹ c_t
 
-    `reliable` is about the arithmetic: whether `burn_in` and `tail` were long enough is seen by doubling them.
+    The first `burn_in` steps turn the frame Q to the fastest directions. The last `tail` steps turn vectors within it
+    to covariant ones. Both errors shrink as e^{-(λ_i - λ_{i+1}) t}, so take about 10/(λ_i - λ_{i+1}) steps for each.
+    Where two exponents are equal, as for a complex pair, only the plane of their two vectors is meaningful.
 
-    Time: two passes, 2T pushes of k columns and 2T QR decompositions, and T triangular solves. Memory: the frames at
-    the sampled times, √tail more, and those of one stretch between two of them, which are computed again on the way
-    back.
+    `reliable` covers only the arithmetic. To see whether `burn_in` and `tail` are long enough, double them.
+
+    Args:
+        step: The recurrent map, `step(params, state, x) -> state`.
+        params: Its parameters, any pytree.
+        h0: The initial state, a pytree with n numbers in all, of 32 or 64 bits.
+        xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
+        burn_in: Steps at the beginning without vectors.
+        tail: Steps at the end without vectors.
+        k: How many of the fastest vectors to compute. Default: all n.
+        length: T, needed where xs is None.
+        samples: At how many times to give the vectors. Default: √(T - burn_in - tail).
+        key: A JAX random key for a random first frame. Default: a fixed frame.
+
+    Returns:
+        A `CovariantVectors`.
+
+    Cost:
+        Time 2T pushes of k columns and 2T QR decompositions, in two passes, and T triangular solves. Memory: the
+        frames at the sampled times, √tail more, and those of one stretch between two samples, which the backward pass
+        recomputes.
+
+    Example:
+        >>> W = jnp.array([[2.0, 1.0], [0.0, 1.0]])  # its eigenvectors (1, 0) and (1, -1) are 45 degrees apart
+        >>> found = rd.covariant_vectors(
+        ...     lambda W, h, x: W @ h, W, jnp.zeros(2), None, length=90, burn_in=40, tail=40, samples=1
+        ... )
+        >>> round(float(found.angles[0, 0, 1]), 3)
+        0.785
+
+    References:
+        Ginelli, Poggi, Turchi, Chaté, Livi & Politi (2007), Physical Review Letters 99, 130601.
     """
     entry.enter(step, params=params, h0=h0, xs=xs)
     length = entry.whole_number("length", length)
     T = entry.time_steps(xs, length)
     burn_in, tail = argument.size("burn_in", burn_in, 0), argument.size("tail", tail, 0)
     if burn_in + tail >= T:
-        raise ValueError(f"burn_in, tail: got {burn_in} and {tail}, which leaves nothing of T = {T} steps")
+        raise ValueError(f"burn_in, tail: got {burn_in} and {tail}, expected fewer than T = {T} steps together")
     window = T - burn_in - tail
     samples = math.isqrt(window) if samples is None else argument.size("samples", samples, 1)
     if samples > window:
@@ -134,7 +208,7 @@ def _covariant_vectors(
 
 
 def _advance(step: Step, params: Params, forward: _Forward, x: Input) -> tuple[_Forward, Array]:
-    """One step of the frame, and R of it."""
+    """Push the frame through one step; return it and its R."""
     maps = linear_maps(step, params, forward.h, x)
     new = by_qr(maps.push(forward.frame))
     return _Forward(maps.after, new.frame, jnp.maximum(forward.lost, new.lost)), new.triangle
@@ -143,7 +217,7 @@ def _advance(step: Step, params: Params, forward: _Forward, x: Input) -> tuple[_
 def _through_tail(
     advance: Advance, tail: int, c: Float[Array, "k k"], start: _Forward, xs: Input
 ) -> tuple[Float[Array, "k k"], _Forward]:
-    """c at the beginning of the tail, in stretches of √tail, and the frame at the end of the last whole one."""
+    """Return c at the beginning of the tail and the frame at its last whole stretch; stretches are √tail steps long."""
     stretch = max(math.isqrt(tail), 1)
     whole, rest = divmod(tail, stretch)
     after, starts, inputs = _in_stretches(advance, stretch, start, _cut(xs, 0, tail - rest), whole)
@@ -157,14 +231,14 @@ def _cut(xs: Input, start: int, stop: int) -> Input:
 
 
 def _forward(advance: Advance, forward: _Forward, xs: Input, length: int) -> _Forward:
-    """The frame after a stretch alone."""
+    """Return the frame after a stretch, without keeping any R."""
     return jax.lax.scan(lambda forward, x: (advance(forward, x)[0], None), forward, xs, length=length)[0]
 
 
 def _in_stretches(
     advance: Advance, stretch: int, start: _Forward, xs: Input, count: int
 ) -> tuple[_Forward, _Forward, Input]:
-    """The frame at the end, and those at the beginning of each stretch with its inputs."""
+    """Return the frame at the end, the frames at the beginning of each stretch, and the inputs of each stretch."""
     inputs = jax.tree.map(lambda leaf: leaf.reshape(count, stretch, *leaf.shape[1:]), xs)
     end, starts = jax.lax.scan(
         lambda forward, xs: (_forward(advance, forward, xs, stretch), forward), start, inputs, length=count
@@ -175,11 +249,11 @@ def _in_stretches(
 def _backward(
     advance: Advance, length: int, c: Float[Array, "k k"], start: _Forward, xs: Input
 ) -> tuple[Float[Array, "k k"], tuple[Float[Array, "n k"], Float[Array, " k"]]]:
-    """c at the beginning of a stretch from that at its end; the vectors there, and their growth a step from there."""
+    """Carry c from the end of a stretch to its beginning; return it, the vectors there and their growth per step."""
     _, triangles = jax.lax.scan(advance, start, xs, length=length)
 
     def back(c: Array, R: Array) -> tuple[Array, Array]:
-        # what a step has put out cannot be turned back, from the first such direction on
+        # a step cannot be inverted from the first direction on that it maps to 0
         gone = jnp.diagonal(R) == 0
         c = jax.scipy.linalg.solve_triangular(R + jnp.diag(gone.astype(R.dtype)), c)
         c = jnp.where(jnp.cumsum(gone)[None] > 0, jnp.nan, c)
@@ -191,7 +265,7 @@ def _backward(
 
 
 def _angles(vectors: Float[Array, "n k"]) -> Float[Array, "k k"]:
-    """Between unit columns as lines; by their components along and across, which small angles keep their digits in."""
+    """Return the angles between unit columns as lines; by arctan2, which keeps the digits of small angles."""
 
     def with_all(one: Array) -> Array:
         along = one @ vectors

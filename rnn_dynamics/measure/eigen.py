@@ -1,9 +1,9 @@
-"""What the eigenvalues of a recurrent matrix say about its powers, and what they hide.
+"""Eigenvalues of a recurrent matrix, its powers, and measures of what the eigenvalues miss.
 
-‖Wⁿ‖ follows ρ(W)ⁿ only in the end. On the way a non-normal W grows by as much as its eigenvectors are skew; how much is
-told by its pseudospectrum, its numerical radius, its departure from normality. Eigenvalues of nonsymmetric matrices are
-found on CPUs and GPUs; `pseudospectrum`, `numerical_radius`, the norms of powers and what follows from them need
-symmetric ones alone and run on any device.
+‖Wⁿ‖ follows ρ(W)ⁿ only for large n. Before that the powers of a non-normal W can grow, the more so the more skewed its
+eigenvectors are. Its pseudospectrum, numerical radius and departure from normality measure this. Eigenvalues of
+nonsymmetric matrices need a CPU or GPU. `pseudospectrum`, `numerical_radius`, the norms of powers and what is computed
+from them need only symmetric eigenproblems and run on any device.
 """
 
 import math
@@ -55,32 +55,115 @@ __all__ = [
 
 
 def eigenvalues(W: Float[Array, "n n"]) -> Complex[Array, " n"]:
-    """All eigenvalues, the largest magnitude first."""
+    """Compute all eigenvalues of a matrix, the largest magnitude first.
+
+    Args:
+        W: A real square matrix, (n, n), of float32 or float64.
+
+    Returns:
+        The complex eigenvalues, (n,).
+
+    Cost:
+        Time O(n³), memory O(n²).
+
+    Example:
+        >>> rd.eigen.eigenvalues(jnp.diag(jnp.array([1.0, -3.0]))).real
+        Array([-3.,  1.], dtype=float32)
+    """
     found = jnp.linalg.eigvals(square(W))
     return found[jnp.argsort(-jnp.abs(found))]
 
 
 def spectral_radius(W: Float[Array, "n n"]) -> Float[Array, ""]:
-    """ρ(W) = max |λ|: the rate at which ‖Wⁿ‖ grows in the end."""
+    """Compute the spectral radius of a matrix.
+
+        ρ(W) = max |λ_i|
+
+    It is the factor per step by which ‖Wⁿ‖ grows for large n.
+
+    Args:
+        W: A real square matrix, (n, n), of float32 or float64.
+
+    Returns:
+        ρ(W), a scalar.
+
+    Cost:
+        Time O(n³), memory O(n²).
+
+    Example:
+        >>> round(float(rd.eigen.spectral_radius(jnp.array([[0.0, 4.0], [1.0, 0.0]]))), 3)
+        2.0
+    """
     return jnp.max(jnp.abs(jnp.linalg.eigvals(square(W))))
 
 
 def spectral_abscissa(W: Float[Array, "n n"]) -> Float[Array, ""]:
-    """max Re λ: the rate at which ‖exp(tW)‖ grows in the end."""
+    """Compute the spectral abscissa of a matrix.
+
+        α(W) = max Re λ_i
+
+    It is the rate at which ‖exp(tW)‖ grows for large t.
+
+    Args:
+        W: A real square matrix, (n, n), of float32 or float64.
+
+    Returns:
+        α(W), a scalar.
+
+    Cost:
+        Time O(n³), memory O(n²).
+
+    Example:
+        >>> round(float(rd.eigen.spectral_abscissa(jnp.array([[-1.0, 5.0], [0.0, -2.0]]))), 3)
+        -1.0
+    """
     return jnp.max(jnp.linalg.eigvals(square(W)).real)
 
 
 def spectral_norm(W: Float[Array, "n n"]) -> Float[Array, ""]:
-    """‖W‖₂ = σ_max(W) >= ρ(W): the most that one step can do."""
+    """Compute the spectral norm of a matrix.
+
+        ‖W‖₂ = σ_max(W) >= ρ(W)
+
+    It is the largest factor by which one step can lengthen a vector.
+
+    Args:
+        W: A real square matrix, (n, n), of float32 or float64.
+
+    Returns:
+        ‖W‖₂, a scalar.
+
+    Cost:
+        Time O(n³), memory O(n²).
+
+    Example:
+        >>> round(float(rd.eigen.spectral_norm(jnp.array([[0.0, 4.0], [1.0, 0.0]]))), 3)
+        4.0
+    """
     return norm_of_matrix(square(W))
 
 
 def numerical_radius(W: Float[Array, "n n"]) -> Float[Array, ""]:
-    """max |u*Wu| over unit vectors u; ρ(W) <= it <= ‖W‖₂ <= twice it.
+    """Compute the numerical radius of a matrix.
 
-    The largest |eigenvalue| of the Hermitian part of e^{iθ} W, at 33 angles of the quarter that is enough for a real W
-    and then around every local maximum of those. From below: by a relative 1e-9 and rounding, and where two maxima of
-    nearly one height lie within two steps, by 3e-4 at most.
+        r(W) = max |u*Wu| over unit vectors u,   ρ(W) <= r(W) <= ‖W‖₂ <= 2 r(W)
+
+    It is the largest |eigenvalue| of the Hermitian part of e^{iθ} W over the angles θ. The search takes 33 angles of
+    the quarter circle, which is enough for a real W, and refines every local maximum. The result is too small by a
+    relative 1e-9 and rounding, and by at most 3e-4 where two maxima of nearly equal height lie within two angles.
+
+    Args:
+        W: A real square matrix, (n, n), of float32 or float64.
+
+    Returns:
+        r(W), a scalar.
+
+    Cost:
+        Time O(n³) for each of about 1000 angles.
+
+    Example:
+        >>> round(float(rd.eigen.numerical_radius(jnp.array([[0.0, 1.0], [0.0, 0.0]]))), 3)
+        0.5
     """
     return _numerical_radius(square(W))
 
@@ -92,7 +175,7 @@ def _numerical_radius(W: Float[Array, "n n"]) -> Float[Array, ""]:
     width = math.pi / 64
     grid = jnp.arange(33, dtype=W.dtype) * width
     heights = reach(grid)
-    # mirrored at both ends, as the heights are
+    # the heights are symmetric about both ends of the quarter circle
     around = jnp.pad(heights, 1, mode="reflect")
     top = (heights >= around[:-2]) & (heights >= around[2:])
     angles = grid[jax.lax.top_k(jnp.where(top, heights, -1), 17)[1]]
@@ -114,28 +197,77 @@ def _turned(W: Float[Array, "n n"], angle: Float[Array, ""]) -> Float[Array, ""]
 
 
 def departure_from_normality(W: Float[Array, "n n"]) -> Float[Array, ""]:
-    """Henrici's √(‖W‖_F² - Σ|λ|²), the size of what is above the diagonal in a Schur form; 0 for a normal matrix.
+    """Compute Henrici's departure from normality.
 
-    A difference of squares: what is below √eps ‖W‖_F is rounding.
+        √(‖W‖_F² - Σ|λ_i|²)
+
+    It is the Frobenius norm of the part above the diagonal in a Schur form, and 0 for a normal matrix. As a difference
+    of squares it is only rounding below √eps ‖W‖_F.
+
+    Args:
+        W: A real square matrix, (n, n), of float32 or float64.
+
+    Returns:
+        The departure, a scalar.
+
+    Cost:
+        Time O(n³), memory O(n²).
+
+    Example:
+        >>> round(float(rd.eigen.departure_from_normality(jnp.array([[1.0, 2.0], [0.0, 1.0]]))), 3)
+        2.0
     """
     W = square(W)
     return jnp.sqrt(jnp.maximum(jnp.sum(jnp.abs(W) ** 2) - jnp.sum(jnp.abs(jnp.linalg.eigvals(W)) ** 2), 0))
 
 
 def eigenvector_condition(W: Float[Array, "n n"]) -> Float[Array, ""]:
-    """κ(Q) of the matrix of unit eigenvectors: 1 for a normal W, inf for a defective one, NaN for one with NaNs.
+    """Compute the condition number of the matrix of unit eigenvectors.
 
-    An eigenvalue of a perturbed W moves by at most κ(Q) times the perturbation (Bauer and Fike 1960).
+        κ(Q) = σ_max(Q)/σ_min(Q),   W = Q Λ Q⁻¹
+
+    An eigenvalue of a perturbed W moves by at most κ(Q) times the perturbation.
+
+    Args:
+        W: A real square matrix, (n, n), of float32 or float64.
+
+    Returns:
+        κ(Q), a scalar: 1 for a normal W, inf for a defective one, NaN for one with NaNs.
+
+    Cost:
+        Time O(n³), memory O(n²).
+
+    Example:
+        >>> round(float(rd.eigen.eigenvector_condition(jnp.diag(jnp.array([1.0, 3.0])))), 3)
+        1.0
+
+    References:
+        Bauer & Fike (1960), Numerische Mathematik 2, 137-141.
     """
     return condition_number(jnp.linalg.eig(square(W))[1])
 
 
 def defective(W: Float[Array, "n n"]) -> Bool[Array, ""]:
-    """Whether W has no full set of eigenvectors, or none that can be told from rounding.
+    """Return whether W lacks a full set of eigenvectors, or has none that can be told from rounding.
 
-    An error δ splits an eigenvalue of a Jordan block of size m into m of condition κᵢ = δ^(1/m - 1) / m, no more than
-    2π δ κᵢ apart. So: κ(Q) is inf; or some κᵢ > 0.03 / √eps, and another eigenvalue within 64 eps ‖W‖ κᵢ of λᵢ. Large
-    random matrices have a large κ(Q) and eigenvalues far apart for it; multiples of I have equal ones with κᵢ = 1.
+        κ(Q) = inf,   or some κᵢ > 0.03 / √eps with another eigenvalue within 64 eps ‖W‖ κᵢ of λᵢ
+
+    Here κᵢ is the condition number of the eigenvalue λᵢ. An error δ splits an eigenvalue of a Jordan block of size m
+    into m of condition κᵢ = δ^(1/m - 1) / m, at most 2π δ κᵢ apart. The rule passes over large random matrices, whose
+    κ(Q) is large but whose eigenvalues lie farther apart, and multiples of I, whose equal eigenvalues have κᵢ = 1.
+
+    Args:
+        W: A real square matrix, (n, n), of float32 or float64.
+
+    Returns:
+        A boolean scalar.
+
+    Cost:
+        Time O(n³), memory O(n²).
+
+    Example:
+        >>> bool(rd.eigen.defective(jnp.array([[1.0, 1.0], [0.0, 1.0]])))
+        True
     """
     W = square(W)
     eps = float(jnp.finfo(W.dtype).eps)
@@ -148,24 +280,82 @@ def defective(W: Float[Array, "n n"]) -> Bool[Array, ""]:
 
 
 def pseudospectrum(W: Float[Array, "n n"], grid: Complex[Array, "*grid"]) -> Float[Array, "*grid"]:
-    """σ_min(zI - W) at every complex z of the grid: z is an eigenvalue of some W + E with ‖E‖ of that size.
+    """Compute the smallest singular value of zI - W at every point z of a grid.
 
-    Its level set at ε bounds the ε-pseudospectrum. Costs a singular value decomposition a point, O(n³); on CPUs, for
-    n >= 64, one Schur form and O(n²) a step where inverse iteration ends soon (`machinery/pseudospectrum.py`).
+        σ_min(zI - W) = the smallest ‖E‖ for which z is an eigenvalue of W + E
+
+    Its level set at ε is the boundary of the ε-pseudospectrum.
+
+    Args:
+        W: A real square matrix, (n, n), of float32 or float64.
+        grid: Complex points z, of any shape.
+
+    Returns:
+        σ_min(zI - W), of the shape of the grid.
+
+    Cost:
+        A singular value decomposition per point, O(n³). On CPUs, for n >= 70 and at least 16 points, one Schur form
+        and O(n²) per search step at each point where the search ends soon.
+
+    Example:
+        >>> values = rd.eigen.pseudospectrum(jnp.diag(jnp.array([1.0, 3.0])), jnp.array([0j, 2.5 + 0j]))
+        >>> [round(float(x), 3) for x in values]  # the distance to the nearest eigenvalue
+        [1.0, 0.5]
+
+    References:
+        Lui (1997), SIAM Journal on Scientific Computing 18, 565-573.
     """
     points = jnp.asarray(grid)
     return smallest_singular_values(square(W), points.ravel()).reshape(points.shape)
 
 
 def circular_law(radius: Float[Array, "*shape"], gain: float = 1.0) -> Float[Array, "*shape"]:
-    """The share of eigenvalues within |λ| < radius of a large random matrix with entries of variance gain²/n."""
+    """Return the share of eigenvalues inside a circle for a large random matrix, by the circular law.
+
+        F(r) = min(r²/g², 1) for independent entries of mean 0 and variance g²/n
+
+    Args:
+        radius: r, the radius of the circle around 0, of any shape.
+        gain: g. Default: 1.
+
+    Returns:
+        The share of eigenvalues with |λ| < r, 0 .. 1, of the shape of `radius`.
+
+    Example:
+        >>> float(rd.eigen.circular_law(jnp.array(0.5)))
+        0.25
+    """
     return jnp.clip((radius / gain) ** 2, 0, 1)
 
 
 def jacobian_eigenvalues(
     step: Step, params: Params, h0: State, xs: Input, *, length: int | None = None
 ) -> Complex[Array, "T n"]:
-    """The eigenvalues of each step Jacobian J_1 .. J_T along the trajectory, largest magnitude first."""
+    """Compute the eigenvalues of every step Jacobian along the trajectory that starts at h0.
+
+        J_t = ∂h_t/∂h_{t-1},   t = 1 .. T
+
+    They describe each step alone. For growth over many steps use `lyapunov_spectrum`.
+
+    Args:
+        step: The recurrent map, `step(params, state, x) -> state`.
+        params: Its parameters, any pytree.
+        h0: The initial state, a pytree with n numbers in all, of 32 or 64 bits.
+        xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
+        length: T, needed where xs is None.
+
+    Returns:
+        The complex eigenvalues, (T, n): row [t - 1] belongs to J_t, the largest magnitude first.
+
+    Cost:
+        Time O(T n³), memory O(n² + T n).
+
+    Example:
+        >>> W = jnp.diag(jnp.array([1.0, -3.0]))
+        >>> rd.eigen.jacobian_eigenvalues(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=2).real
+        Array([[-3.,  1.],
+               [-3.,  1.]], dtype=float32)
+    """
     entry.enter(step, params=params, h0=h0, xs=xs)
     return _jacobian_eigenvalues(step, params, h0, xs, length=entry.whole_number("length", length))
 
@@ -184,3 +374,8 @@ def _jacobian_eigenvalues(
         return maps.after, eigenvalues(maps.push(identity))
 
     return jax.lax.scan(advance, h0, xs, length=T)[1]
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

@@ -1,10 +1,20 @@
-"""What is left of a gradient after every number of steps: ‖∂h_T/∂h_{T-ℓ}‖ over the lag ℓ.
+"""How much of a gradient remains after each number of steps back in time: ‖∂h_T/∂h_{T-ℓ}‖ over the lag ℓ.
 
     P_0 = I,  P_ℓ = P_{ℓ-1} J_{T-ℓ+1} = J_T ··· J_{T-ℓ+1} = ∂h_T/∂h_{T-ℓ},        ln ‖P_ℓ‖ <= Σ_{t > T-ℓ} ln ‖J_t‖
 
-The product grows backward in time, by rows pulled through the steps, with its scale as a power of two and with fewer
-rows once it has lost rank (`compression.py`). The states it needs are recomputed a stretch at a time, so that memory
+The product is built backward in time by pulling its rows through the steps. Its scale is a power of two, and it drops
+rows once it has lost rank (`rank_compression.py`). The states are recomputed one stretch at a time, so that memory
 hardly depends on T.
+
+The specification, for the 2-norm of the whole state:
+
+    def gradient_flow(step, params, h0, xs):
+        before = [h0, *rd.unroll(step, params, h0, xs)[:-1]]
+        P, log_norms = np.eye(len(h0)), [0.0]
+        for h, x in reversed(list(zip(before, xs))):
+            P = P @ rd.step_jacobian(step, params, h, x)
+            log_norms.append(np.log(np.linalg.norm(P, 2)))
+        return log_norms
 """
 
 from functools import partial
@@ -25,8 +35,8 @@ from ..machinery.state_vector import blocks, flatten
 from .flow_result import CURVES, GradientFlow, flow_of
 from .unroll import state_after
 
-# numbers in a state from which on dropping rows pays for the programs that it compiles, one for each number of rows;
-# within a user's own compiled program or batch, which runs many times or for many nets, it pays as soon as it is faster
+# from this size of the state on, dropping rows saves more time than it takes to compile a program for each number of
+# rows; inside a user's own jit or vmap, which runs many times or for many nets, dropping rows is always allowed
 HALVED_AT_ONCE = 256
 
 
@@ -40,47 +50,64 @@ def gradient_flow(
     lags: int | None = None,
     anchors: Any = None,
     average: bool = False,
-    block: tuple[str, str] | None = None,
-    path: str | None = None,
+    block: tuple[str | int, str | int] | None = None,
+    path: str | int | None = None,
     probes: int | None = None,
     key: Array | None = None,
     curves: tuple[str, ...] = CURVES,
 ) -> GradientFlow:
-    """The norm of ∂h_T/∂h_{T-ℓ} for every lag ℓ = 0 .. T, without overflow or underflow.
+    """Measure how a gradient grows or shrinks on its way back in time, for every lag.
 
-    `lags=L` stops after L lags. `anchors=(t_1, t_2, ..)` measures back from each of these times instead of T, over L
-    lags or as many as the earliest has; `average=True` takes the mean of the logarithms over them.
+        ln ‖P_ℓ‖,   P_ℓ = ∂h_T/∂h_{T-ℓ} = J_T ··· J_{T-ℓ+1},   ℓ = 0 .. T
 
-    `block=("c", "h")` measures ∂c_T/∂h_{T-ℓ} of a state with these parts, over all paths. `path="c"` measures the
-    product of the blocks ∂c_t/∂c_{t-1} alone, the path that never leaves c: of an LSTM, what its forget gates let by.
+    The norms neither overflow nor underflow. A zero product gives -inf; a NaN stays NaN and is not `converged`. The
+    curves have first derivatives, accurate to about √eps; second derivatives of the 2-norms are not.
 
-    `probes=m` with a `key` pulls m random directions back instead of all n, for n in the thousands: an unbiased
-    estimate of the squared Frobenius norm with its standard error, and a lower bound of the 2-norm.
+    Args:
+        step: The recurrent map, `step(params, state, x) -> state`.
+        params: Its parameters, any pytree.
+        h0: The initial state, a pytree with n numbers in all, of 32 or 64 bits.
+        xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
+        length: T, needed where xs is None.
+        lags: How many lags to measure. Default: T, or as many as the earliest anchor has.
+        anchors: Times (t_1, t_2, ..) to measure back from, 1 .. T. Default: T only.
+        average: Whether to return the mean of the logarithms over the anchors. Default: one curve for each.
+        block: A pair of parts of the state: `("c", "h")` measures ∂c_T/∂h_{T-ℓ} over all paths. Default: the whole
+            state. `rd.blocks` lists the parts; those of a tuple are the numbers of its places.
+        path: One part of the state: "c" measures the product of the blocks ∂c_t/∂c_{t-1}, the path that never leaves
+            c. For an LSTM that is the product of its forget gates.
+        probes: m: pull m random directions back instead of all n, for n in the thousands. This gives an unbiased
+            estimate of the squared Frobenius norm with its standard error, and a lower bound of the 2-norm.
+        key: A JAX random key for the probes.
+        curves: Which of "norm", "frobenius" and "bound" to compute. Default: all. Others are not compiled either.
 
-    `curves` names what is wanted of "norm", "frobenius" and "bound": the others are neither compiled nor computed.
+    Returns:
+        A `GradientFlow`: curves over the lags in natural logarithms, with flags that say where they converged.
 
-    Time O(T) pulls of at most n rows (2n³ operations for a dense W, less once the product has lost rank) and some
-    products with single vectors for the 2-norms; memory O(n² + √T n) an anchor. Under your own jit, curves that you
-    do not use are not computed. A zero product gives -inf; a NaN stays one and is not `converged`. Curves have first
-    derivatives, right to about √eps; second ones of the 2-norms are not.
+    Cost:
+        Time O(T) pulls of at most n rows (2n³ operations each for a dense W, less once the product has lost rank) and
+        some products with single vectors for the 2-norms. Memory O(n² + √T n) per anchor. Under your own jit, curves
+        that you do not use are not computed.
+
+    Example:
+        >>> W = 0.5 * jnp.eye(2)
+        >>> flow = rd.gradient_flow(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=3)
+        >>> [round(float(x), 3) for x in flow.log_norm]  # -ℓ ln 2
+        [0.0, -0.693, -1.386, -2.079]
+
+    References:
+        Knyazev (2001), SIAM Journal on Scientific Computing 23, 517-541 (2-norms).
+        Halko, Martinsson & Tropp (2011), SIAM Review 53, 217-288 (products that lose rank).
     """
     entry.enter(step, params=params, h0=h0, xs=xs)
     length, lags = entry.whole_number("length", length), entry.whole_number("lags", lags)
     T = entry.time_steps(xs, length)
-    if anchors is not None:
-        if not np.iterable(anchors):
-            raise TypeError(f"anchors: got {anchors!r}, expected the times (t_1, t_2, ..)")
-        anchors = [argument.size("anchors", time, 1) for time in anchors]
-        lags = min(anchors, default=0) if lags is None else lags
-    if not 1 <= (T if lags is None else lags) <= min(anchors or [T]) or max(anchors or [T]) > T:
-        raise ValueError(f"lags, anchors: got {lags!r} and {anchors!r}, expected 1 <= lags <= anchors <= T = {T}")
-    for name, parts in (("block", block), ("path", path)):
-        if not (parts is None or isinstance(parts, str | tuple)):
-            raise TypeError(f"{name}: got {parts!r}, expected {'a pair of names' if name == 'block' else 'a name'}")
+    lags, anchors = _times(lags, anchors, T)
+    block, path = _named("block", block), _named("path", path)
     if average and anchors is None:
-        raise TypeError("average: got True without anchors, expected the times to average over")
+        raise TypeError("average: got True without anchors, expected anchors=(t_1, t_2, ..) to average over")
     if (probes is None) != (key is None):
-        raise TypeError(f"probes, key: got {probes!r} and {key!r}, expected both or none of them")
+        raise TypeError(f"probes, key: got {probes!r} and {key!r}, expected both or neither")
     if probes is not None:
         probes, key = argument.size("probes", probes, 1), argument.key(key)
     if not (isinstance(curves, tuple) and curves and set(curves) <= set(CURVES)):
@@ -146,14 +173,42 @@ def _gradient_flow(
     return jax.vmap(from_anchor)(_states_at(step, params, h0, xs, T, starts), starts)
 
 
+def _times(lags: int | None, anchors: Any, T: int) -> tuple[int | None, list[int] | None]:
+    """Check how far back to measure, and from which times."""
+    if anchors is None:
+        if lags is not None and not 1 <= lags <= T:
+            raise ValueError(f"lags: got {lags}, expected 1 <= lags <= T = {T}")
+        return lags, None
+    if not np.iterable(anchors):
+        raise TypeError(f"anchors: got {anchors!r}, expected a sequence of times (t_1, t_2, ..)")
+    anchors = [argument.size("anchors", time, 1) for time in anchors]
+    if not anchors or max(anchors) > T:
+        raise ValueError(f"anchors: got {anchors}, expected one or more times from 1 to T = {T}")
+    earliest = min(anchors)
+    if lags is not None and not 1 <= lags <= earliest:
+        raise ValueError(f"lags: got {lags}, expected 1 <= lags <= {earliest}, the earliest of the anchors")
+    return earliest if lags is None else lags, anchors
+
+
+def _named(option: str, parts: Any) -> Any:
+    """Check the name of a part of the state, or a pair of them; a state that is a tuple has its places as names."""
+    names = parts if option == "block" else (parts,)
+    if parts is None:
+        return None
+    if not isinstance(names, tuple) or not all(isinstance(name, str | int) for name in names):
+        raise TypeError(f"{option}: got {parts!r}, expected {'a pair of names' if option == 'block' else 'a name'}")
+    names = tuple(map(str, names))
+    return names if option == "block" else names[0]
+
+
 def _directions(key: Array, probes: int, n: int, dtype: Any) -> Float[Array, "probes n"]:
-    """Random directions, uniform on the sphere of radius √n: the mean of u uᵀ is the identity, and ‖u‖ has no noise."""
+    """Draw random directions u uniformly on the sphere of radius √n, so that E[u uᵀ] = I and ‖u‖ has no noise."""
     directions = jax.random.normal(key, (probes, n), dtype)
     return directions * jnp.sqrt(n / jnp.sum(directions**2, axis=1, keepdims=True))
 
 
 def _cut(h: State, block: Any, path: str | None) -> tuple[slice, slice]:
-    """The rows (of h_T) and the columns (of h_{T-ℓ}) that are asked for."""
+    """Return the requested rows (of h_T) and columns (of h_{T-ℓ})."""
     places = blocks(h)
     if block is not None and path is not None:
         raise ValueError(f"block, path: got {block!r} and {path!r}, expected at most one of the two")
@@ -171,13 +226,13 @@ def _cut(h: State, block: Any, path: str | None) -> tuple[slice, slice]:
 
 
 def _numbers_on_the_diagonal(h: State, block: Any, path: str | None) -> int:
-    """The ones in the identity that the product begins with, in the part asked for."""
+    """Count the ones in the requested part of the identity, the product at lag 0."""
     rows, columns = _cut(h, block, path)
     return rows.stop - rows.start if rows == columns else 0
 
 
 def _states_at(step: Step, params: Params, h0: State, xs: Input, T: int, times: Int[Array, " k"]) -> State:
-    """The states h_t at the times t < T asked for, on a leading axis; no other state is kept."""
+    """Return the states h_t at the given times t < T on a leading axis, without keeping the others."""
 
     def keep(found: State, h: State, t: Int[Array, ""]) -> State:
         def chosen(leaf: Array, now: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The result of `gradient_flow`, from what its loop has left at every step."""
+"""The result of `gradient_flow`, computed from what its loop returns for every step."""
 
 import math
 from typing import Any, NamedTuple
@@ -10,22 +10,30 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..machinery import entry
 from ..machinery.lag_loop import RawCurves
+from ..machinery.printed import Table, fields_of, number, printable, share, span
 
 CURVES = ("norm", "frobenius", "bound")
 
 
+@printable
 class GradientFlow(NamedTuple):
-    """Curves over the lag ℓ = 0, 1, ..; natural logarithms throughout. A leading axis for the anchors, if there are.
+    """Norms of the backpropagated Jacobian product over the lag ℓ = 0, 1, .., in natural logarithms.
 
-    A curve that was not asked for is None, and so is what belongs to it (`| Any` spares others a check for that).
+    With `anchors` every curve has a leading axis for them, unless `average=True`. A curve that was not requested is
+    None, and so are the fields that belong to it.
 
-    log_norm       ln ‖∂h_T/∂h_{T-ℓ}‖₂ of the whole state or of the block asked for; of probes a lower bound
-    log_frobenius  the same in the Frobenius norm; of probes an estimate
-    log_bound      Σ ln ‖J_t‖₂ over these lags, what the product could be at most
-    converged      whether log_norm is right; where False it may be too low, as it is from probes after lag 0
-    bound_converged  the same for all terms of log_bound up to this lag
-    stderr         standard error of log_frobenius: 0 but for probes, inf for a single one
+    Attributes:
+        lag: The lags ℓ, (lags + 1,), in steps.
+        log_norm: ln ‖∂h_T/∂h_{T-ℓ}‖₂ of the whole state or the requested block, (lags + 1,); with probes a lower bound.
+        log_frobenius: The same in the Frobenius norm, (lags + 1,); with probes an estimate.
+        log_bound: Σ ln ‖J_t‖₂ over these lags, (lags + 1,), the most that the product could be.
+        converged: Whether log_norm is right, (lags + 1,). Where False it may be too low. With probes it is False after
+            lag 0.
+        bound_converged: Whether all terms of log_bound up to this lag are right, (lags + 1,).
+        stderr: The standard error of log_frobenius, (lags + 1,): 0 without probes, inf for a single probe.
     """
+
+    # `| Any` spares callers a check for None
 
     lag: Int[Array, " lags"]
     log_norm: Float[Array, "*anchors lags"] | Any
@@ -35,11 +43,27 @@ class GradientFlow(NamedTuple):
     bound_converged: Bool[Array, "*anchors lags"] | Any
     stderr: Float[Array, "*anchors lags"] | Any
 
+    def _headline(self) -> str:
+        lags = np.shape(self.lag)[-1] - 1
+        curves = {"2-norm": self.log_norm, "Frobenius norm": self.log_frobenius, "bound": self.log_bound}
+        name, last = next((name, curve) for name, curve in curves.items() if curve is not None)
+        converged = "" if self.converged is None else f"; {share(self.converged, 'converged')}"
+        return f"(lags={lags}): ln‖∂h_T/∂h_(T-{lags})‖ = {span(np.asarray(last)[..., -1])} ({name}){converged}"
+
+    def _table(self) -> Table:
+        if np.ndim(self.lag) > 1 or any(np.ndim(curve) > 1 for curve in self[1:] if curve is not None):
+            return fields_of(self)
+        names = [name for name in self._fields[1:] if getattr(self, name) is not None]
+        last = len(self.lag) - 1
+        shown = sorted({round(step) for step in np.geomspace(1, max(last, 1), 20)} | {0, last})
+        rows = [[str(int(self.lag[i])), *(number(getattr(self, name)[i]) for name in names)] for i in shown]
+        return Table(["lag", *names], rows)
+
 
 def flow_of(
     xp: Any, raw: RawCurves, *, size: int, curves: tuple[str, ...], probes: int | None, average: bool
 ) -> GradientFlow:
-    """Logarithms over the lags, from lag 0, whose product is the identity with `size` ones in the part asked for."""
+    """Turn the raw curves into logarithms, with lag 0 in front: there the requested part has `size` ones (identity)."""
     dtype = raw.square.dtype
     raw = jax.tree.map(lambda curve: curve[..., ::-1], raw._replace(begun=None))._replace(begun=raw.begun)
     scale = raw.exponent.astype(dtype) * math.log(2)
@@ -68,7 +92,7 @@ def flow_of(
 
 
 def _sums(xp: Any, terms: Float[Any, "*anchors lags"]) -> Float[Any, "*anchors lags"]:
-    """The sums of the terms so far; in JAX a loop, since `jnp.cumsum` takes longer to compile than to run."""
+    """Return the cumulative sums; in JAX by a loop, because `jnp.cumsum` takes longer to compile than to run."""
     if xp is np:
         return np.cumsum(terms, axis=-1, dtype=np.float64).astype(terms.dtype)
     over_time = jnp.moveaxis(terms, -1, 0)
@@ -77,14 +101,14 @@ def _sums(xp: Any, terms: Float[Any, "*anchors lags"]) -> Float[Any, "*anchors l
 
 
 def _all_so_far(xp: Any, flags: Bool[Any, "*anchors lags"]) -> Bool[Any, "*anchors lags"]:
-    """Whether all flags up to here are set."""
+    """Return for each position whether all flags up to it are set."""
     index = xp.broadcast_to(xp.arange(flags.shape[-1]), flags.shape)
     first_unset = xp.min(xp.where(flags, flags.shape[-1], index), axis=-1, keepdims=True)
     return index < first_unset
 
 
 def _mean(xp: Any, flow: GradientFlow) -> GradientFlow:
-    """The mean of every curve over the anchors; trusted where all of them are."""
+    """Average every curve over the anchors; the mean counts as converged where all of them are."""
 
     def mean(curve: Any) -> Any:
         return None if curve is None else curve.mean(axis=0)

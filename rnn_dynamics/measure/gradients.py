@@ -1,9 +1,11 @@
-"""∂L/∂h_t for every t, in one backward pass, and the gradient in the parameters as the double sum and in forward mode.
+"""Gradients of a loss with respect to every state, ∂L/∂h_t, in one backward pass.
 
-With a_t = ∂L/∂h_t (all paths) and d_t = ∂⁺L/∂h_t (h_t alone, the later states held)
+With a_t = ∂L/∂h_t (all paths) and d_t = ∂⁺L/∂h_t (h_t alone, the later states held fixed)
 
     a_t = d_t + a_{t+1} J_{t+1}          ∂L/∂θ = Σ_t a_t ∂⁺h_t/∂θ = Σ_t Σ_{k<=t} d_t (J_t ··· J_{k+1}) ∂⁺h_k/∂θ
     S_t = J_t S_{t-1} + ∂⁺h_t/∂θ         ∂L/∂θ = Σ_t d_t S_t
+
+`contributions.py` computes the double sum and `rtrl.py` the last line, forward in time.
 """
 
 from collections.abc import Callable
@@ -31,12 +33,35 @@ def state_gradients(
     length: int | None = None,
     per_loss: bool = False,
 ) -> State:
-    """∂L/∂h_t for t = 1 .. T, stacked as `unroll` stacks the states; L = `loss(states)`, a real scalar.
+    """Compute the gradient of a loss with respect to every state of a trajectory.
 
-    The total derivative: through every later state as well. With `per_loss=True` the loss returns one number for each
-    time, (T,), and the result has a leading axis s: entry [s, t] is ∂L_s/∂h_t. A complex leaf gets ∂L/∂Re + i ∂L/∂Im.
-    One unroll and one backward pass (T of them per loss), memory O(T) steps. A value below the smallest normal number
-    of the type is 0.
+        a_t = ∂L/∂h_t = ∂⁺L/∂h_t + a_{t+1} J_{t+1},   t = 1 .. T
+
+    This is the total derivative: it includes the effect of h_t on every later state. A complex leaf gets
+    ∂L/∂Re + i ∂L/∂Im. A value below the smallest normal number of the type is 0; `gradient_flow` measures how a
+    gradient shrinks beyond that.
+
+    Args:
+        step: The recurrent map, `step(params, state, x) -> state`.
+        params: Its parameters, any pytree.
+        h0: The initial state, any pytree.
+        xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
+        loss: L = `loss(states)`, a real scalar, of the states as `unroll` stacks them.
+        length: T, needed where xs is None.
+        per_loss: Whether the loss returns one number for each time, (T,), and each of them gets its own gradients.
+
+    Returns:
+        The gradients, a pytree like h0 with a leading axis T: entry [t - 1] is ∂L/∂h_t. With `per_loss=True` there are
+        two leading axes (T, T): entry [s - 1, t - 1] is ∂L_s/∂h_t.
+
+    Cost:
+        Time of one unroll and one backward pass, memory O(T) steps. With `per_loss` T backward passes, memory O(T²).
+
+    Example:
+        >>> rd.state_gradients(
+        ...     lambda a, h, x: a * h, 0.5, jnp.ones(()), None, lambda states: states[-1], length=3
+        ... )
+        Array([0.25, 0.5 , 1.  ], dtype=float32)
     """
     entry.enter(step, params=params, h0=h0, xs=xs)
     T = entry.time_steps(xs, entry.whole_number("length", length))
@@ -49,7 +74,7 @@ def _state_gradients(step: Step, params: Params, h0: State, xs: Input, loss: Los
     h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
 
     def nudged(offsets: State) -> Array:
-        """The loss with an offset added to every state, whose gradient in the offsets is what is asked for."""
+        """Return the loss with an offset added to every state; its gradient in the offsets is ∂L/∂h_t."""
 
         def advance(h: State, moment: tuple[Input, State]) -> tuple[State, State]:
             x, offset = moment
@@ -60,14 +85,14 @@ def _state_gradients(step: Step, params: Params, h0: State, xs: Input, loss: Los
         return entry.losses("loss", value, T if per_loss else None)
 
     nothing = jax.tree.map(lambda leaf: jnp.zeros((T, *leaf.shape), leaf.dtype), h0)
-    # offsets that do not vary inside shard_map would get the sum of all devices' gradients
+    # inside shard_map, offsets that do not vary would get the sum of all devices' gradients
     value, pull = jax.vjp(nudged, entry.varying_like(nothing, h0))
     gradients = jax.vmap(pull)(jnp.eye(T, dtype=value.dtype)) if per_loss else pull(jnp.ones_like(value))
     return jax.tree.map(jnp.conj, gradients[0])
 
 
 def log_state_gradients(step: Step, params: Params, h0: State, xs: Input, losses: Loss) -> Float[Array, " T"]:
-    """ln ‖∂L/∂h_t‖ for t = 1 .. T, with L = Σ `losses(states)`, (T,); -inf for an exact zero alone.
+    """Compute ln ‖∂L/∂h_t‖ for t = 1 .. T, (T,), with L = Σ `losses(states)`; -inf only for an exact zero.
 
     a_t is carried back as direction · 2^exponent, so that it neither underflows nor overflows.
     """
@@ -79,7 +104,7 @@ def log_state_gradients(step: Step, params: Params, h0: State, xs: Input, losses
         pulled, grown = rescaled(linear_maps(step, params, h, x).pull(direction[None])[0])
         return sum_of((pulled, exponent + grown), rescaled(d)), norm
 
-    # what ∂L/∂h_0 has by h_0 alone is nothing
+    # the loss does not depend on h_0 directly
     earlier = jnp.concatenate([jnp.zeros_like(direct[:1]), direct[:-1]])
     return jax.lax.scan(backward, rescaled(direct[-1]), (before, xs, earlier), reverse=True)[1]
 
@@ -87,7 +112,7 @@ def log_state_gradients(step: Step, params: Params, h0: State, xs: Input, losses
 def direct_gradients(
     step: Step, losses: Loss, params: Params, h0: State, xs: Input, T: int
 ) -> tuple[State, Float[Array, "T n"]]:
-    """The states h_0 .. h_{T-1} before each step, and d_t = ∂⁺L/∂h_t of L = Σ `losses(states)` in flat coordinates."""
+    """Return the states h_0 .. h_{T-1} before each step, and d_t = ∂⁺L/∂h_t of L = Σ `losses(states)`, flattened."""
     states = jax.lax.scan(lambda h, x: (step(params, h, x),) * 2, h0, xs, length=T)[1]
     before = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest[:-1]]), h0, states)
     direct = jax.tree.map(jnp.conj, jax.grad(lambda s: losses(s).sum())(states))

@@ -1,9 +1,19 @@
-"""Lyapunov exponents: the mean logarithmic growth, a step, of k directions that a trajectory's Jacobians carry along.
+"""Lyapunov exponents: the mean logarithmic growth per step of k directions that the Jacobians of a trajectory carry.
 
     Y = J_{t+s} ··· J_{t+1} F_t = F_{t+s} T,    λ_i = 1/T (Σ ln |T_ii| + ln |R_ii(F_end)| - ln |R_ii(F_begin)|)
 
-with F brought back every s steps (`triangular.py`) and R(F) the triangular factor of a frame by QR. The corrections at
-the two ends make the sum that of a QR decomposition of the whole product, whichever factor is used on the way.
+The frame F is factorised every s steps (`lu_frames.py`), and R(F) is its triangular factor by QR. With the two terms
+at the ends the sum equals that of a QR decomposition of the whole product, whichever factorisation is used on the way.
+
+The specification, for all n exponents, measured from the first step on:
+
+    def lyapunov_spectrum(step, params, h0, xs):
+        h, Q, logs = h0, first_frame(len(h0)), []
+        for x in xs:
+            Q, R = np.linalg.qr(rd.step_jacobian(step, params, h, x) @ Q)
+            logs.append(np.log(abs(np.diag(R))))
+            h = step(params, h, x)
+        return np.sort(np.mean(logs, axis=0))[::-1]
 """
 
 from collections.abc import Callable
@@ -48,29 +58,59 @@ def lyapunov_spectrum(
     blocks: int | None = None,
     key: Array | None = None,
 ) -> LyapunovSpectrum:
-    """The k largest Lyapunov exponents along the trajectory from h0 (all n of them for k = None).
+    """Compute the Lyapunov exponents of the trajectory that starts at h0.
 
-    The first `burn_in` steps only move the state, to the attractor; the next `frame_burn_in` turn the frame into its
-    directions too, unmeasured. Over the rest, T steps, these are finite-time exponents; for a driven net they depend
-    on its inputs, for a noise-driven one on the draw. The first frame is random with a `key`, else a fixed one that
-    lies along no coordinate.
+        λ_i = 1/T Σ_t ln |R_t,ii|,   J_t Q_{t-1} = Q_t R_t
 
-    `every="auto"` chooses the interval from a pilot of some steps: as long as no column falls so far behind the first
-    that the float type loses more than three tenths of its digits. Time O(T) pushes of k columns (2n²k operations for a
-    dense W) and T/every factorisations of O(nk²); memory O(nk). The sum rule costs a Jacobian and its determinant a
-    step more; under your own jit it is left out where you do not use it.
+    These are finite-time exponents over the T steps that are measured, those left after both burn-ins. For a driven
+    net they depend on its inputs, for a noise-driven one on the draw. Exact zeros of the Jacobian, as of relu,
+    threshold and saturated tanh, give -inf for as many exponents and leave the others unchanged. A trajectory that is
+    not finite gives NaN.
 
-    With `until`, T is a budget: the run ends after the first block, from the 32nd on, at which every standard error is
-    at most that, and `converged` says which are. A standard error knows only what has been seen, so give a burn-in.
-    Such a run has no reverse-mode derivative. There are 32 blocks of time, 256 with `until`, fewer where they would be
-    shorter than 8 steps, or as many as you like by `blocks`; each costs a QR decomposition of the frame.
+    If a factorisation loses digits, everything is measured a second time. For a full spectrum the sizes of the
+    Jacobian's columns are then factored out, which keeps the digits where units are saturated; for fewer columns there
+    is a factorisation after each step, provided that `every` is "auto". This second program is compiled only when it is
+    needed; inside your own transformations both are compiled. `doubts` tells what is still wrong with each exponent,
+    and `reasons` says it in words.
 
-    Where a factorisation lost digits all is measured once more: a full spectrum with the sizes of the Jacobian's
-    columns factored apart, which keeps them where units are saturated; fewer columns with a factorisation each step, if
-    the interval was chosen here. The second run is a program of its own, compiled only when it is needed; inside your
-    own transformations both are compiled. `doubts` says of each exponent what is lost even so, and `reasons` says it in
-    words. Exact zeros of the Jacobian, as relu, threshold and saturated tanh have them, give -inf to as many exponents
-    and leave the others as they are; a trajectory that is not finite gives NaN.
+    Args:
+        step: The recurrent map, `step(params, state, x) -> state`.
+        params: Its parameters, any pytree.
+        h0: The initial state, a pytree with n numbers in all, of 32 or 64 bits.
+        xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
+        k: How many of the largest exponents to measure. Default: all n.
+        length: The number of steps with both burn-ins, needed where xs is None.
+        burn_in: The first steps, which only move the state to the attractor. Default: 0.
+        frame_burn_in: The steps after those, which also turn the frame to its directions, unmeasured. Default: 0.
+        every: Steps from one factorisation to the next. "auto" measures a pilot of at most 16 steps and chooses the
+            longest interval in which no column falls so far behind the first that the float type loses three tenths of
+            its digits.
+        method: The factorisation, "lu" or "qr". LU is faster and loses fewer digits where units are saturated.
+        until: A standard error in nats per step. T is then a budget: the run ends after the first block, from the 32nd
+            on, at which no standard error is larger. A standard error knows only the steps so far, so give a burn-in.
+            Such a run has no reverse-mode derivative.
+        blocks: The number of blocks of time for the standard errors; each costs a QR decomposition of the frame.
+            Default: 32, or 256 with `until`, but fewer where blocks would be shorter than 8 steps.
+        key: A JAX random key for a random first frame. Default: a fixed frame that lies along no coordinate.
+
+    Returns:
+        A `LyapunovSpectrum`, in nats per step and in descending order.
+
+    Cost:
+        Time O(T) pushes of k columns (2n²k operations for a dense W) and T/every factorisations of O(nk²). Memory
+        O(nk). For k = n the sum rule adds a Jacobian and its determinant per step; under your own jit it is left out
+        if you do not use it.
+
+    Example:
+        >>> W = jnp.diag(jnp.array([2.0, 0.5]))
+        >>> spectrum = rd.lyapunov_spectrum(
+        ...     lambda W, h, x: W @ h, W, jnp.zeros(2), None, length=150, frame_burn_in=50
+        ... )
+        >>> [round(float(x), 3) for x in spectrum.exponents]  # ± ln 2
+        [0.693, -0.693]
+
+    References:
+        Benettin, Galgani, Giorgilli & Strelcyn (1980), Meccanica 15, 9-20.
     """
     return _measured(
         spectrum_of,
@@ -103,10 +143,35 @@ def largest_exponent(
     until: float | None = None,
     blocks: int | None = None,
 ) -> LargestExponent:
-    """The largest Lyapunov exponent, from one tangent vector that starts in a random direction.
+    """Compute the largest Lyapunov exponent from one tangent vector that starts in a random direction.
 
-    Time O(T) directional derivatives, memory O(n): for n in the tens of thousands. The options are those of
-    `lyapunov_spectrum`.
+        λ_1 = 1/T ln (‖J_T ··· J_1 v‖ / ‖v‖)
+
+    Use it where n is in the tens of thousands. `lyapunov_spectrum` explains the options in full.
+
+    Args:
+        step: The recurrent map, `step(params, state, x) -> state`.
+        params: Its parameters, any pytree.
+        h0: The initial state, a pytree with n numbers in all, of 32 or 64 bits.
+        xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
+        key: A JAX random key for the first tangent vector.
+        length: The number of steps with both burn-ins, needed where xs is None.
+        burn_in: The first steps, which only move the state to the attractor. Default: 0.
+        frame_burn_in: The steps after those, which also turn the tangent vector, unmeasured. Default: 0.
+        until: A standard error in nats per step at which to stop early. Default: use all steps.
+        blocks: The number of blocks of time for the standard error. Default: 32, or 256 with `until`.
+
+    Returns:
+        A `LargestExponent`, in nats per step.
+
+    Cost:
+        Time O(T) directional derivatives of a step, memory O(n).
+
+    Example:
+        >>> W = 0.5 * jnp.eye(3)
+        >>> found = rd.largest_exponent(lambda W, h, x: W @ h, W, jnp.ones(3), None, length=100, key=key)
+        >>> round(float(found.exponent), 3)  # -ln 2
+        -0.693
     """
     return _measured(
         largest_of,
@@ -149,7 +214,7 @@ def _measured(
     burn_in, frame_burn_in = argument.size("burn_in", burn_in, 0), argument.size("frame_burn_in", frame_burn_in, 0)
     if burn_in + frame_burn_in >= T:
         raise ValueError(
-            f"burn_in, frame_burn_in: got {burn_in} and {frame_burn_in}, which leaves nothing of T = {T} steps"
+            f"burn_in, frame_burn_in: got {burn_in} and {frame_burn_in}, expected fewer than T = {T} steps together"
         )
     argument.choice("method", method, tuple(METHODS))
     if every != "auto":
@@ -159,7 +224,7 @@ def _measured(
     k = None if k is None else argument.size("k", k, 1)
     blocks = None if blocks is None else argument.size("blocks", blocks, 1)
     if k == 1 < _numbers(h0):
-        every = 1  # a length is found faster than it is worth to choose when
+        every = 1  # normalising one column costs less than choosing an interval
     tolerance = None if until is None else jnp.asarray(argument.number("until", until, above=0))
     plan = schedule(T - burn_in, frame_burn_in, pilot=every == "auto", blocks=blocks, may_stop=until is not None)
     run = _run(
@@ -177,16 +242,16 @@ def _measured(
 
 
 def _run(given: Any, **options: Any) -> Run:
-    """The plain run, or a more careful one where that has lost digits.
+    """Return the plain run, or a more careful one if the plain one lost digits.
 
-    The careful run is another program. Where the host can see that it is not needed, it is not compiled either.
+    The careful run is a second program. It is not compiled when the host can see that it is not needed.
     """
     run = _grown(*given, **options)
     n, k = _numbers(given[2]), options["k"]
     if k not in (None, n) and (k == 1 or options["every"] != "auto"):
-        return run  # there is no more careful one
+        return run  # a more careful run does not exist
     saw_all = smallest(jnp.all(seen(run.lost))) if is_traced(run) else seen(np.asarray(run.lost)).all()
-    keep = given[-1] is None  # a determinant costs a decomposition, and is the same for the same steps
+    keep = given[-1] is None  # a determinant costs a decomposition, and without `until` both runs have the same steps
 
     def careful() -> Run:
         again = _grown(*given, **options, careful=True, determinant=not keep)

@@ -1,4 +1,4 @@
-"""Results of `lyapunov_spectrum` and `largest_exponent`, from what their loop has seen."""
+"""The results of `lyapunov_spectrum` and `largest_exponent`, computed from what their loop returns."""
 
 from typing import Any, NamedTuple
 
@@ -8,24 +8,29 @@ from jaxtyping import Array, Bool, Float, Int
 from ..machinery.frame_loop import Growth, Run, measured_growth
 from ..machinery.frame_schedule import Schedule
 from ..machinery.numpy_or_jax import held
+from ..machinery.printed import Table, fields_of, number, printable, share, span
 from ..machinery.standard_error import FEWEST_BLOCKS, standard_error
 from .reliability import difference, doubts_of, reasons
 
 
+@printable
 class LyapunovSpectrum(NamedTuple):
-    """Exponents in nats a step, in descending order; the columns of all fields are in that order.
+    """Lyapunov exponents in descending order, from `lyapunov_spectrum`; all fields have their columns in that order.
 
-    exponents   the mean over the whole time measured
-    stderr      their standard errors, from the means of blocks of time; inf where there are too few blocks
-    history     running estimates after every block
-    local       the growth a step within each block; NaN for blocks that were not run. The pilot's 16 steps and what
-                does not fill a block come before the first and are in `history` alone
-    steps       the number of steps behind each row of `history`; the last is the number measured
-    reliable    whether there is no doubt about the exponent; how precise it is, `stderr` says
-    converged   whether the standard error is at most `until`, where that was asked for
-    sum_rule_residual  Σ λ_i - mean ln |det J_t| for a full spectrum, which is 0 in exact arithmetic; NaN for k < n
-    every       the number of steps from one factorisation to the next, fewer at the end of a block
-    doubts      what speaks against each exponent, as a sum of `rd.Doubt`; `reasons` has it in words
+    Attributes:
+        exponents: The mean growth over all measured steps, (k,), in nats per step.
+        stderr: Their standard errors, (k,), in nats per step, from the means of blocks of time; inf for fewer than
+            eight blocks.
+        history: The running estimate after every block, (blocks, k), in nats per step.
+        local: The growth within each block, (blocks, k), in nats per step; NaN for blocks that were not run. The
+            pilot's 16 steps and those that fill no block come before the first block and count in `history` only.
+        steps: The number of steps behind each row of `history`, (blocks,); the last is the number measured.
+        reliable: Whether there is no doubt about the exponent, (k,). Its precision is in `stderr`.
+        converged: Whether the standard error is at most `until`, (k,); without `until`, whether it is not NaN.
+        sum_rule_residual: Σ λ_i - mean ln |det J_t| for a full spectrum, a scalar in nats per step, 0 in exact
+            arithmetic; NaN for k < n.
+        every: The number of steps from one factorisation to the next, a scalar; fewer at the end of a block.
+        doubts: What is doubtful about each exponent, (k,), as a sum of `rd.Doubt`; `reasons` says it in words.
     """
 
     exponents: Float[Array, " k"]
@@ -41,12 +46,43 @@ class LyapunovSpectrum(NamedTuple):
 
     @property
     def reasons(self) -> np.ndarray:
-        """The doubts about each exponent in words; "" where there is none."""
+        """The doubts about each exponent in words, an array of strings (k,); "" where there is none."""
         return reasons(self.doubts)
 
+    def _headline(self) -> str:
+        exponents, stderr = np.asarray(self.exponents), np.asarray(self.stderr)
+        k = exponents.shape[-1]
+        ends = [f"λ_1 = {_with_error(exponents[..., 0], stderr[..., 0])}"]
+        if k > 1:
+            ends.append(f"λ_{k} = {_with_error(exponents[..., -1], stderr[..., -1])}")
+        return (
+            f"(k={k}, T={span(np.asarray(self.steps)[..., -1])}): {', '.join(ends)}; {share(self.reliable, 'reliable')}"
+        )
 
+    def _table(self) -> Table:
+        if np.ndim(self.exponents) > 1:
+            return fields_of(self)
+        rows = [
+            [str(i + 1), number(self.exponents[i]), number(self.stderr[i]), str(self.reasons[i]) or "none"]
+            for i in range(len(self.exponents))
+        ]
+        return Table(["index", "exponent", "stderr", "doubts"], rows)
+
+
+@printable
 class LargestExponent(NamedTuple):
-    """The largest exponent in nats a step, with the fields of a LyapunovSpectrum as numbers."""
+    """The largest Lyapunov exponent, from `largest_exponent`.
+
+    Attributes:
+        exponent: The mean growth over all measured steps, a scalar, in nats per step.
+        stderr: Its standard error, a scalar, in nats per step; inf for fewer than eight blocks of time.
+        history: The running estimate after every block, (blocks,), in nats per step.
+        local: The growth within each block, (blocks,), in nats per step; NaN for blocks that were not run.
+        steps: The number of steps behind each entry of `history`, (blocks,); the last is the number measured.
+        reliable: Whether there is no doubt about the exponent, a scalar.
+        converged: Whether the standard error is at most `until`, a scalar; without `until`, whether it is not NaN.
+        doubts: What is doubtful about the exponent, a scalar, as a sum of `rd.Doubt`; `reasons` says it in words.
+    """
 
     exponent: Float[Array, ""]
     stderr: Float[Array, ""]
@@ -59,12 +95,24 @@ class LargestExponent(NamedTuple):
 
     @property
     def reasons(self) -> np.ndarray:
-        """The doubts about the exponent in words; "" where there is none."""
+        """The doubts about the exponent in words, as an array without axes; "" where there is none."""
         return reasons(self.doubts)
+
+    def _headline(self) -> str:
+        found = _with_error(self.exponent, self.stderr)
+        return f"(T={span(np.asarray(self.steps)[..., -1])}): λ_1 = {found}; {share(self.reliable, 'reliable')}"
+
+    def _table(self) -> Table:
+        return fields_of(self)
+
+
+def _with_error(exponents: Any, stderr: Any) -> str:
+    """The exponent and its standard error, or the range of those of a batch."""
+    return span(exponents) if np.size(exponents) > 1 else f"{span(exponents)} ± {span(stderr)}"
 
 
 def spectrum_of(xp: Any, run: Run, until: Float[Any, ""] | None, *, plan: Schedule, full: bool) -> LyapunovSpectrum:
-    """Rates from growths, in descending order."""
+    """Turn the growths of the loop into exponents per step, in descending order."""
     found, lost = _in_order(xp, measured_growth(xp, plan, run), run.lost)
     dtype, steps, local = found.total.dtype, xp.asarray(plan.steps), found.blocks / plan.size
     stderr = standard_error(local, run.blocks_run, xp)
@@ -94,7 +142,7 @@ def spectrum_of(xp: Any, run: Run, until: Float[Any, ""] | None, *, plan: Schedu
 
 
 def largest_of(xp: Any, run: Run, until: Float[Any, ""] | None, *, plan: Schedule, full: bool) -> LargestExponent:
-    """The fields of the spectrum of one column, as numbers."""
+    """Return the fields of the spectrum of one column, without the axis of columns."""
     found = spectrum_of(xp, run, until, plan=plan, full=full)
     return LargestExponent(
         exponent=found.exponents[0],
@@ -109,9 +157,9 @@ def largest_of(xp: Any, run: Run, until: Float[Any, ""] | None, *, plan: Schedul
 
 
 def _in_order(xp: Any, found: Growth, lost: Float[Any, " k"]) -> tuple[Growth, Float[Any, " k"]]:
-    """With the columns in descending order of their growth, and as lost what they or any before them in the frame lost.
+    """Sort the columns by descending growth, with the largest loss of each column and those before it in the frame.
 
-    A column is what the factorisation left of it, so one that is noise spoils those after it.
+    A factorisation removes the earlier columns from each column, so a column that is noise spoils those after it.
     """
     k = len(found.total)
     if k == 1:

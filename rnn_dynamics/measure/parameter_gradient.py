@@ -1,6 +1,8 @@
-"""∂L/∂θ by the cheaper direction, and what truncating backpropagation to a window of steps makes of it.
+"""The parameter gradient ∂L/∂θ by the cheaper direction, or truncated to a window of steps, and the truncation error.
 
-g_K = Σ_t Σ_{t-K<k<=t} d_t (J_t ··· J_{k+1}) ∂⁺h_k/∂θ,        g_T = ∂L/∂θ,        bias(K) = ‖g_K - g_T‖ / ‖g_T‖
+    g_K = Σ_t Σ_{t-K<k<=t} d_t (J_t ··· J_{k+1}) ∂⁺h_k/∂θ,        g_T = ∂L/∂θ,        bias(K) = ‖g_K - g_T‖ / ‖g_T‖
+
+with d_t = ∂⁺L/∂h_t, the later states held fixed.
 """
 
 import jax
@@ -14,7 +16,7 @@ from ..machinery.state_vector import filled, flatten, select
 from .contributions import Contributions
 from .gradients import Loss, direct_gradients
 
-# A forward pass carries one tangent for each parameter, a reverse pass costs about as much as two of them.
+# a forward pass carries one tangent per parameter; a reverse pass costs about as much as two tangents
 FEW_PARAMETERS = 2
 
 
@@ -30,11 +32,37 @@ def parameter_gradient(
     window: int | None = None,
     direction: str = "auto",
 ) -> Params:
-    """∂L/∂θ of L = Σ `losses(states)`: the tree of parameters, with None for the leaves that `wrt` does not name.
+    """Compute the gradient of a loss with respect to the parameters, whole or truncated to a window of steps.
 
-    `direction` is "reverse" (time of about three unrolls, memory O(T)), "forward" (time O(|θ|) unrolls, memory of one
-    state a parameter) or "auto": forward for at most two parameters. `window=K` truncates: each ∂⁺L/∂h_t reaches the
-    K steps up to t alone, as in truncated backpropagation; time O(K) unrolls, always in reverse.
+        g_K = Σ_t Σ_{t-K<k<=t} d_t (J_t ··· J_{k+1}) ∂⁺h_k/∂θ,   d_t = ∂⁺L/∂h_t,   g_T = ∂L/∂θ
+
+    Args:
+        step: The recurrent map, `step(params, state, x) -> state`.
+        params: Its parameters θ, any pytree.
+        h0: The initial state, any pytree.
+        xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
+        losses: A function of the states as `unroll` stacks them; L is the sum of what it returns, a scalar or one
+            number for each time.
+        length: T, needed where xs is None.
+        wrt: The leaves of the parameters to differentiate, by their paths, such as ("W",) or ("forget.W",). Default:
+            all of them.
+        window: K: each ∂⁺L/∂h_t reaches back only over the K steps up to t, as in truncated backpropagation. Default:
+            all T steps.
+        direction: "reverse", "forward" or "auto", which is forward for at most two parameters. A window needs reverse.
+
+    Returns:
+        The gradient, a tree like the parameters, with None for the leaves that `wrt` does not name.
+
+    Cost:
+        Reverse: time of about three unrolls, memory O(T). Forward: time O(|θ|) unrolls, memory of one state per
+        parameter. With `window=K`: time O(K) unrolls.
+
+    Example:
+        >>> net = (lambda a, h, x: a * h + x, jnp.array(0.5), jnp.zeros(()), jnp.ones(3), jnp.sum)
+        >>> [float(rd.parameter_gradient(*net, window=K)) for K in (1, 2, 3)]
+        [2.5, 3.0, 3.0]
+        >>> float(rd.parameter_gradient(*net))
+        3.0
     """
     entry.enter(step, params=params, h0=h0, xs=xs)
     if direction not in ("auto", "forward", "reverse"):
@@ -52,7 +80,28 @@ def parameter_gradient(
 
 
 def truncation_bias(contributions: Contributions) -> Float[Array, " windows"]:
-    """‖g_K - g_T‖ / ‖g_T‖ for the windows K = 1 .. T, from what `gradient_contributions` returns."""
+    """Compute the relative error of truncated backpropagation for every window.
+
+        bias(K) = ‖g_K - g_T‖ / ‖g_T‖,   K = 1 .. T
+
+    g_K is the parameter gradient truncated to a window of K steps (`parameter_gradient`), g_T the whole one.
+
+    Args:
+        contributions: The result of `gradient_contributions`.
+
+    Returns:
+        The error for each window, (T,): entry [K - 1] is bias(K).
+
+    Cost:
+        Time O(T² |θ|).
+
+    Example:
+        >>> found = rd.gradient_contributions(
+        ...     lambda a, h, x: a * h + x, jnp.array(0.5), jnp.zeros(()), jnp.ones(3), lambda states: states[-1]
+        ... )
+        >>> rd.truncation_bias(found)
+        Array([0.25, 0.  , 0.  ], dtype=float32)
+    """
     T = len(contributions.norms)
 
     def error(K: Array) -> Array:
@@ -107,7 +156,7 @@ def _truncated(
     before, direct = direct_gradients(step, losses, params, h0, xs, T)
 
     def backward(carry: tuple[Array, Params], moment: tuple[Array, State, Input]) -> tuple[tuple[Array, Params], None]:
-        """Row i of `adjoints` is d_t J_t ··· J_{k+1} for t = k + i; what is older than the window falls off."""
+        """Go back over step k. Row i of `adjoints` is d_t J_t ··· J_{k+1} for t = k + i; rows past the window drop."""
         adjoints, gradient = carry
         d, h, x = moment
         adjoints = jnp.concatenate([d[None], adjoints[:-1]])

@@ -1,4 +1,4 @@
-"""What may be wrong with a measured exponent: whole numbers in the results, names to be printed."""
+"""Reasons to doubt a measured exponent: bit flags in the results, and their names in words."""
 
 import enum
 import math
@@ -10,14 +10,21 @@ from jaxtyping import Bool, Float, Int
 
 
 class Doubt(enum.IntFlag):
-    """Reasons not to trust a number. `doubts` in a result is the sum of those that apply, 0 where there is none.
+    """Reasons not to trust an exponent, as bit flags.
 
-    TOO_SHORT      fewer than eight blocks of time: there is no standard error
-    BELOW_FLOOR    it, or one above it in the frame, lost too many digits in a factorisation
-    SINGULAR       a Jacobian was exactly singular to the arithmetic, and took this direction's growth with it
-    SUM_RULE       the exponents do not add up to the mean of ln |det J|, and no loss of digits explains it
-    NOT_CONVERGED  its standard error is larger than `until`
-    NOT_FINITE     it is NaN or infinite
+    The field `doubts` of a result is the sum of those that apply, 0 where there is none. `reasons` puts it in words.
+
+    Attributes:
+        TOO_SHORT: There are fewer than eight blocks of time, so there is no standard error.
+        BELOW_FLOOR: The exponent, or one before it in the frame, lost too many digits in a factorisation.
+        SINGULAR: A Jacobian was exactly singular in the arithmetic, which removed the growth of this direction.
+        SUM_RULE: The exponents do not add up to the mean of ln |det J|, and no loss of digits explains it.
+        NOT_CONVERGED: The standard error is larger than `until`.
+        NOT_FINITE: The exponent is NaN or infinite.
+
+    Example:
+        >>> rd.Doubt(3)
+        <Doubt.TOO_SHORT|BELOW_FLOOR: 3>
     """
 
     TOO_SHORT = 1
@@ -39,10 +46,17 @@ NAMES = {
 
 
 def reasons(doubts: Any) -> np.ndarray:
-    """The names of the doubts, as an array of texts of the same shape; "" where there is none.
+    """Put doubts into words.
 
-    >>> reasons([0, 3])
-    array(['', 'too short, below the floor'], dtype=object)
+    Args:
+        doubts: Sums of `rd.Doubt` flags, whole numbers of any shape, as in the field `doubts` of a result.
+
+    Returns:
+        A NumPy array of strings of the same shape; "" where there is no doubt.
+
+    Example:
+        >>> rd.measure.reasons([0, 3])
+        array(['', 'too short, below the floor'], dtype=object)
     """
     codes = np.asarray(doubts)
     names = [", ".join(name for flag, name in NAMES.items() if int(code) & flag) for code in codes.ravel()]
@@ -50,12 +64,12 @@ def reasons(doubts: Any) -> np.ndarray:
 
 
 def seen(lost: Float[Any, " k"]) -> Bool[Any, " k"]:
-    """Whether the rounding of every factor, some eps e^lost of it for each step, was small: one in a thousand."""
+    """Return whether the rounding error of every factor, about eps e^lost of it per step, stayed below 1/1000."""
     return lost < math.log(0.001 / jnp.finfo(lost.dtype).eps)
 
 
 def difference(xp: Any, left: Float[Any, ""], right: Float[Any, ""]) -> Float[Any, ""]:
-    """left - right, 0 where both are -inf: a singular Jacobian obeys the sum rule too."""
+    """Return left - right, and 0 where both are -inf, because a singular Jacobian obeys the sum rule too."""
     both = (left == right) & xp.isinf(left)
     return xp.where(both, 0, left - xp.where(both, 0, right))
 
@@ -70,10 +84,10 @@ def doubts_of(
     short: bool,
     converged: Bool[Any, " k"],
 ) -> Int[Any, " k"]:
-    """What speaks against each exponent; `gross` is the sum of their absolute values.
+    """Return the doubts about each exponent; `gross` is the sum of their absolute values.
 
-    A violated sum rule says that some exponents are wrong, not which. Digits that were lost, or a zero of the
-    determinant, explain it by the exponents that they have spoilt. Without an explanation it speaks against all.
+    A violated sum rule shows that some exponents are wrong, but not which. If digits were lost or a determinant was
+    zero, those exponents explain it. Otherwise all exponents are doubted.
     """
     low, finite, zero = ~seen(lost), xp.isfinite(exponents), exponents == -np.inf
     allowed = math.sqrt(jnp.finfo(exponents.dtype).eps) * xp.maximum(1, gross)

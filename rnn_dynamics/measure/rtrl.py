@@ -1,8 +1,8 @@
-"""Real-time recurrent learning: the gradient carried forward in time, with nothing stored of the past.
+"""Real-time recurrent learning: the gradient carried forward in time, without storing the past.
 
     S_t = J_t S_{t-1} + ∂⁺h_t/∂θ,   S_0 = 0,        ∂L/∂θ = Σ_t ∂L_t/∂h_t S_t
 
-Williams & Zipser (1989). S_t = ∂h_t/∂θ is the s_t and r_t of the scalar exercise, for any state and parameters.
+Williams & Zipser (1989). S_t = ∂h_t/∂θ generalises s_t and r_t of the scalar exercise to any state and parameters.
 """
 
 import inspect
@@ -28,11 +28,36 @@ def rtrl(
     length: int | None = None,
     wrt: tuple[str, ...] | None = None,
 ) -> Params:
-    """∂L/∂θ of L = Σ_t loss_t(h_t), or of loss_t(h_t, t) with t = 0 for h_1, equal to backpropagation through time.
+    """Compute the parameter gradient forward in time, by real-time recurrent learning.
 
-    The tree of parameters, with None for the leaves that `wrt` does not name. Time O(T |θ|) directional derivatives of
-    a step, memory O(n |θ|) whatever T: cheaper than the reverse pass only where T is far above |θ| or must not be
-    stored.
+        S_t = J_t S_{t-1} + ∂⁺h_t/∂θ,   S_0 = 0,   ∂L/∂θ = Σ_t ∂L_t/∂h_t S_t
+
+    The result equals that of backpropagation through time. It is cheaper only where T is far above |θ|, or where the
+    trajectory must not be stored.
+
+    Args:
+        step: The recurrent map, `step(params, state, x) -> state`.
+        params: Its parameters θ, any pytree.
+        h0: The initial state, a pytree with n numbers in all.
+        xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
+        loss_t: The loss at one time, a real scalar, `loss_t(h_t)` or `loss_t(h_t, t)` with t = 0 for h_1. L is the sum
+            over all times.
+        length: T, needed where xs is None.
+        wrt: The leaves of the parameters to differentiate, by their paths, such as ("W",) or ("forget.W",). Default:
+            all of them.
+
+    Returns:
+        The gradient, a tree like the parameters, with None for the leaves that `wrt` does not name.
+
+    Cost:
+        Time O(T |θ|) directional derivatives of a step. Memory O(n |θ|) for any T.
+
+    Example:
+        >>> float(rd.rtrl(lambda a, h, x: a * h + x, jnp.array(0.5), jnp.zeros(()), jnp.ones(3), lambda h: h))
+        3.0
+
+    References:
+        Williams & Zipser (1989), Neural Computation 1, 270-280.
     """
     entry.enter(step, params=params, h0=h0, xs=xs)
     T = entry.time_steps(xs, entry.whole_number("length", length))
@@ -55,7 +80,7 @@ def _rtrl(
     wrt: tuple[str, ...] | None,
 ) -> Params:
     h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
-    theta, unravel = ravel_pytree(entry.varying_like(select(params, wrt), h0))  # each device's own gradient
+    theta, unravel = ravel_pytree(entry.varying_like(select(params, wrt), h0))  # the gradient of each device
     vector, unflatten = flatten(h0)
 
     def step_of_both(theta: Array, vector: Array, x: Input) -> Array:

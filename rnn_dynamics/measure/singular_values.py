@@ -1,9 +1,18 @@
-"""All singular values of ∂h_T/∂h_0 = J_T ··· J_1, in logarithms, however far apart they are.
+"""The logarithms of all singular values of ∂h_T/∂h_0 = J_T ··· J_1, however far apart they are.
 
     J_t F_{t-1} = F_t T_t,   F_0 = I:      J_T ··· J_1 = F_T T_T ··· T_1 = Q (R_F T_T ··· T_1)
 
-with the triangular product kept row by row with a scale (`graded.py`): the product itself, whose small singular values
-would drown in the rounding of the large ones, is never formed.
+The triangular product is stored with one scale per row (`graded_triangles.py`). The full product is never formed,
+because rounding of its large singular values would swamp the small ones.
+
+The specification, for products that neither overflow nor lose rank:
+
+    def log_singular_values(step, params, h0, xs):
+        h, P = h0, np.eye(len(h0))
+        for x in xs:
+            P = rd.step_jacobian(step, params, h, x) @ P
+            h = step(params, h, x)
+        return np.log(np.linalg.svd(P, compute_uv=False))
 """
 
 import math
@@ -24,19 +33,55 @@ from ..machinery.state_vector import flatten
 def log_singular_values(
     step: Step, params: Params, h0: State, xs: Input, *, length: int | None = None
 ) -> Float[Array, " n"]:
-    """ln σ_1 >= ... >= ln σ_n of ∂h_T/∂h_0 = J_T ··· J_1; -inf for an exact 0.
+    """Compute the logarithms of all singular values of the product of the step Jacobians.
 
-    Each is right to about the rounding of T factors, also where the largest is e^2000 times the smallest. Where a step
-    lost the digits of a direction in a way that no scaling of its rows and columns avoids, the values from there on
-    are NaN. Time O(T n³), memory O(n²); differentiable in forward mode only. For the distribution over inputs or
-    seeds, vmap.
+        ln σ_1 >= ... >= ln σ_n   of   ∂h_T/∂h_0 = J_T ··· J_1
+
+    Each is right to about the rounding of T factors, even where the largest is e^2000 times the smallest. If a step
+    loses the digits of a direction in a way that no scaling of its rows and columns can avoid, that value and all
+    smaller ones are NaN. Differentiable in forward mode only. For the distribution over inputs or seeds use `jax.vmap`.
+
+    Args:
+        step: The recurrent map, `step(params, state, x) -> state`.
+        params: Its parameters, any pytree.
+        h0: The initial state, a pytree with n numbers in all, of 32 or 64 bits.
+        xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
+        length: T, needed where xs is None.
+
+    Returns:
+        ln σ in descending order, (n,); -inf for an exact 0.
+
+    Cost:
+        Time O(T n³), memory O(n²).
+
+    Example:
+        >>> W = jnp.diag(jnp.array([2.0, 0.5]))
+        >>> logs = rd.log_singular_values(lambda W, h, x: W @ h, W, jnp.zeros(2), None, length=100)
+        >>> [round(float(x), 2) for x in logs]  # ± 100 ln 2
+        [69.31, -69.31]
+
+    References:
+        Demmel & Veselić (1992), SIAM Journal on Matrix Analysis and Applications 13, 1204-1245.
     """
     entry.enter(step, params=params, h0=h0, xs=xs)
     return _log_singular_values(step, params, h0, xs, length=entry.whole_number("length", length))
 
 
 def log_mean_square(log_values: Float[Array, " n"]) -> Float[Array, ""]:
-    """ln of the mean squared singular value, ‖P‖_F²/n, from the logarithms of all of them."""
+    """Compute the logarithm of the mean squared singular value.
+
+        ln (1/n Σ σ_i²) = ln (‖P‖_F²/n)
+
+    Args:
+        log_values: ln σ of all n singular values, (n,), as from `log_singular_values`.
+
+    Returns:
+        The logarithm in nats, a scalar.
+
+    Example:
+        >>> round(float(rd.log_mean_square(jnp.log(jnp.array([3.0, 1.0])))), 3)  # ln 5
+        1.609
+    """
     return jax.nn.logsumexp(2 * log_values) - math.log(len(log_values))
 
 
@@ -62,5 +107,5 @@ def _log_singular_values(step: Step, params: Params, h0: State, xs: Input, *, le
     start = entry.varying_like((h0, identity_matrix, identity(n, dtype), jnp.zeros(n, dtype)), h0)
     (_, frame, product, lost), _ = jax.lax.scan(advance, start, xs, length=T)
     values = log_singular_values_of(times(by_qr(frame).triangle, product))
-    unseen = lost > math.log(0.01 / jnp.finfo(dtype).eps)  # a row of zeros has lost nothing
+    unseen = lost > math.log(0.01 / jnp.finfo(dtype).eps)  # a row of zeros does not count as a loss
     return jnp.where(jnp.cumsum(unseen) > 0, jnp.nan, values)

@@ -1,4 +1,4 @@
-"""A step iterated over time by `jax.lax.scan`: h_t = step(params, h_{t-1}, x_t) for t = 1 .. T."""
+"""Iterate a step over time with `jax.lax.scan`: h_t = step(params, h_{t-1}, x_t) for t = 1 .. T."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,9 @@ def unroll(
     length: int | None = None,
     checkpoint_every: int | None = None,
 ) -> State:
-    """The states h_1 .. h_T, stacked on a leading axis of each leaf of the state.
+    """Run the step T times from h0 and return the states h_1 .. h_T.
+
+        h_t = step(params, h_{t-1}, x_t),   t = 1 .. T
 
     The specification:
 
@@ -28,14 +30,32 @@ def unroll(
             states.append(h)
         return stack(states)
 
-    `xs` is a pytree with leading axis T, or None with `length=T` for an undriven map, whose step then gets x = None.
-    Time O(T) steps, memory O(T) states; compiled once per computation, shape and option. A backward pass keeps what
-    every step needs for its derivative; with `checkpoint_every=K` it keeps the states at every K-th step and computes
-    the rest again, one stretch at a time: memory T/K + K for one more forward pass, least at K = √T and nothing gained
-    for K > T/2.
+    Arrays that the step captures (a global, a closure, an attribute) are read at each call. The check that params, h0
+    and xs are finite waits until they are computed; inside your own jit it is left out.
 
-    An array that the step captures (a global, a closure, an attribute) is seen as it is at the call. The check that all
-    values are finite waits for them; inside your own jit it is left out.
+    Args:
+        step: The recurrent map, `step(params, state, x) -> state`.
+        params: Its parameters, any pytree.
+        h0: The initial state, any pytree.
+        xs: The inputs, a pytree with leading axis T; None for an undriven step, which then gets x = None.
+        length: T, needed where xs is None.
+        checkpoint_every: K: a backward pass stores only every K-th state and recomputes the rest, one stretch of K
+            steps at a time. Default: it stores what every step needs for its derivative.
+
+    Returns:
+        The states, a pytree like h0 with a leading axis T: entry [t - 1] of each leaf is h_t.
+
+    Cost:
+        Time O(T) steps, memory O(T) states; compiled once per computation, shape and option. With `checkpoint_every=K`
+        a backward pass takes memory O(T/K + K) and one more forward pass. K = √T needs least; K > T/2 gains nothing.
+
+    Example:
+        >>> rd.unroll(lambda a, h, x: a * h + x, 0.5, jnp.zeros(()), jnp.ones(3))
+        Array([1.  , 1.5 , 1.75], dtype=float32)
+
+    References:
+        Griewank (1992), Optimization Methods and Software 1, 35-54.
+        Chen, Xu, Zhang & Guestrin (2016), arXiv:1604.06174.
     """
     entry.enter(step, params=params, h0=h0, xs=xs)
     length, every = entry.whole_number("length", length), entry.whole_number("checkpoint_every", checkpoint_every)
@@ -61,13 +81,13 @@ def _unroll(step: Step, params: Params, h0: State, xs: Input, *, length: int | N
 def _unroll_in_stretches(
     advance: Callable[[State, Input], tuple[State, State]], h0: State, xs: Input, T: int, every: int
 ) -> State:
-    """Whole stretches of `every` steps in an outer scan, then the rest; each is recomputed in a backward pass."""
+    """Scan over whole stretches of `every` steps, then the rest; a backward pass recomputes each stretch."""
     whole = T - T % every
 
     def stretch(h: State, xs: Input, length: int) -> tuple[State, State]:
         return jax.lax.scan(advance, h, xs, length=length)
 
-    # the scans keep XLA from merging the two passes, so jax.checkpoint need not prevent it
+    # the scans already keep XLA from merging the two passes, so jax.checkpoint need not prevent it
     recomputed = jax.checkpoint(stretch, static_argnums=2, prevent_cse=False)
     head = jax.tree.map(lambda leaf: leaf[:whole].reshape(T // every, every, *leaf.shape[1:]), xs)
     h, states = jax.lax.scan(lambda h, xs: recomputed(h, xs, every), h0, head, length=T // every)
@@ -79,6 +99,6 @@ def _unroll_in_stretches(
 
 
 def state_after(step: Step, params: Params, h: State, xs: Input, t: int) -> State:
-    """The state after the first t inputs alone; no other is kept."""
+    """Return the state after the first t inputs, without keeping the others."""
     first = jax.tree.map(lambda leaf: leaf[:t], xs)
     return jax.lax.scan(lambda h, x: (step(params, h, x), None), h, first, length=t)[0] if t else h

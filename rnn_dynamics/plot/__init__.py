@@ -1,13 +1,14 @@
-"""Pictures: arrays in, matplotlib Axes out. `plt.style.context(STYLE)` gives every figure the same look.
+"""Plots of the measurements: each function draws arrays on matplotlib Axes and returns the Axes.
 
-Each function draws on the Axes it is given and returns them, so that several can share one. Nothing is computed here
-but positions on paper, and nothing is changed outside the Axes.
+Several functions can draw on the same Axes. They compute nothing but positions on the page and change nothing outside
+the Axes (a colour bar takes its space from them). `plt.style.context(STYLE)` gives every figure the same look.
 """
 
 from pathlib import Path
 
 from .contributions import contributions
 from .convergence import convergence
+from .covariant import covariant_vectors
 from .decades import in_powers_of_ten
 from .eigenvalues import eigenvalue_cloud, pseudospectrum
 from .exponents import lyapunov_spectrum
@@ -18,6 +19,7 @@ from .points import regime_points
 from .powers import power_norms
 from .regimes import phase_diagram, regime_map
 from .singular_values import singular_values
+from .training import training
 
 STYLE = Path(__file__).with_name("rnn_dynamics.mplstyle")
 
@@ -26,6 +28,7 @@ __all__ = [
     "apart",
     "contributions",
     "convergence",
+    "covariant_vectors",
     "eigenvalue_cloud",
     "gate_paths",
     "gradient_flow",
@@ -39,4 +42,10 @@ __all__ = [
     "regime_map",
     "regime_points",
     "singular_values",
+    "training",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

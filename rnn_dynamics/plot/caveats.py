@@ -1,4 +1,4 @@
-"""What cannot be drawn at a height, or may not be believed, is said on the picture."""
+"""Notes and marks on a plot for values that cannot be drawn or are not reliable."""
 
 import textwrap
 from typing import Any
@@ -7,20 +7,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-# what may not be believed, in any picture
+# the colour of what is not reliable, in every plot
 DOUBTED = "0.6"
-# the artist that holds the notes of its axes
+# the gid of the text that holds the notes of its axes
 NOTES = "notes"
 LETTERS = 8.0  # points
 
 
 def note(axes: Axes, text: str) -> None:
-    """Lines in small grey letters below the name of the x axis, where no curve runs; the same ones only once.
+    """Write lines in small grey letters below the label of the x axis, where there are no curves; repeats are skipped.
 
-    They are no wider than the axes, which a layout would move apart for them.
+    Lines are wrapped to the width of the axes, because a layout would spread the axes apart for wider ones.
     """
     inches = axes.get_position().width * axes.figure.get_figure(root=True).get_figwidth()
-    wide = max(24, int(inches * 72 / (0.53 * LETTERS)))  # so many letters, each about half as wide as it is high
+    wide = max(24, int(inches * 72 / (0.53 * LETTERS)))  # in letters, each about half as wide as it is high
     lines = "\n".join(textwrap.fill(line, wide) for line in text.split("\n"))
     held = [artist for artist in axes.texts if artist.get_gid() == NOTES]
     if held:
@@ -41,13 +41,13 @@ def note(axes: Axes, text: str) -> None:
 
 
 def say_some(axes: Axes, those: NDArray, what: str, unit: str) -> None:
-    """Note what `those` of all are, and how many."""
+    """Note what the values marked in `those` are, and how many there are, if there are any."""
     if those.any():
         note(axes, f"{what}, {those.sum()} of {np.ma.count(those)} {unit}")
 
 
 def on_edge(axes: Axes, places: NDArray, marker: str, *, top: bool = False, **style: Any) -> None:
-    """Marks on the lower edge, or on the upper one, for what has no height; `style` has long names."""
+    """Mark values that have no height on the lower or upper edge; `style` takes matplotlib's long option names."""
     if len(places):
         edge = axes.get_xaxis_transform()
         style = {"markersize": 5, "color": DOUBTED, "clip_on": False, "label": "_on_edge", **style}
@@ -64,9 +64,9 @@ def say_hidden(
     unit: str = "nets",
     lowest: str = "exactly 0",
 ) -> None:
-    """Note which of `values` (nets, x) have no height, how many nets have some, and where the first one is.
+    """Note which of `values` (nets, x) are not finite, how many nets have such values, and where the first one is.
 
-    `lowest` is what -inf means: of a logarithm, that the number itself is 0.
+    `lowest` is what -inf means: for a logarithm, that the number itself is 0.
     """
     whose = f"{' '.join(label.split())}: " if label else ""
     several = len(values) > 1

@@ -1,4 +1,4 @@
-"""The door of the pictures: what is drawn has the shape it should have, or an error says which array has not."""
+"""Checks of the arguments of the plot functions; each error names the array and the shape it should have."""
 
 import numpy as np
 from jax.typing import ArrayLike
@@ -6,15 +6,15 @@ from numpy.typing import NDArray
 
 
 def axes_of(name: str, value: ArrayLike, *names: str, real: bool = True) -> NDArray:
-    """`value` as numpy, with as many axes as are named."""
+    """Return `value` as a numpy array with one axis for each of `names`."""
     array = _real(name, value) if real else np.asarray(value)
     if array.ndim != len(names) or 0 in array.shape:
-        raise ValueError(f"{name}: got shape {array.shape}, expected {_tuple(names)}; index a batch before drawing it")
+        raise ValueError(f"{name}: got shape {array.shape}, expected {_tuple(names)}; draw one of a batch at a time")
     return array
 
 
 def with_nets(name: str, value: ArrayLike, *names: str) -> NDArray:
-    """`value` as numpy with the axes that are named; the one called nets may be missing, and is then of length 1."""
+    """Return `value` as a numpy array with these axes; a missing axis "nets" is added with length 1."""
     array, place = _real(name, value), names.index("nets")
     if array.ndim == len(names) - 1:
         array = np.expand_dims(array, place)
@@ -25,15 +25,15 @@ def with_nets(name: str, value: ArrayLike, *names: str) -> NDArray:
 
 
 def same_shape(name: str, value: ArrayLike, other: str, shape: tuple[int, ...]) -> NDArray:
-    """`value` as numpy, of the shape that the argument called `other` has."""
+    """Return `value` as a numpy array of the shape that the argument `other` has."""
     array = _real(name, value)
     if array.shape != shape:
-        raise ValueError(f"{name}: got shape {array.shape}, expected {shape} by {other}")
+        raise ValueError(f"{name}: got shape {array.shape}, expected {shape} to match {other}")
     return array
 
 
 def increasing(name: str, value: ArrayLike, other: str, shape: tuple[int, ...]) -> NDArray:
-    """Finite numbers that grow along their axis, of the shape that the argument called `other` has."""
+    """Return finite, increasing numbers of the shape that the argument `other` has."""
     array = same_shape(name, value, other, shape)
     if not (np.isfinite(array).all() and (np.diff(array) > 0).all()):
         raise ValueError(f"{name}: got {array}, expected finite numbers, each larger than the one before")
@@ -41,14 +41,14 @@ def increasing(name: str, value: ArrayLike, other: str, shape: tuple[int, ...]) 
 
 
 def not_negative(name: str, array: NDArray) -> NDArray:
-    """The array, none of whose numbers is below 0; NaN may be among them."""
+    """Return the array if no number is below 0; NaN is allowed."""
     for value in array[array < 0][:1]:
-        raise ValueError(f"{name}: got {value:g}, expected numbers that are not negative")
+        raise ValueError(f"{name}: got {value:g}, expected numbers >= 0")
     return array
 
 
 def a_band(name: str, shares: tuple[float, float]) -> tuple[float, float]:
-    """Two quantiles, the lower one first."""
+    """Return the lower and the upper quantile of a band."""
     low, high = shares
     if not 0 <= low < high <= 1:
         raise ValueError(f"{name}: got {shares}, expected 0 <= low < high <= 1")

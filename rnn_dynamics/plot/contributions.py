@@ -1,4 +1,4 @@
-"""Which step of the past contributed how much to which loss."""
+"""The table of gradient contributions: how much each past step adds to the gradient of each loss."""
 
 import numpy as np
 from jax.typing import ArrayLike
@@ -12,11 +12,25 @@ from .heat_map import edges, heat_map, zeros
 
 
 def contributions(axes: Axes, table: Contributions | ArrayLike, *, reach: float = 12) -> Axes:
-    """‖C_tk‖ as the colour of row t, the time of the loss, and column k, the step whose parameters are meant.
+    """Draw the norms of the gradient contributions as a heat map.
 
-    `table` is what `rd.gradient_contributions` returns, or its `norms` (T, T). The colours go `reach` powers of ten
-    down from the largest; the bar has an arrow where norms lie below. Times are counted from 1. The triangle k > t is
-    empty, what is exactly 0 is grey and NaN hatched.
+        ∂L/∂θ = Σ_t Σ_{k<=t} C_tk,        colour of row t, column k: ‖C_tk‖
+
+    Row t is the time of the loss and column k the step whose parameters are varied, both counted from 1. The triangle
+    k > t stays empty. Exact zeros are grey and NaN is hatched; a note below the axes counts both.
+
+    Args:
+        axes: The Axes to draw on.
+        table: The result of `rd.gradient_contributions`, or its `norms`, of shape (T, T), in the units of the gradient.
+        reach: How many powers of ten the colours span, down from the largest norm. The colour bar has an arrow if some
+            norms lie below. Default: 12.
+
+    Returns:
+        The same Axes.
+
+    Example:
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.contributions(ax, np.tril(np.full((5, 5), 0.1)))
     """
     norms = axes_of("table", table.norms if isinstance(table, Contributions) else table, "T", "T")
     if norms.shape[0] != norms.shape[1]:
@@ -26,7 +40,7 @@ def contributions(axes: Axes, table: Contributions | ArrayLike, *, reach: float 
         raise ValueError(f"reach: got {reach!r}, expected a positive number of powers of ten")
     times = np.arange(1, len(norms) + 1)
     past = times[None, :] <= times[:, None]
-    # an empty cell is neither NaN nor 0: -1 stands for it until the colours are masked
+    # empty cells must not count as NaN or 0, so they hold -1 until the mask is applied
     seen = np.where(past, norms, -1.0).astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         heights = np.log10(seen)
@@ -45,7 +59,7 @@ def contributions(axes: Axes, table: Contributions | ArrayLike, *, reach: float 
 
 
 def _refuse_what_is_no_table(norms: NDArray) -> None:
-    """Norms are not negative, and the future contributes nothing."""
+    """Raise an error if a norm is negative or one above the diagonal is not 0."""
     for t, k in np.argwhere((norms < 0) | (np.triu(norms, 1) > 0))[:1]:
-        why = "a norm" if norms[t, k] < 0 else "0 for k > t"
+        why = "a norm >= 0" if norms[t, k] < 0 else "0 for k > t"
         raise ValueError(f"table: got {norms[t, k]:g} at t = {t}, k = {k}, expected {why}")

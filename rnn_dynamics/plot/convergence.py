@@ -1,4 +1,4 @@
-"""How Lyapunov exponents settle while they are measured, and how sure they are in the end."""
+"""Running estimates of Lyapunov exponents during a measurement, with their final standard errors."""
 
 from typing import Any
 
@@ -12,10 +12,26 @@ from .curves import band, curve
 
 
 def convergence(axes: Axes, spectrum: LyapunovSpectrum, *, first: int = 4) -> Axes:
-    """Running estimates of the `first` exponents over the steps behind them, on a logarithmic axis.
+    """Draw running estimates of the largest Lyapunov exponents over the number of steps measured.
 
-    The band is the last estimate ± its standard error; where that is not known (inf) there is none. Exponents that are
-    not `reliable` are grey and dashed. `label_ends(axes)` writes λ_1, λ_2, .. at the ends.
+    The x axis is logarithmic. The band is the last estimate ± its standard error; there is none where the error is
+    unknown (inf). Exponents that are not `reliable` are grey and dashed. Notes below the axes count these and say where
+    an estimate is NaN or infinite. Call `label_ends(axes)` to write λ_1, λ_2, .. at the ends of the curves.
+
+    Args:
+        axes: The Axes to draw on.
+        spectrum: The result of `rd.lyapunov_spectrum`, of one net: `history` of shape (blocks, k) and `exponents` of
+            shape (k,) in nats per step, `steps` of shape (blocks,).
+        first: How many of the k exponents to draw, the largest first. Default: 4.
+
+    Returns:
+        The same Axes.
+
+    Example:
+        >>> W = jnp.diag(jnp.array([1.5, 1.0, 0.5]))
+        >>> spectrum = rd.lyapunov_spectrum(lambda W, h, x: W @ h, W, jnp.ones(3), None, length=100)
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.label_ends(rd.plot.convergence(ax, spectrum))
     """
     history = axes_of("spectrum.history", spectrum.history, "blocks", "k")
     blocks, k = history.shape
@@ -28,8 +44,8 @@ def convergence(axes: Axes, spectrum: LyapunovSpectrum, *, first: int = 4) -> Ax
     if first < 1:
         raise ValueError(f"first: got {first}, expected at least 1")
     if not (steps[0] > 0 and (np.diff(steps) >= 0).all()):
-        raise ValueError(f"spectrum.steps: got {steps}, expected positive numbers that do not fall")
-    # a measurement that stopped early repeats its last row
+        raise ValueError(f"spectrum.steps: got {steps}, expected positive numbers, none smaller than the one before")
+    # after an early stop the remaining rows repeat the last one
     new = np.concatenate([[True], np.diff(steps) > 0])
     steps, history = steps[new], history[new].astype(float)
     for i in range(min(first, k)):

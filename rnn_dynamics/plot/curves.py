@@ -1,4 +1,4 @@
-"""A curve and a band whose gaps are gaps and whose ends are marked, however few points they have."""
+"""Curves and bands that show gaps and mark where values become infinite, however few points they have."""
 
 from typing import Any
 
@@ -10,21 +10,22 @@ from numpy.typing import NDArray
 from .caveats import on_edge
 
 STROKES = ("-", "--", "-.", ":")
-# how far beyond its data a band goes that has no end, in multiples of their range: out of any picture of them
+# how far a band with an infinite edge reaches beyond the data, in multiples of their range: outside any plot of them
 BEYOND = 1000
 
 
 def curve(
     axes: Axes, x: NDArray, heights: NDArray, *, label: str | None = None, color: Any = None, **style: Any
 ) -> Any:
-    """A line through the finite heights, broken at NaN; returns its colour.
+    """Draw a line through the finite heights and return its colour.
 
-    Where it falls to -inf or rises to inf a triangle on the edge says so, and a point between two gaps is a dot.
+    The line has gaps at NaN. A triangle on the edge marks where it goes to -inf or inf. A single point between two gaps
+    is a dot.
     """
     finite = np.isfinite(heights)
     (line,) = axes.plot(x, np.where(finite, heights, np.nan), label=label or "_curve", color=color, **style)
     color = line.get_color()
-    # a gap at the end belongs to the picture
+    # the limits include x values at the ends that have no finite height
     axes.update_datalim(np.stack([x, np.zeros(len(x))], axis=1), updatey=False)
     alone = np.array([run[0] for run in runs(finite) if len(run) == 1], int)
     if len(alone):
@@ -36,7 +37,7 @@ def curve(
 
 
 def band(axes: Axes, x: NDArray, low: NDArray, high: NDArray, *, color: Any, alpha: float = 0.2) -> None:
-    """The area from `low` to `high`, with a gap where one is NaN; it leaves the picture where one is infinite."""
+    """Fill the area from `low` to `high`, with gaps at NaN; an infinite edge extends beyond the limits of the plot."""
     finite = np.concatenate([edge[np.isfinite(edge)] for edge in (low, high)])
     if not len(finite):
         return
@@ -59,13 +60,13 @@ def band(axes: Axes, x: NDArray, low: NDArray, high: NDArray, *, color: Any, alp
 
 
 def runs(chosen: NDArray) -> list[NDArray]:
-    """The places where `chosen` holds, a run of neighbours at a time."""
+    """Return the indices where `chosen` is True, as one array for each run of neighbours."""
     pieces = np.split(np.arange(len(chosen)), np.flatnonzero(np.diff(chosen)) + 1)
     return [piece for piece in pieces if chosen[piece[0]]]
 
 
 def quantile(values: NDArray, share: float) -> NDArray:
-    """A quantile over the first axis of what is not NaN; NaN where there is nothing, ±inf like any other number."""
+    """Return a quantile over the first axis, without NaN; NaN where nothing is left. ±inf count as numbers."""
     ordered = np.sort(values, axis=0)  # NaN last
     known = np.sum(~np.isnan(values), axis=0)
     place = share * np.maximum(known - 1, 0)
@@ -73,5 +74,5 @@ def quantile(values: NDArray, share: float) -> NDArray:
     above = np.minimum(below + 1, np.maximum(known - 1, 0))
     low, high = (np.take_along_axis(ordered, at[None], axis=0)[0] for at in (below, above))
     weight = place - below
-    with np.errstate(invalid="ignore"):  # 0 · inf is not taken; between -inf and inf there is no number
+    with np.errstate(invalid="ignore"):  # 0 · inf is not used; a quantile between -inf and inf is NaN
         return np.where((weight == 0) | (low == high), low, (1 - weight) * low + weight * high)

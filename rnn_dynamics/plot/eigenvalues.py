@@ -1,4 +1,4 @@
-"""Eigenvalues in the complex plane, and the pseudospectrum that says how far they can be trusted."""
+"""Eigenvalues in the complex plane, and the pseudospectrum, which shows how sensitive they are."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from .caveats import DOUBTED, note, say_some
 from .checked_arrays import axes_of, not_negative, same_shape
 from .labels import HALO
 
-# contours drawn at most, the largest first; 10^0 to 10^-7 have a colour each
+# the largest number of contours, starting at the highest; 10^0 to 10^-7 each have their own colour
 POWERS = 8
 
 
@@ -27,10 +27,25 @@ def eigenvalue_cloud(
     label: str | None = None,
     **style: Any,
 ) -> Axes:
-    """Eigenvalues of any shape as points, with the unit circle and further `circles` {name: radius} about 0, dashed.
+    """Draw eigenvalues as points in the complex plane, with the unit circle.
 
-    A circle of the circular law has the radius gain for W ~ N(0, gain²/n). `style` goes to the points. What is NaN or
-    infinite has no place in the plane; a note says how many.
+    Dashed circles about 0 can be added. For W with entries drawn from N(0, gain²/n) the circular law has the radius
+    `gain`. NaN and infinite eigenvalues cannot be drawn; a note below the axes counts them.
+
+    Args:
+        axes: The Axes to draw on.
+        eigenvalues: Complex or real numbers of any shape.
+        circles: The dashed circles as {name: radius}. Each name is written above its circle. Default: none.
+        label: The name of these eigenvalues in a legend and in the notes.
+        **style: Options of `axes.plot` for the points.
+
+    Returns:
+        The same Axes.
+
+    Example:
+        >>> W = 1.5 * jax.random.normal(key, (20, 20)) / jnp.sqrt(20)
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.eigenvalue_cloud(ax, rd.eigen.eigenvalues(W), circles={"circular law": 1.5})
     """
     values = np.asarray(eigenvalues).ravel()
     if not values.size:
@@ -51,10 +66,28 @@ def eigenvalue_cloud(
 
 
 def pseudospectrum(axes: Axes, grid: ArrayLike, values: ArrayLike, eigenvalues: ArrayLike) -> Axes:
-    """Contours of `values` = σ_min(zI - W) on the complex `grid` at powers of ten, with the eigenvalues of W.
+    """Draw the pseudospectrum of a matrix as contours at powers of ten, with its eigenvalues.
 
-    Within the contour 10^-k lie the eigenvalues of all W + E with ‖E‖ < 10^-k. Values that are NaN or infinite are grey
-    crosses; notes say so, and why there is no contour where there is none.
+        values = σ_min(zI - W) at every z of the grid
+
+    The eigenvalues of every W + E with ‖E‖ < 10^-k lie within the contour 10^-k. At most eight contours are drawn,
+    starting at the highest. Values that are NaN or infinite are grey crosses. Notes below the axes count them, or
+    explain why there are no contours.
+
+    Args:
+        axes: The Axes to draw on.
+        grid: The complex numbers z, of shape (rows, columns).
+        values: The smallest singular values from `rd.eigen.pseudospectrum(W, grid)`, of the shape of `grid`.
+        eigenvalues: The eigenvalues of W, of any shape.
+
+    Returns:
+        The same Axes.
+
+    Example:
+        >>> W = jnp.array([[0.5, 2.0], [0.0, -0.5]])
+        >>> z = jnp.linspace(-2, 2, 9)[None, :] + 1j * jnp.linspace(-2, 2, 9)[:, None]
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.pseudospectrum(ax, z, rd.eigen.pseudospectrum(W, z), rd.eigen.eigenvalues(W))
     """
     z = axes_of("grid", grid, "rows", "columns", real=False)
     smallest = not_negative("values", same_shape("values", values, "grid", z.shape))
@@ -73,13 +106,13 @@ def pseudospectrum(axes: Axes, grid: ArrayLike, values: ArrayLike, eigenvalues: 
 
 
 def unit_circle(axes: Axes) -> None:
-    """|z| = 1, once however often it is asked for."""
+    """Draw |z| = 1, unless these Axes have it already."""
     if not any(patch.get_label() == "|z| = 1" for patch in axes.patches):
         axes.add_patch(Circle((0, 0), 1, fill=False, lw=1.1, color="black", zorder=1.9, label="|z| = 1"))
 
 
 def _contours(axes: Axes, z: NDArray, smallest: Any) -> None:
-    """The powers of ten that values of the grid lie on both sides of, the largest ones, with their names."""
+    """Draw and name the largest powers of ten that lie between the smallest and the largest value of the grid."""
     logs = np.ma.log10(np.maximum(smallest, np.finfo(smallest.dtype).tiny))
     if not logs.count():
         return
@@ -94,7 +127,7 @@ def _contours(axes: Axes, z: NDArray, smallest: Any) -> None:
 
 
 def _name(axes: Axes, name: str, radius: float, color: Any) -> None:
-    """The name of a circle, on top of it, in the colour of the points it belongs to."""
+    """Write the name of a circle above it, in the colour of its points."""
     axes.annotate(
         name,
         (0, radius),
@@ -108,9 +141,10 @@ def _name(axes: Axes, name: str, radius: float, color: Any) -> None:
 
 
 def _name_powers(axes: Axes, contours: Any, smallest: float) -> None:
-    """Name the longest part of each contour, the largest power first and below; specks go without a name.
+    """Name the longest part of each contour, from the largest power down. Contours below a smallest size get no name.
 
-    Of the points that lie farthest out in a dozen directions, each name takes the one farthest from the names so far.
+    The candidates for a name are the contour's outermost points in twelve directions. The first name takes the lowest
+    of them, every other name the one farthest from the names already placed.
     """
     angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     directions = np.stack([np.cos(angles), np.sin(angles)])

@@ -1,4 +1,4 @@
-"""What is left of a gradient over the lag, of one net or as the quantiles of many."""
+"""The norm of a backpropagated gradient over the lag, for one net or as quantiles over many."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from matplotlib.axes import Axes
 
+from ..measure import GradientFlow
 from .caveats import say_hidden
 from .checked_arrays import a_band, increasing, with_nets
 from .curves import band, curve, quantile
@@ -14,7 +15,7 @@ from .decades import decades, in_powers_of_ten, in_whole_numbers
 
 def gradient_flow(
     axes: Axes,
-    log_norms: ArrayLike,
+    log_norms: ArrayLike | GradientFlow,
     *,
     lag: ArrayLike | None = None,
     label: str | None = None,
@@ -23,13 +24,36 @@ def gradient_flow(
     color: Any = None,
     **style: Any,
 ) -> Axes:
-    """‖∂h_T/∂h_{T-ℓ}‖ over ℓ from natural logarithms (lag,) or (nets, lag): the median and a band of quantiles.
+    """Draw the norm of ∂h_T/∂h_{T-ℓ} over the lag ℓ, as the median over nets with a band of quantiles.
 
-    `lag` is 0, 1, .. without being given. A norm of 0 (-inf) ends a curve with a triangle on the lower edge, and the
-    band is open below where its lower quantile is 0; NaN is a gap, and nets that are NaN are left out of the quantiles.
-    A note says so, in which `symbol` is that of the lag. The axis shows powers of ten. `style` goes to the curve;
-    `label_ends(axes)` writes the label.
+    The y axis shows powers of ten. Where a norm is 0 (-inf), the curve ends in a triangle on the lower edge; where the
+    lower quantile is 0, the band has no lower end. NaN leaves a gap, and nets that are NaN at a lag do not count there.
+    A note below the axes says so. Call `label_ends(axes)` to write the label.
+
+    Args:
+        axes: The Axes to draw on.
+        log_norms: The result of `rd.gradient_flow`, of one net or of a batch (several anchors count as several nets),
+            of which the 2-norm is drawn, or the Frobenius norm where there is no 2-norm. Or natural logarithms of
+            norms, of shape (lag,) or (nets, lag).
+        lag: The lags in steps, increasing, of shape (lag,). Default: those of the result, or 0, 1, 2, ..
+        label: The name of the curve. Default: none.
+        quantiles: The lower and the upper quantile of the band, if there are several nets. Default: 0.1 and 0.9.
+        symbol: How the notes write the lag.
+        color: The colour of the curve and the band. Default: the next one of the colour cycle.
+        **style: Options of `axes.plot` for the curve.
+
+    Returns:
+        The same Axes.
+
+    Example:
+        >>> W = jnp.array([0.8, 0.9, 1.1])[:, None, None] * jnp.eye(2)
+        >>> measure = lambda W: rd.gradient_flow(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=20)
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.label_ends(rd.plot.gradient_flow(ax, jax.vmap(measure)(W), label="three nets"))
     """
+    if isinstance(log_norms, GradientFlow):
+        lag = np.asarray(log_norms.lag).reshape(-1, np.shape(log_norms.lag)[-1])[0] if lag is None else lag
+        log_norms = _norms(log_norms)
     heights = decades(with_nets("log_norms", log_norms, "nets", "lag"))
     length = heights.shape[1]
     lags = increasing("lag", np.arange(length) if lag is None else lag, "log_norms", (length,))
@@ -43,3 +67,11 @@ def gradient_flow(
         in_whole_numbers(axes.xaxis)
     axes.set(xlabel=r"lag $\ell$ (steps)", ylabel=r"$\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert_2$")
     return axes
+
+
+def _norms(flow: GradientFlow) -> Any:
+    """Return the curve to draw."""
+    for norms in (flow.log_norm, flow.log_frobenius):
+        if norms is not None:
+            return norms
+    raise ValueError('log_norms: got a GradientFlow without norms, expected one measured with curves=("norm",)')

@@ -1,4 +1,4 @@
-"""Numbers as colours over a grid, with a bar that names them."""
+"""Numbers as colours over a grid, with a colour bar."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .caveats import note, say_some
 from .decades import PowersOfTen, power_of_ten
 
-# a cell of an exact 0 where zeros have a colour of their own, and one of NaN with its hatch
+# the greys of an exact 0 (where zeros have their own colour), of NaN, and of the hatching of NaN
 ZERO, MISSING, HATCH = "0.72", "0.92", "0.55"
 
 
@@ -29,10 +29,11 @@ def heat_map(
     bar: bool = True,
     lowest: str = "exactly 0",
 ) -> Any:
-    """`heights` (y, x) as colours between `limits`; returns their bar, if there is one. With `powers` they are log₁₀.
+    """Draw `heights` (y, x) as colours between `limits`, and return the colour bar, or None without one.
 
-    What lies beyond the limits has the colour of the end, and the bar an arrow there. NaN is hatched. Notes say so, and
-    what is infinite; `lowest` is what -inf means.
+    With `powers`, heights are log₁₀ and the bar shows powers of ten. Values beyond the limits have the colour of that
+    end, and the bar has an arrow there. NaN is hatched. Notes count NaN and infinite values; `lowest` says what -inf
+    means.
     """
     low, high = limits
     columns, rows = edges(x), edges(y)
@@ -52,7 +53,7 @@ def heat_map(
 
 
 def edges(centres: NDArray) -> NDArray:
-    """Half way between neighbours, so that a cell of a grid that is not uniform holds what is nearest to its point."""
+    """Return cell edges halfway between neighbours, so that each cell of an uneven grid holds what is nearest to it."""
     if len(centres) == 1:
         return centres[0] + np.array([-0.5, 0.5])
     between = (centres[1:] + centres[:-1]) / 2
@@ -60,7 +61,7 @@ def edges(centres: NDArray) -> NDArray:
 
 
 def hatch(axes: Axes, columns: NDArray, rows: NDArray, cells: NDArray) -> None:
-    """Grey stripes over some cells of a grid with these edges."""
+    """Draw grey stripes over some cells of a grid with these edges."""
     corners = [
         [(columns[j], rows[i]), (columns[j + 1], rows[i]), (columns[j + 1], rows[i + 1]), (columns[j], rows[i + 1])]
         for i, j in np.argwhere(cells)
@@ -71,7 +72,7 @@ def hatch(axes: Axes, columns: NDArray, rows: NDArray, cells: NDArray) -> None:
 
 
 def zeros(axes: Axes, columns: NDArray, rows: NDArray, cells: NDArray) -> None:
-    """A grey outside the colours of the map for cells that are exactly 0, with a note."""
+    """Draw cells that are exactly 0 in a grey that the colour map does not contain, and note how many there are."""
     if cells.any():
         shown = np.where(cells, 0.0, np.nan)
         axes.pcolormesh(columns, rows, shown, cmap=ListedColormap([ZERO]), vmin=0, vmax=1, shading="flat")

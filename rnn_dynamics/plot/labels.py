@@ -1,4 +1,4 @@
-"""Names beside curves instead of a legend: the eye need not travel, and a print without colours can still be read."""
+"""Names next to curves instead of a legend: quicker to read, and legible in a print without colours."""
 
 from typing import Any
 
@@ -10,20 +10,32 @@ from numpy.typing import NDArray
 
 from .caveats import note
 
-# the share of the height of the axes that a line of text takes, with a little air
+# the height of a line of text with its spacing, as a share of the height of the axes
 LINE = 0.065
-# text on top of points: a white edge around every letter
+# a white edge around every letter keeps text legible on top of points
 HALO = [withStroke(linewidth=2.5, foreground="white")]
-# the artists that name curves
+# the gid of the texts that name curves
 ENDS = "ends"
 
 
 def label_ends(axes: Axes, *, line: float = LINE) -> Axes:
-    """Write the label of every curve beside its last point within the limits of x, in its colour, none on another.
+    """Write the label of every curve next to its last point within the limits of x, without overlaps.
 
-    Call it last: it fixes the limits of the axes; called again it writes anew. `line` is the height of a line of text
-    as a share of the axes; where there is no room for all, letters are smaller. Curves without a label of their own are
-    left alone.
+    Labels have the colours of their curves. Curves without a label, or with one that starts with "_", get none. Call
+    this function last, because it fixes the limits of the axes. A second call replaces the labels of the first.
+
+    Args:
+        axes: The Axes whose curves to name.
+        line: The height of a line of text as a share of the height of the axes. The letters are smaller where there is
+            no room for all labels.
+
+    Returns:
+        The same Axes.
+
+    Example:
+        >>> _, ax = plt.subplots()
+        >>> lines = ax.plot([0, 1, 2], [1, 2, 4], label="grows") + ax.plot([0, 1, 2], [1, 0.5, 0.25], label="shrinks")
+        >>> ax = rd.plot.label_ends(ax)
     """
     for written in [text for text in axes.texts if text.get_gid() == ENDS]:
         written.remove()
@@ -50,7 +62,23 @@ def label_ends(axes: Axes, *, line: float = LINE) -> Axes:
 
 
 def level(axes: Axes, height: float, name: str, *, right: bool = False) -> Axes:
-    """A dotted line across the axes at this height, its name above its left or right end; a note if it has none."""
+    """Draw a dotted horizontal line with its name above one end.
+
+    A height that cannot be drawn (NaN, infinite, or not positive on a logarithmic axis) becomes a note below the axes.
+
+    Args:
+        axes: The Axes to draw on.
+        height: The height of the line, in the units of the y axis.
+        name: What to write above the line.
+        right: Whether the name goes above the right end instead of the left one. Default: False.
+
+    Returns:
+        The same Axes.
+
+    Example:
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.level(ax, 0.5, "theory")
+    """
     logarithmic = axes.get_yscale() == "log"
     if not np.isfinite(height) or (logarithmic and height <= 0):
         text = {np.inf: r"$\infty$", -np.inf: r"$-\infty$"}.get(height, "NaN" if np.isnan(height) else f"{height:g}")
@@ -75,14 +103,27 @@ def level(axes: Axes, height: float, name: str, *, right: bool = False) -> Axes:
 def apart(
     heights: NDArray[np.floating], distance: float, *, within: tuple[float, float] = (0.0, 1.0)
 ) -> NDArray[np.floating]:
-    """The heights of labels moved as little as possible, so that neighbours are `distance` apart and none is outside.
+    """Return the heights of labels, moved as little as possible so that none overlap or leave the axes.
 
-    Labels that would cover one another are spread about their mean; where there is no room, distances are smaller.
+    Labels that would overlap are spread evenly about their mean. The order of the labels does not change.
+
+    Args:
+        heights: The heights that the labels should have, of shape (labels,), in any unit.
+        distance: The smallest distance between neighbours. It is reduced where there is no room for all labels.
+        within: The lowest and the highest height allowed. Default: 0 and 1.
+
+    Returns:
+        The new heights, of shape (labels,), in the order of `heights`.
+
+    Example:
+        >>> rd.plot.apart(np.array([0.5, 0.5, 0.9]), 0.1).round(3).tolist()
+        [0.45, 0.55, 0.9]
     """
     low, high = within
     order = np.argsort(heights, kind="stable")
     shifts = min(distance, (high - low) / max(len(order) - 1, 1)) * np.arange(len(order))
-    # less its shift, a label may be level with the one below but no lower: the nearest such heights are means of groups
+    # isotonic regression: without its shift no label may lie below the one before it, and the nearest heights that
+    # satisfy this are the means of groups
     groups: list[list[float]] = []
     for height in np.clip(np.asarray(heights, float)[order], low, high) - shifts:
         groups.append([height])
@@ -95,7 +136,7 @@ def apart(
 
 
 def _places(axes: Axes, curve: Any) -> NDArray:
-    """The points of a curve that lie within the limits of x, as shares of the axes."""
+    """Return the points of a curve that lie within the limits of x, as shares of the axes."""
     places = (curve.get_transform() + axes.transAxes.inverted()).transform(np.asarray(curve.get_xydata(), float))
     places = places[np.isfinite(places).all(axis=1)]
     return places[np.abs(places[:, 0] - 0.5) < 0.5 + 1e-9]

@@ -1,4 +1,4 @@
-"""A first look at the dataset of a sweep, whatever was measured: one panel for each real output."""
+"""A first look at the dataset of any sweep: one panel for each real output."""
 
 import itertools
 import warnings
@@ -11,25 +11,26 @@ from matplotlib.figure import Figure
 
 from .labels import label_ends
 
-# the values of `status` where a number is meant
+# the values of `status` of points that were computed
 COMPUTED = (1, 2)
-# the most panels, and the most curves in one; the first ones are drawn
+# the most panels, and the most curves in a panel; any others are not drawn
 PANELS, CURVES = 6, 8
 
 
 def drawable(dataset: Any) -> list[Any]:
-    """The outputs that `overview` draws: real or whole numbers, one a point or a row of them."""
+    """Return the outputs that `overview` can draw: real or whole numbers, one or a row of them for each point."""
     grid = dataset.status.dims
     outputs = [values for name, values in dataset.data_vars.items() if name != "status" and values.dtype.kind in "fiu"]
     return [values for values in outputs if values.dims[: len(grid)] == grid and values.ndim <= len(grid) + 1]
 
 
 def overview(dataset: Any) -> Figure:
-    """A figure of an xarray Dataset whose outputs have the dimension `repeat`.
+    """Return a figure of the xarray Dataset of a sweep, whose outputs have the dimension `repeat`.
 
-    Outputs of one number are drawn over the longest axis of floats, as medians with the middle half of the repeats and
-    a curve for each combination of the other axes. Outputs with a dimension of their own are drawn over that one, a
-    panel for each combination, a curve for each of some values of the axis of floats.
+    Outputs of one number are drawn over the longest axis of floats: the median over the repeats with a band from the
+    first to the third quartile, and one curve for each combination of the other axes. Outputs with a dimension of their
+    own are drawn over that dimension, in one panel for each combination, with curves for up to four values along the
+    axis of floats.
     """
     grid = dataset.status.dims
     floats = [dim for dim in grid if dim != "repeat" and dataset[dim].dtype.kind == "f"]
@@ -41,7 +42,7 @@ def overview(dataset: Any) -> Figure:
     for at in places:
         panels += [(values, _label(dataset, at), [at]) for values in real if values.ndim == len(grid) + 1]
     if not panels:
-        raise ValueError("dataset: got no real output over `repeat`, expected that of a sweep")
+        raise ValueError("dataset: got no real output with the dimension `repeat`, expected the dataset of a sweep")
     panels = panels[:PANELS]
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
@@ -65,7 +66,7 @@ def _panel(axes: Axes, dataset: Any, along: str, values: Any, title: str, places
 
 
 def _meant(dataset: Any, name: str) -> Any:
-    """An output as floats, NaN where nothing was computed and where padding begins."""
+    """Return an output as floats, NaN where it was not computed and in padding."""
     values = dataset[name].where(dataset.status.isin(COMPUTED))
     for dim in values.dims:
         if f"{dim}_length" in dataset.coords:
@@ -74,13 +75,13 @@ def _meant(dataset: Any, name: str) -> Any:
 
 
 def _label(dataset: Any, at: dict[str, int]) -> str:
-    """The values of the axes that vary, at a place."""
+    """Return the values at a place, as text, of the axes that have several."""
     return ", ".join(str(dataset[dim].values[place]) for dim, place in at.items() if dataset.sizes[dim] > 1)
 
 
 def _curves(axes: Axes, values: Any, along: str, own: list[str], label: str) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # where all repeats are NaN there is no curve
+        warnings.simplefilter("ignore", RuntimeWarning)  # if all repeats are NaN, the gap is intended
         if not own:
             low, middle, high = (
                 values.quantile(q, "repeat", skipna=True).values if along != "repeat" else values.values

@@ -1,4 +1,4 @@
-"""Exponents of single nets as points whose colour and shape say whether gradients vanish or explode."""
+"""Exponents of single nets as points whose colour and shape show whether gradients vanish or explode."""
 
 from typing import Any
 
@@ -33,12 +33,29 @@ def regime_points(
     names: bool = True,
     **style: Any,
 ) -> Axes:
-    """λ₁ over `x` (gain,) of one net or several, (gain,) or (gain, nets), with the colour and shape of its `regime`.
+    """Draw the largest exponent of each net as a point whose colour and shape show its regime.
 
-    `regime` is -1 (vanishing), 0 (critical), 1 (exploding) or NaN, where that is not known: grey and hollow. Regimes
-    are named right of the axes, at the median height of their points, unless `names` is False. An exponent that is -inf
-    or inf is on the edge, NaN a grey cross on the lower one, and notes say so, and which points have no finite x.
-    `name` is that of the x axis; `style` goes to the points.
+    Exponents of -inf and inf are on the lower and the upper edge; NaN is a grey cross on the lower edge. Notes below
+    the axes count them, and the points that are not drawn because their x is NaN or infinite.
+
+    Args:
+        axes: The Axes to draw on.
+        x: The gains, or another parameter, of shape (gain,).
+        exponents: λ₁ in nats per step, of shape (gain,) or (gain, nets).
+        regime: -1 (vanishing), 0 (critical), 1 (exploding) or NaN (not known: grey and hollow), of the shape of
+            `exponents`.
+        name: The label of the x axis.
+        names: Whether to name the regimes to the right of the axes, at the median height of their points. Default:
+            True.
+        **style: Options of `axes.plot` for the points.
+
+    Returns:
+        The same Axes.
+
+    Example:
+        >>> gains = np.array([0.5, 1.0, 2.0])
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.regime_points(ax, gains, np.log(gains), np.sign(np.log(gains)))
     """
     across, heights, found = _placed(axes, x, exponents, regime)
     axes.axhline(0, lw=1.0, color="black", zorder=1.5, label="_zero")
@@ -61,7 +78,7 @@ def regime_points(
 
 
 def _placed(axes: Axes, x: ArrayLike, exponents: ArrayLike, regime: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
-    """Place, exponent and regime of every point that has a place on the x axis; a note says how many have none."""
+    """Return x, exponent and regime of every point with a finite x, and note how many points have none."""
     heights = with_nets("exponents", exponents, "gain", "nets").astype(float)
     places = same_shape("x", x, "the first axis of exponents", heights.shape[:1])
     found = same_shape("regime", with_nets("regime", regime, "gain", "nets"), "exponents", heights.shape).astype(float)
@@ -74,7 +91,7 @@ def _placed(axes: Axes, x: ArrayLike, exponents: ArrayLike, regime: ArrayLike) -
 
 
 def _say_what_is_on_the_edge(axes: Axes, across: NDArray, heights: NDArray) -> None:
-    """Exponents without a height, counted; the crosses for NaN are drawn here."""
+    """Note how many exponents are -inf, inf or NaN, and draw the crosses for NaN."""
     missing = np.isnan(heights)
     on_edge(axes, across[missing], "x")
     say_some(axes, heights == -np.inf, r"lower edge: $-\infty$", "points")
@@ -83,7 +100,7 @@ def _say_what_is_on_the_edge(axes: Axes, across: NDArray, heights: NDArray) -> N
 
 
 def _name_regimes(axes: Axes, middles: dict[str, tuple[float, str]]) -> None:
-    """Right of the axes, each beside its points, and none on another one's name."""
+    """Write the names of the regimes to the right of the axes, next to their points and without overlaps."""
     low, high = sorted(axes.get_ylim())
     heights = apart(np.array([height for height, _ in middles.values()]), LINE * (high - low), within=(low, high))
     for (word, (_, color)), height in zip(middles.items(), heights, strict=True):

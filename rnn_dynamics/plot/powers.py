@@ -1,4 +1,4 @@
-"""Norms of powers on a logarithmic axis, from logarithms: e^2000 is drawn as well as 1."""
+"""Norms of matrix powers, drawn from their logarithms, so that e^2000 is no harder to draw than 1."""
 
 from collections.abc import Mapping
 
@@ -13,10 +13,24 @@ from .decades import decades, in_powers_of_ten, in_whole_numbers
 
 
 def power_norms(axes: Axes, log_norms: Mapping[str, ArrayLike]) -> Axes:
-    """‖Wⁿ‖ over n = 0, 1, .. for each {label: natural logarithms of the norms}; the axis shows powers of ten.
+    """Draw ‖Wⁿ‖₂ over the power n = 0, 1, .. for one or several matrices.
 
-    The height of a point is log₁₀ of the norm, so that no norm is too large for it; zeros (-inf) end a curve, and a
-    note says so. Strokes differ as well as colours. `label_ends(axes)` writes the labels.
+    The height of a point is log₁₀ of the norm, so no norm is too large to draw; the y axis shows powers of ten. A norm
+    of 0 (-inf) ends its curve, and a note below the axes says so. Curves differ in stroke as well as in colour. Call
+    `label_ends(axes)` to write the labels.
+
+    Args:
+        axes: The Axes to draw on.
+        log_norms: Natural logarithms of the norms as {label: array of shape (n,)}, such as those that
+            `rd.eigen.log_power_norms` returns.
+
+    Returns:
+        The same Axes.
+
+    Example:
+        >>> W = jnp.array([[0.5, 2.0], [0.0, 0.5]])
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.label_ends(rd.plot.power_norms(ax, {"W": rd.eigen.log_power_norms(W, 10)}))
     """
     if not log_norms:
         raise ValueError("log_norms: got no curve, expected {label: logarithms}")

@@ -1,4 +1,4 @@
-"""Where gradients vanish and where they explode: maps over gain and lag, and over any two parameters."""
+"""Maps of where gradients vanish and where they explode, over gain and lag or over any two parameters."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ from .decades import decades, in_whole_numbers
 from .heat_map import edges, heat_map
 from .points import EXPLODING, VANISHING
 
-# powers of ten that the colours reach at most: beyond them a gradient is of no use, by how much says little
+# the most powers of ten that the colours span: a gradient beyond them is useless, however far beyond it is
 REACH = 8
-# the colours of the points; in a print without colours what vanishes is darker than what explodes, at equal strength
+# the same colours as for points; in a grey print, vanishing is darker than exploding at the same distance from 0
 COLORS = LinearSegmentedColormap.from_list(
     "regimes", [(0, "#00305E"), (0.25, VANISHING), (0.5, "white"), (1, EXPLODING)]
 )
@@ -31,12 +31,29 @@ def regime_map(
     limit: float | None = None,
     bar: bool = True,
 ) -> Axes:
-    """‖∂h_T/∂h_{T-ℓ}‖ from natural logarithms (gain, lag): blue where it vanishes, red where it explodes.
+    """Draw the norm of ∂h_T/∂h_{T-ℓ} over gain and lag: blue where it vanishes, red where it explodes.
 
-    Colours reach from 10^-limit to 10^limit, with arrows on the bar where norms lie beyond; None takes what the data
-    need, up to 8; without a `bar` give the limit of a map beside it that has one. The black line, on map and bar, is
-    where the norm is 1; lags at which every one is exactly 1, as at ℓ = 0, do not bend it. A norm of 0 (-inf) has the
-    lowest colour, an infinite one the highest, NaN is hatched; notes say so.
+    The black line, on the map and the colour bar, is where the norm is 1. Lags at which every norm is exactly 1, as at
+    ℓ = 0, do not affect it. A norm of 0 (-inf) has the lowest colour, an infinite one the highest, and NaN is hatched;
+    notes below the axes count them.
+
+    Args:
+        axes: The Axes to draw on.
+        gain: The gains, increasing, of shape (gain,).
+        lag: The lags in steps, increasing, of shape (lag,).
+        log_norms: Natural logarithms of the norms, of shape (gain, lag).
+        limit: The colours span 10^-limit to 10^limit. The bar has an arrow where norms lie beyond. Default: what the
+            data need, between 1 and 8.
+        bar: Whether to draw the colour bar. For a map without one, pass the `limit` of the neighbouring map that has
+            one. Default: True.
+
+    Returns:
+        The same Axes.
+
+    Example:
+        >>> gains, lags = jnp.linspace(0.5, 1.5, 5), jnp.arange(11)
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.regime_map(ax, gains, lags, jnp.log(gains)[:, None] * lags)
     """
     logs = axes_of("log_norms", log_norms, "gain", "lag")
     gains = increasing("gain", gain, "the first axis of log_norms", logs.shape[:1])
@@ -55,11 +72,27 @@ def regime_map(
 
 
 def phase_diagram(axes: Axes, x: ArrayLike, y: ArrayLike, exponents: ArrayLike, *, limit: float | None = None) -> Axes:
-    """λ₁ (y, x) over two parameters: blue where gradients vanish, red where they explode, a black line at λ₁ = 0.
+    """Draw the largest exponent over two parameters: blue where gradients vanish, red where they explode.
 
-    Colours reach from -limit to limit, by default as far as the positive exponents do, since these are the smaller
-    ones, but no less far than half of all exponents; the bar has an arrow where exponents lie beyond. NaN is hatched,
-    -inf and inf have the colours of the ends; notes say so. The caller names the axes.
+    The black line is λ₁ = 0. NaN is hatched; -inf and inf have the colours of the two ends, and notes below the axes
+    count them. The axes have no labels: set them yourself.
+
+    Args:
+        axes: The Axes to draw on.
+        x: The first parameter, increasing, of shape (x,).
+        y: The second parameter, increasing, of shape (y,).
+        exponents: λ₁ in nats per step, of shape (y, x).
+        limit: The colours span -limit to limit, in nats per step. The bar has an arrow where exponents lie beyond.
+            Default: the largest exponent, since the positive exponents are usually smaller in size than the negative
+            ones, or the median of |λ₁| if that is larger.
+
+    Returns:
+        The same Axes.
+
+    Example:
+        >>> x, y = jnp.linspace(0.5, 1.5, 5), jnp.linspace(0.5, 2.0, 4)
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.phase_diagram(ax, x, y, jnp.log(x * y[:, None]))
     """
     heights = axes_of("exponents", exponents, "y", "x").astype(float)
     across = increasing("x", x, "the second axis of exponents", heights.shape[1:])
@@ -78,7 +111,7 @@ def phase_diagram(axes: Axes, x: ArrayLike, y: ArrayLike, exponents: ArrayLike, 
 
 
 def _critical_line(axes: Axes, bar: Any, gains: NDArray, lags: NDArray, heights: NDArray) -> None:
-    """Black where the norm is 1, if it is somewhere between two points of the grid."""
+    """Draw the black line where `heights` cross 0, if they do."""
     bent = np.flatnonzero((heights != 0).any(axis=1))
     known = heights[~np.isnan(heights)]
     if len(known) and known.min() < 0 < known.max():
@@ -91,5 +124,5 @@ def _critical_line(axes: Axes, bar: Any, gains: NDArray, lags: NDArray, heights:
 
 
 def _wide(centres: NDArray, those: NDArray) -> NDArray:
-    """Those points of a grid; one alone becomes the two edges of its cell, across which a line can be drawn."""
+    """Return these points of a grid, or for a single point the two edges of its cell: a contour needs two."""
     return centres[those] if len(those) > 1 else edges(centres)[those[0] : those[0] + 2]

@@ -21,11 +21,29 @@ def singular_values(
     quantiles: tuple[tuple[float, float], ...] = ((0.1, 0.9), (0.25, 0.75)),
     color: Any = None,
 ) -> Axes:
-    """The distribution of natural logarithms (depth, n) or (depth, nets, n) over T: median, bands, both extremes.
+    """Draw the distribution of the singular values of ∂h_T/∂h_0 over T: median, bands and both extremes.
 
-    `depth` is 1, 2, .. without being given. Without a `label` the three curves have names of their own for
-    `label_ends(axes)`, with one it names the median. The thin black line is the isometry, all σ_i = 1. Zeros (-inf)
-    have a triangle on the lower edge, NaN are left out, and a note says which.
+    The values of all nets are pooled. The y axis shows powers of ten. The thin black line marks an isometry, all
+    σ_i = 1. Where a curve falls to 0 (-inf), a triangle marks the lower edge; NaN is left out. A note below the axes
+    says so. Call `label_ends(axes)` to name the curves.
+
+    Args:
+        axes: The Axes to draw on.
+        log_values: Natural logarithms of the singular values, such as those from `rd.log_singular_values`, of shape
+            (depth, n) or (depth, nets, n).
+        depth: The depths T in steps, increasing, of shape (depth,). Default: 1, 2, 3, ..
+        label: The name of the median. Default: the three curves are named "median", "largest" and "smallest".
+        quantiles: A (lower, upper) pair for each band. Default: 0.1 to 0.9 and 0.25 to 0.75.
+        color: The colour of the curves and bands. Default: the next one of the colour cycle.
+
+    Returns:
+        The same Axes.
+
+    Example:
+        >>> T = jnp.arange(1, 11)
+        >>> log_values = T[:, None] * jnp.log(jnp.array([2.0, 1.0, 0.5]))  # of diag(2, 1, 0.5) to the power T
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.label_ends(rd.plot.singular_values(ax, log_values))
     """
     heights = decades(with_nets("log_values", log_values, "depth", "nets", "n"))
     length = len(heights)

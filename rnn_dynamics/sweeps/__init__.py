@@ -1,7 +1,7 @@
-"""Any function over a labelled grid: vmapped, sharded over all devices, stored, resumed, distributed.
+"""Run any function over a labelled grid: vmapped, sharded over all devices, stored, resumed, distributed.
 
-`rd.sweep` is the function below. What surrounds it is imported from here: `from rnn_dynamics.sweeps import Variable,
-described, export, one_device_per_core, open_dataset, Submitit`. The heavy packages are imported when a sweep is run.
+`rd.sweep` is the function below. Import its companions from here: `from rnn_dynamics.sweeps import Variable, described,
+export, one_device_per_core, open_dataset, Submitit`. xarray, zarr and tqdm are imported only when they are needed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,39 +43,62 @@ def sweep(
     on_error: Literal["record", "raise"] = "record",
     on_version: Literal["refuse", "accept"] = "refuse",
 ) -> "xarray.Dataset":
-    """The outputs of `measure(key, **point)` at every point of a grid, labelled, with `status` and `error`.
+    """Compute `measure(key, **point)` at every point of a grid and return the labelled outputs.
 
-    measure   returns a dict or NamedTuple of arrays, by JAX operations. `described` adds units and names of dimensions
-    grid      {axis: values, ...}, whose product is meant, or a list of points [{axis: value, ...}, ...]. Floats and
-              arrays are traced, in JAX's default precision; texts, bools, whole numbers and functions are static, one
-              compilation for each combination that occurs, and shapes may depend on them: outputs are padded at their
-              end with NaN (0 and False where there is none), and `<dimension>_length` says how much is meant
-    key       of threefry, JAX's default. With others each point is computed by itself, since what they draw under vmap
-              depends on the neighbours
-    repeats   how often each point is computed, with other keys: the last dimension, `repeat`. A point's key is
-              `jax.random.fold_in(key, i)` with i its place in the whole grid
-    store     a folder, a URL that fsspec knows, or a zarr store: the sweep is kept there, the dataset is read from it
-              when looked at, and the same call goes on where one was killed. None: in memory
-    executor  anything with the protocol of `concurrent.futures.Executor`, whose workers compute the chunks and write
-              them; `measure` and functions in the grid must be importable. Under `jax.distributed` none is needed
-    devices   how many of the local devices, or which; None for all. A CPU has one device a core only if
-              `one_device_per_core()` was called before JAX started
-    chunk     about how many points are computed, written and recorded at once; None: as many as take some seconds
-    progress  whether a bar is shown
-    on_error  "record": a point that raises has status 3 and its message in `error`, the rest goes on. "raise": stop,
-              also at one that the store has recorded. Want of memory always stops
-    on_version  what happens if the store was begun with other versions and the program of `measure` is another one now,
-              so that it cannot be told whether `measure` was changed too. "refuse": ValueError. "accept": go on, and
-              remember that in the store. Where the program is the same, other versions bring a warning only
+        outputs[i] = measure(jax.random.fold_in(key, i), **points[i])
 
-    `status` is 1 for a point whose outputs are free of NaN, 2 where one has a NaN, 3 where `measure` raised, and 0
-    where nothing has been computed yet.
+    Here i is the place of a point in the whole grid, repeats included, in C order. Points that differ only in floats or
+    arrays share one compiled program, which is vmapped over windows of neighbouring points and runs on all devices.
+    With `store=`, each chunk of points is saved when it is finished, and the same call resumes an interrupted sweep.
 
-    The same numbers come out bit for bit on the same kind of device with the same versions and `window_shape` (an
-    attribute of the dataset), whatever the chunk, the number of devices, the executor and the interruptions; a store
-    keeps its window. With another window, which a smaller chunk or share of a device brings about, or a slower machine
-    where a window would take many seconds, they agree to rounding. Time: what `measure` takes, and some milliseconds a
-    chunk. Memory: a chunk of outputs.
+    The numbers are the same bit for bit on the same kind of device with the same versions and the same `window_shape`
+    (an attribute of the dataset), whatever the chunk, the number of devices, the executor and the interruptions. With
+    another window, they agree to rounding. A store keeps its window. A new sweep gets another one if its chunk, or the
+    share of the grid per device, is smaller than a window, or if a window would take many seconds on a slower machine.
+
+    Args:
+        measure: A function of `key` and the axes that returns a dict or NamedTuple of arrays, made by JAX operations.
+            `described` adds units and dimension names.
+        grid: `{axis: values, ...}` for the product of all axes, or a list of points `[{axis: value, ...}, ...]`.
+            Floats and arrays are traced, in JAX's default precision. Texts, bools, whole numbers and functions are
+            static: each combination that occurs is compiled once, and the shapes of outputs may depend on it. Shorter
+            outputs are padded at their end with NaN (0 or False for dtypes without NaN), and the coordinate
+            `<dimension>_length` gives the number of valid entries.
+        key: A JAX random key, threefry by JAX's default. With another kind of key, each point is computed by itself,
+            because its random numbers under vmap would depend on the neighbouring points.
+        repeats: How many times each point is computed, each time with another key. `repeat` is the last grid dimension.
+        store: Where to keep the sweep: a folder, a URL that fsspec knows, or a zarr store. The returned dataset then
+            reads its values from there when they are used. Default: None, in memory.
+        executor: An object with the protocol of `concurrent.futures.Executor`. Its workers compute and write the
+            chunks; `measure` and the functions in the grid must be importable. Under `jax.distributed` none is needed.
+            Default: None, which computes in this process.
+        devices: How many local devices to use, or a list of them. Default: None, all of them. A CPU has one device per
+            core only if `one_device_per_core()` was called before JAX started.
+        chunk: About how many points to compute, write and record at once. Default: None, as many as take a few seconds.
+        progress: Whether to show a progress bar.
+        on_error: With "record", a point that raises gets status 3 and its message in `error`, and the sweep continues.
+            With "raise", the sweep stops, also at an error that the store has already recorded. Running out of memory
+            always stops it.
+        on_version: What to do if the store was started with other versions and the program that JAX traces from
+            `measure` now differs, so that a change of `measure` cannot be ruled out. "refuse" raises a ValueError.
+            "accept" continues, and the store remembers it. If the program is the same, other versions only give a
+            warning.
+
+    Returns:
+        An `xarray.Dataset` of all outputs, with the dimensions of the grid, then `repeat`, then those of each output.
+        It also holds `error` (a text) and `status`: 1 for a point whose outputs are free of NaN, 2 if an output has a
+        NaN, 3 if `measure` raised, and 0 if the point has not been computed yet.
+
+    Cost:
+        Time: O(points) calls of `measure`, a compilation for each combination of static values, and a few milliseconds
+        per chunk. Memory: the outputs of one chunk; without a store, all outputs.
+
+    Example:
+        >>> def measure(key, *, gain):
+        ...     return {"doubled": 2 * gain}
+        >>> found = rd.sweep(measure, {"gain": [0.5, 1.0]}, key=key, repeats=3, progress=False)
+        >>> found.doubled.dims, found.doubled.sel(gain=1.0).values.tolist()
+        (('gain', 'repeat'), [2.0, 2.0, 2.0])
     """
     from . import run
 
@@ -84,7 +107,28 @@ def sweep(
 
 
 def open_dataset(store: Any) -> "xarray.Dataset":
-    """The dataset of a store, finished or not, read when it is looked at."""
+    """Open the dataset of a store, whether its sweep is finished or not.
+
+    The values of the outputs are read when they are used. Coordinates that were lost or changed are restored from their
+    copies in the store, with a warning. A store whose attributes or layout were changed is refused.
+
+    Args:
+        store: A folder, a URL that fsspec knows, or a zarr store.
+
+    Returns:
+        An `xarray.Dataset` as `sweep` returns it. Points that have not been computed yet have status 0.
+
+    Cost:
+        Time and memory: O(size of the coordinates).
+
+    Example:
+        >>> import tempfile
+        >>> store = tempfile.mkdtemp() + "/edge.zarr"
+        >>> options = {"key": key, "store": store, "progress": False}
+        >>> _ = rd.sweep(lambda key, gain: {"doubled": 2 * gain}, {"gain": [0.5, 1.0]}, **options)
+        >>> rd.sweeps.open_dataset(store).doubled.values.tolist()
+        [[1.0], [2.0]]
+    """
     from .address import resolve
     from .store import open_dataset as opened
 
@@ -92,7 +136,26 @@ def open_dataset(store: Any) -> "xarray.Dataset":
 
 
 def export(store: Any, path: Any) -> None:
-    """Write the dataset of a store to a netCDF file, complex numbers as two variables. Needs the extra `netcdf`."""
+    """Write the dataset of a store to a netCDF file.
+
+    A complex output `a` is written as two variables, `a_real` and `a_imag`. Needs the extra `netcdf`.
+
+    Args:
+        store: A folder, a URL that fsspec knows, or a zarr store.
+        path: The file to write. An existing file is replaced once the new one is complete.
+
+    Cost:
+        Time and memory: O(size of the dataset), which is read whole. A dataset larger than the machine's memory is
+        refused.
+
+    Example:
+        >>> rd.sweeps.export("runs/edge.zarr", "edge.nc")  # doctest: +SKIP
+    """
     from . import netcdf
 
     netcdf.export(store, path)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

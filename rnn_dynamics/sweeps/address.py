@@ -1,4 +1,4 @@
-"""Where a store is: a folder, a URL that fsspec knows, or a zarr store; and what the system says that keeps it."""
+"""Resolve the address of a store (a folder, a URL that fsspec knows, or a zarr store), and give clear errors for it."""
 
 import contextlib
 import errno
@@ -18,7 +18,7 @@ Address = str | Path | ZarrStore
 
 
 def resolve(store: Any) -> Address:
-    """A folder as a Path, by its URL too, any other URL as it is, a zarr store as it is."""
+    """Return a folder or file:// URL as an absolute Path; return other URLs and zarr stores unchanged."""
     if isinstance(store, ZarrStore):
         return store
     if not isinstance(store, str | os.PathLike):
@@ -28,7 +28,7 @@ def resolve(store: Any) -> Address:
 
 
 def backend(address: Address) -> Any:
-    """What zarr and xarray open: fsspec's store for a URL, and for a folder one that refuses all but plain files."""
+    """Return what zarr and xarray open: fsspec's store for a URL; for a folder, one that accepts only plain files."""
     if isinstance(address, str):
         from zarr.storage import FsspecStore  # needs fsspec, an extra
 
@@ -41,7 +41,7 @@ def backend(address: Address) -> Any:
 
 
 def check_writable(address: Address) -> None:
-    """Refuse a folder that cannot be written to now, rather than after the first chunk; make those around a new one."""
+    """Raise now, not after the first chunk, if a folder cannot be written to; create the parents of a new folder."""
     if not isinstance(address, Path):
         return
     with writing(address):
@@ -52,7 +52,7 @@ def check_writable(address: Address) -> None:
 
 @contextlib.contextmanager
 def reading(address: Any) -> Iterator[None]:
-    """What a decoder makes of a damaged file, said in terms of the store."""
+    """Turn whatever a decoder raises on a damaged file into a StoreError that names the store."""
     try:
         yield
     except (OSError, StoreError):
@@ -66,12 +66,12 @@ def reading(address: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def writing(address: Address) -> Iterator[None]:
-    """What the operating system refuses, said in terms of the store."""
+    """Turn an error of the operating system into one that names the store and says what to do."""
     try:
         yield
     except OSError as error:
         raise OSError(
             error.errno,
             f"store: cannot write to {address}: {error.strerror or error}. What was finished before is valid; "
-            "give it a place with room that can be written to and run the same sweep again",
+            "make sure that the place is writable and has enough space, then run the same sweep again",
         ) from error

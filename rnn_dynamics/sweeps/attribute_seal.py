@@ -1,7 +1,7 @@
-"""The attributes of a store under a digest, with a second copy that says which of them was changed.
+"""Protect the attributes of a store by a digest, and compare them with a second copy to name the ones that changed.
 
-They decide what every point is: the axes, the key, the settings, the window, the outputs, and the digest of each
-coordinate's values. A few may change while the store lives, and stand outside.
+The attributes determine every point: the axes, the key, the settings, the window, the outputs, and the digest of each
+coordinate's values. The few that may change later are outside the digest.
 """
 
 import hashlib
@@ -19,16 +19,16 @@ Attributes = Mapping[str, Any]
 
 
 def sealed(attributes: Attributes) -> dict[str, Any]:
-    """The attributes with their digest among them."""
+    """Return the attributes with their digest added."""
     return {**attributes, "digest": _digest(attributes)}
 
 
 def check_seal(address: Address, attributes: Attributes, copy: Attributes) -> None:
-    """Refuse attributes that are not those that the store was made with, and say which were changed."""
+    """Raise if the attributes are not those that the store was made with, and name the changed ones."""
     if attributes.get("format", copy.get("format")) != FORMAT:
         raise StoreError(
             f"store: {address} has format {_short(attributes.get('format'))}, expected {FORMAT}; another version of "
-            f"rnn_dynamics wrote it ({_short(attributes.get('versions'))}). Use that one, or read the store by "
+            f"rnn_dynamics wrote it ({_short(attributes.get('versions'))}). Use that version, or read the store with "
             "xarray.open_zarr"
         )
     if attributes.get("digest") == _digest(attributes):
@@ -37,8 +37,8 @@ def check_seal(address: Address, attributes: Attributes, copy: Attributes) -> No
     changed = [name for name in names if attributes.get(name) != copy.get(name)]
     what = "; ".join(f"{name} is {_short(attributes.get(name))} and was {_short(copy.get(name))}" for name in changed)
     raise StoreError(
-        f"store: the attributes of {address} were changed after it was made: {what or 'their digest does not fit'}; "
-        "put them back to go on with it"
+        f"store: the attributes of {address} were changed after it was made: {what or 'their digest does not match'}; "
+        "expected the original ones"
     )
 
 

@@ -1,4 +1,4 @@
-"""Which chunks are finished: those with a record, written after their data, and with the digest that it names."""
+"""Write and check chunks. A chunk is finished when it has a record and its data match the digest in that record."""
 
 import json
 import math
@@ -32,7 +32,7 @@ def write(store: Store, number: int, data: Arrays, record: Record) -> Record:
 
 
 def read_record(store: Store, number: int) -> Record | None:
-    """The record of a chunk, None if there is none that can be read."""
+    """Return the record of a chunk, or None if it has no readable one."""
     try:
         text = str(store.records[number])
         return _checked(json.loads(text), math.prod(grid_windows.sides(store.region(number)))) if text else None
@@ -44,13 +44,13 @@ def read_record(store: Store, number: int) -> Record | None:
 
 
 def read_records(store: Store) -> list[Record | None]:
-    """All records."""
+    """Return the record of every chunk, with None for a chunk that has no readable one."""
     written = _written(store)
     return [read_record(store, number) if number in written else None for number in range(store.records.shape[0])]
 
 
 def _written(store: Store) -> Collection[int]:
-    """The numbers of the chunks that may have a record: in a folder those with a file, which is quickly seen."""
+    """Return the numbers of the chunks that may have a record. In a folder, listing the files is the quick way."""
     if not isinstance(store.address, Path):
         return range(store.records.shape[0])
     try:
@@ -61,28 +61,28 @@ def _written(store: Store) -> Collection[int]:
 
 
 def _checked(found: Any, points: int) -> Record:
-    """A record that says what one has to of a chunk of so many points."""
+    """Return the record as a dict, or raise if its counts or times make no sense for a chunk of this many points."""
     counts = [found[name] for name in ("points", "failed", "nan")]
     times = [found[name] for name in ("session", "finished")]
     if any(type(count) is not int or not 0 <= count <= points for count in counts) or counts[0] != points:
-        raise ValueError(f"it counts {counts} points, failed and nan, of {points}")
+        raise ValueError(f"its counts of points, failed and nan are {counts}, expected {points} points")
     if not all(type(time) in (int, float) and math.isfinite(time) for time in times):
-        raise ValueError(f"its times are {times}")
+        raise ValueError(f"its times are {times}, expected finite numbers")
     return dict(found)
 
 
 def verified(store: Store, number: int, record: Record) -> bool:
-    """Whether the data of a chunk are those that its record was written for; if not, the record is taken back."""
+    """Return whether the data of a chunk match its record; if not, delete the record."""
     region = store.region(number)
     try:
         found = digest({name: array[region] for name, array in store.arrays.items()})
         fault = "" if found == record.get("digest") else "its data have changed since they were written"
     except StoreError:
         raise
-    except Exception as error:  # whatever a decoder makes of a damaged file
+    except Exception as error:  # a decoder may raise anything on a damaged file
         fault = f"its data cannot be read: {type(error).__name__}: {error}"
     if fault and read_record(store, number) != record:
-        return True  # another process has just written it anew
+        return True  # another process has just rewritten the chunk
     if fault:
         log.warning("%s: chunk %d is damaged and will be computed again; %s", store.address, number, fault)
         with writing(store.address):
@@ -91,7 +91,7 @@ def verified(store: Store, number: int, record: Record) -> bool:
 
 
 def note_wall_time(address: Address, records: Sequence[Record]) -> None:
-    """Keep in the store how long it took: each session from its start to its last chunk."""
+    """Store the wall time of the sweep: the sum over sessions of the time from the start to the last chunk."""
     ends: dict[float, float] = {}
     for record in records:
         ends[record["session"]] = max(ends.get(record["session"], 0.0), record["finished"])

@@ -1,6 +1,6 @@
-"""The values of a store's coordinates: each stands under a digest, and beside it as a copy from which it is restored.
+"""Check the values of a store's coordinates against their digests, and restore lost ones from a copy in the store.
 
-They say what the points are. Zarr answers a lost file with its fill value, and so a lost axis with points at 0.
+Coordinates define the points. Zarr reads a lost file as its fill value, so a lost axis would look like points at 0.
 """
 
 import base64
@@ -15,32 +15,32 @@ from .digest import digest, is_text
 from .errors import StoreError
 from .expected_layout import describe
 
-# bytes of the largest coordinate of which a copy is kept
+# the largest coordinate, in bytes, that is copied
 COPIED = 2**24
 COPIES = "progress/coordinates"
 
 
 class Kept(NamedTuple):
-    """The values of a coordinate, and whether they had to be restored."""
+    """The values of a coordinate, and whether they were restored."""
 
     values: np.ndarray
     restored: bool
 
 
 def entry(name: str, array: Any, values: np.ndarray) -> str:
-    """What the attributes say of a coordinate: its type, its dimensions and the digest of its values."""
+    """Return the entry of a coordinate in the attributes: its type, its dimensions and the digest of its values."""
     return f"{describe(name, array)} {digest({name: values})}"
 
 
 def copy_of(values: np.ndarray) -> str:
-    """The values as a text; empty if that would be too long."""
+    """Return the values as a text, or an empty text if they exceed COPIED bytes."""
     if values.nbytes > COPIED:
         return ""
     return json.dumps(values.tolist()) if is_text(values.dtype) else base64.b64encode(values.tobytes()).decode()
 
 
 def kept(group: zarr.Group, known: Mapping[str, np.ndarray]) -> dict[str, Kept]:
-    """Every coordinate of a store, from its array, else its copy, else the values that the caller knows of."""
+    """Return every coordinate of a store: from its array, else from its copy, else from the caller's `known` values."""
     entries: Any = group.attrs["coordinate_arrays"]
     return {text.split(":")[0]: _kept(group, text, number, known) for number, text in enumerate(entries)}
 
@@ -58,13 +58,13 @@ def _kept(group: Any, text: str, number: int, known: Mapping[str, np.ndarray]) -
             values = read()
         except StoreError:
             raise
-        except Exception:  # whatever a decoder makes of a damaged file
+        except Exception:  # a decoder may raise anything on a damaged file
             continue
         if digest({name: values}) == wanted:
             return Kept(values, place > 0)
     raise StoreError(
         f"store: the values of {name} in {group.store} were lost or changed, and so was their copy; "
-        "expected those that it was made with"
+        "expected the original values"
     )
 
 

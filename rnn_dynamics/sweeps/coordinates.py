@@ -1,4 +1,4 @@
-"""A grid as coordinates of a dataset, and back: workers and `resume` read from the store what they shall compute."""
+"""Convert a grid to the coordinates of a dataset and back, so that workers and `resume` can read it from the store."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ Functions = Mapping[str, Callable[..., Any]]
 
 
 class Coordinate(NamedTuple):
-    """Values along dimensions, and what they are."""
+    """A coordinate of the dataset: its values along its dimensions, and its attributes."""
 
     name: str
     dims: tuple[str, ...]
@@ -25,9 +25,9 @@ class Coordinate(NamedTuple):
 
 
 def coordinates(grid: Grid, layout: Layout, variables: dict[str, Variable]) -> list[Coordinate]:
-    """Those of the axes, of the repeats, and of the lengths of outputs that differ between groups.
+    """Return the coordinates of the axes, of the repeats, and of output lengths that differ between groups.
 
-    What a dataset cannot hold beside them is refused.
+    Raise if their names or lengths clash with those of the outputs.
     """
     found = [_of_axis(axis, variables.get(axis.name)) for axis in grid.axes]
     found += [
@@ -44,14 +44,14 @@ def coordinates(grid: Grid, layout: Layout, variables: dict[str, Variable]) -> l
 
 
 def _check_names(found: Sequence[Coordinate], grid: Grid, layout: Layout) -> None:
-    """Refuse arrays of one name, dimensions of two lengths, and an array that is called as a dimension of others."""
+    """Raise if two arrays share a name, a dimension has two lengths, or an array is named like another's dimension."""
     arrays = [(one.name, one.dims, one.values.shape) for one in found]
     arrays += [(field.name, (*grid.dims, *field.dims), (*grid.shape, *field.shape)) for field in layout.fields]
     names: set[str] = set()
     lengths: dict[str, int] = {}
     for name, dims, shape in arrays:
         if name in names:
-            raise ValueError(f"{name}: the dataset has a coordinate of that name already; expected another name")
+            raise ValueError(f"{name}: the dataset already has a coordinate of that name; expected another name")
         names.add(name)
         for dim, length in zip(dims, shape, strict=True):
             if lengths.setdefault(dim, length) != length:
@@ -71,12 +71,12 @@ def _of_axis(axis: Axis, variable: Variable | None) -> Coordinate:
 
 
 def _stored_name(name: str, dim: str, kind: str) -> str:
-    """An array cannot be the index of its own dimension."""
+    """Return the name of an axis in the store; it gets a suffix where an array would index its own dimension."""
     return f"{name}_value" if kind == "array" and dim == name else name
 
 
 def _of_length(grid: Grid, dim: str, lengths: dict[Any, int]) -> Coordinate:
-    """How many entries along `dim` an output has, over the static axes; 0 where `measure` raised."""
+    """Return the number of valid entries along `dim` over the static axes; 0 where `measure` raised."""
     dims = tuple(dict.fromkeys(axis.dim for axis in grid.static))
     sizes = dict(zip(grid.dims, grid.shape, strict=True))
     values = np.zeros([sizes[name] for name in dims], np.int64)
@@ -87,7 +87,7 @@ def _of_length(grid: Grid, dim: str, lengths: dict[Any, int]) -> Coordinate:
 
 
 def load_grid(store: Store, functions: Functions) -> Grid:
-    """The grid of a store. Functions are never imported by a name found there: the caller has them, by their label."""
+    """Read the grid of a store. The caller passes its functions by label: names in a store are never imported."""
     axes = []
     with reading(store.address):
         found = coordinate_copies.kept(store.group, {})
@@ -101,31 +101,36 @@ def load_grid(store: Store, functions: Functions) -> Grid:
 
 
 def functions_of(grid: Grid) -> dict[str, Callable[..., Any]]:
-    """The functions among the values of a grid, by their label."""
+    """Return the functions among the values of a grid, by label."""
     return {label(value): value for axis in grid.static if axis.kind == "function" for value in axis.values}
 
 
 def grid_differences(here: Grid, there: Grid) -> list[str]:
-    """What two grids differ in, in words."""
+    """Describe each difference between this sweep's grid (`here`) and the grid in the store (`there`)."""
     if [(axis.name, axis.dim) for axis in here.axes] != [(axis.name, axis.dim) for axis in there.axes]:
         names = [[axis.name for axis in grid.axes] for grid in (there, here)]
-        return [f"grid: its axes are {names[0]} there and {names[1]} here (or a list there, a product here)"]
+        return [
+            f"grid: its axes are {names[0]} in the store and {names[1]} here "
+            "(or one grid is a list of points and the other a product)"
+        ]
     found = []
     for one, other in zip(here.axes, there.axes, strict=True):
         if one.kind != other.kind:
-            found.append(f"grid[{one.name!r}]: holds {other.kind} values there and {one.kind} values here")
+            found.append(f"grid[{one.name!r}]: holds {other.kind} values in the store and {one.kind} values here")
             continue
         if len(one.values) != len(other.values):
-            found.append(f"grid[{one.name!r}]: has {len(other.values)} values there and {len(one.values)} here")
+            found.append(f"grid[{one.name!r}]: has {len(other.values)} values in the store and {len(one.values)} here")
             continue
         if one.traced and not _unlike(one.values, other.values):
-            continue  # of many values, quickly
+            continue  # quicker than the loop below if there are many values
         for number, (mine, its) in enumerate(zip(one.values, other.values, strict=True)):
             if _unlike(mine, its):
-                found.append(f"grid[{one.name!r}]: value {number} is {label(its)!r} there and {label(mine)!r} here")
+                found.append(
+                    f"grid[{one.name!r}]: value {number} is {label(its)!r} in the store and {label(mine)!r} here"
+                )
                 break
     if here.repeats != there.repeats:
-        found.append(f"repeats: {there.repeats} there and {here.repeats} here")
+        found.append(f"repeats: {there.repeats} in the store and {here.repeats} here")
     return found
 
 

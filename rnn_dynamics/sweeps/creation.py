@@ -1,4 +1,4 @@
-"""The store of a new sweep: planned by whoever will compute, made by the first process, awaited by the others."""
+"""Create the store of a new sweep. The first process creates it, from a plan made on the devices that will compute."""
 
 import contextlib
 import time
@@ -13,19 +13,19 @@ from .runner import Programs
 from .store import create, is_there
 from .worker import Request
 
-# how long a process waits for the first one to make the store
+# seconds that the other processes wait for the first one to create the store
 PATIENCE = 3600.0
 
 
 def wait_for(address: Address) -> None:
-    """Until process 0 has made the store; in a place that is no folder it may be there in part first."""
+    """Wait until process 0 has created the store. Outside a folder, the store may at first be there only in part."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         with contextlib.suppress(ValueError):
             if is_there(address):
                 return
         time.sleep(0.2)
-    raise TimeoutError(f"store: {address} was not made by process 0 within {PATIENCE:.0f} s")
+    raise TimeoutError(f"store: {address} was not created by process 0 within {PATIENCE:.0f} s")
 
 
 def make_store(
@@ -36,7 +36,7 @@ def make_store(
     coords: list[Coordinate],
     programs: Programs,
 ) -> bool:
-    """Make the store, and say whether it is this one that stands at the address now."""
+    """Create the store and return whether this process won: False if another one put its store there first."""
     request = Request(
         sweep.measure,
         sweep.grid,

@@ -1,4 +1,4 @@
-"""Units and long names in a store: they change no number, so those that `described` says now replace the old ones."""
+"""Update the units and long names in a store to those that `described` gives now, since they change no number."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from .store import Store
 
 
 def update(store: Store, fields: Sequence[Field], coordinates: Sequence[Coordinate]) -> None:
-    """Bring units and long names up to date, and say which were not; a store that is read-only keeps its own."""
+    """Update units and long names, and log each that differed; a read-only store keeps its own."""
     wanted = {one.name: one.attributes for one in coordinates}
     wanted |= {field.name: field.variable.attributes(field.name) for field in fields}
     changed = {}
@@ -19,13 +19,13 @@ def update(store: Store, fields: Sequence[Field], coordinates: Sequence[Coordina
         there = dict(store.group[name].attrs)
         if there != attributes:
             changed[name] = attributes
-            log.warning("%s: %s is described by %s there and by %s here", store.address, name, there, attributes)
+            log.warning("%s: %s is described by %s in the store and by %s here", store.address, name, there, attributes)
     if not changed:
         return
     try:
         check_writable(store.address)
     except OSError:
-        log.warning("%s: is read-only and keeps its descriptions", store.address)
+        log.warning("%s: the store is read-only and keeps its descriptions", store.address)
         return
     with writing(store.address):
         for name, attributes in changed.items():

@@ -1,4 +1,4 @@
-"""A digest of labelled arrays: equal for equal names, shapes, types and bits."""
+"""Compute a digest of named arrays, which is equal if names, shapes, dtypes and bits are equal."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def digest(data: Mapping[str, np.ndarray]) -> str:
-    """The digest of some arrays by their names, whatever their order."""
+    """Return the digest of named arrays; their order does not matter."""
     found = hashlib.blake2b(digest_size=16)
     for name in sorted(data):
         values = np.asarray(data[name])
@@ -21,5 +21,5 @@ def digest(data: Mapping[str, np.ndarray]) -> str:
 
 
 def is_text(dtype: np.dtype) -> bool:
-    """Whether an array of this type holds texts, however NumPy keeps them."""
+    """Return whether an array of this dtype holds texts, in any of NumPy's representations."""
     return dtype.kind in "OTU"

@@ -1,4 +1,4 @@
-"""Who computes the chunks: this process, the workers of an executor, or the processes of jax.distributed."""
+"""Compute chunks in one of three ways: in this process, by an executor's workers, or by all of jax.distributed."""
 
 import concurrent.futures
 import contextlib
@@ -16,21 +16,21 @@ from .chunk_records import Record, read_record
 from .runner import Programs
 from .worker import Job
 
-# how often a process looks whether the others are done
+# seconds between two checks of whether the other processes are done
 POLL = 1.0
 
 
 def here(job: Job, numbers: Sequence[int], programs: Programs) -> Iterator[Record]:
-    """By this process on its own devices."""
+    """Compute the chunks in this process, on its own devices."""
     store, runner = worker.open_work(job, programs)
     yield from worker.compute(store, runner, numbers, job)
 
 
 def together(job: Job, numbers: Sequence[int], programs: Programs) -> Iterator[Record]:
-    """By this process and the others of jax.distributed, each its share; ends when all have ended."""
+    """Compute this process's share of the chunks under jax.distributed, then wait for the other processes."""
     store, runner = worker.open_work(job, programs)
     index, many = jax.process_index(), jax.process_count()
-    # by their numbers: this process may have opened the store when another was already at work
+    # shares go by chunk number: another process may have finished chunks before this one opened the store
     yield from worker.compute(store, runner, [number for number in numbers if number % many == index], job)
     others = [number for number in numbers if number % many != index]
     while others:
@@ -42,7 +42,7 @@ def together(job: Job, numbers: Sequence[int], programs: Programs) -> Iterator[R
 
 
 def elsewhere(executor: Any, job: Job, numbers: Sequence[int]) -> Iterator[Record]:
-    """By the workers of an executor; one that wants few long tasks says into how many by its attribute `jobs`."""
+    """Compute the chunks by an executor's workers: one task per chunk, or `executor.jobs` long tasks if it has that."""
     jobs = getattr(executor, "jobs", None)
     shares = [numbers[start::jobs] for start in range(min(jobs, len(numbers)))] if jobs else [[n] for n in numbers]
     futures = [executor.submit(worker.task, job, share) for share in shares]
@@ -51,8 +51,8 @@ def elsewhere(executor: Any, job: Job, numbers: Sequence[int]) -> Iterator[Recor
             yield from future.result()
     except concurrent.futures.BrokenExecutor as error:
         raise RuntimeError(
-            "executor: one of its workers died, by lack of memory perhaps; what is finished is kept, and the same call "
-            "with a new executor goes on"
+            "executor: one of its workers died, perhaps because it ran out of memory; finished chunks are kept, and "
+            "the same call with a new executor computes the rest"
         ) from error
     finally:
         for future in futures:
@@ -60,12 +60,12 @@ def elsewhere(executor: Any, job: Job, numbers: Sequence[int]) -> Iterator[Recor
 
 
 def scattered(numbers: Sequence[int]) -> list[int]:
-    """In random order: two processes on one store then seldom begin the same chunk at once."""
+    """Return the numbers in random order, so that two processes on one store seldom start the same chunk at once."""
     return random.SystemRandom().sample(numbers, len(numbers))
 
 
 def sendable(measure: Callable[..., Any], functions: dict[str, Callable[..., Any]]) -> None:
-    """Refuse what a worker could not import."""
+    """Raise if a worker could not import `measure` or one of the functions in the grid."""
     for name, function in {"measure": measure, **functions}.items():
         main = sys.modules.get("__main__")
         hidden = function.__module__ == "__main__" and not hasattr(main, "__file__")
@@ -74,6 +74,6 @@ def sendable(measure: Callable[..., Any], functions: dict[str, Callable[..., Any
             if not hidden:
                 continue
         raise TypeError(
-            f"{name}: got {function!r}, which a worker cannot import; define it by `def` at the top of a file and pass "
-            "what varies as axes of the grid"
+            f"{name}: got {function!r}, which a worker cannot import; define it with `def` at the top level of a file, "
+            "and pass what varies as axes of the grid"
         )

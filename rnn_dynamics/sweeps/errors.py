@@ -1,5 +1,5 @@
-"""The error of a store that was damaged or made to harm."""
+"""The error for a store that is damaged or malicious."""
 
 
 class StoreError(ValueError):
-    """Something in a store is not as its sweep left it; the message says what, and what was expected."""
+    """Something in a store differs from what its sweep wrote; the message says what, and what was expected."""

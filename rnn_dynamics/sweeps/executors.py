@@ -1,4 +1,4 @@
-"""Executors by the names that the command line gives them."""
+"""Create executors from the names that the command line accepts."""
 
 import concurrent.futures
 import contextlib
@@ -15,7 +15,10 @@ from .cpu_devices import one_device_per_core
 
 @contextlib.contextmanager
 def engine(name: str) -> Iterator[Any]:
-    """The executor of that name, None for this process, with the CPU's cores as devices, shared among the workers."""
+    """Yield the executor of that name (None for this process), after making each CPU core a device.
+
+    Worker processes share the cores.
+    """
     kind, _, rest = name.partition(":")
     if kind == "processes" and rest.isdigit():
         workers = size("executor", int(rest), 1)
@@ -39,5 +42,5 @@ def engine(name: str) -> Iterator[Any]:
 
 
 def leave_ctrl_c() -> None:
-    """In a worker: finish the chunk, and leave it to the parent to stop."""
+    """Ignore Ctrl-C in a worker, so that it finishes its chunk; the parent stops the sweep."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

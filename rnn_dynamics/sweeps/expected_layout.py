@@ -1,6 +1,6 @@
-"""What the arrays of a store must be, by its grid: compared with what they claim before anything is read or allocated.
+"""Compare the arrays of a store with what its grid implies, before anything is read or allocated.
 
-Zarr does not write what equals an array's fill value, so a store of some kilobytes may claim any number of points.
+Zarr does not write values that equal the fill value, so a store of a few kilobytes may claim any number of points.
 """
 
 import math
@@ -15,25 +15,25 @@ from .errors import StoreError
 from .grid_windows import Shape
 from .status import fill
 
-# the most of: points, which keys can be derived for; chunks, each of which is several files; numbers in a coordinate
+# limits: points, since fold_in takes 32 bits; chunks, since each is several files; numbers in a coordinate
 MOST_POINTS, MOST_CHUNKS, MOST_NUMBERS = 2**32 - 1, 10**6 - 1, 2**27
 
 
 def describe(name: str, array: Any, leading: int = 0) -> str:
-    """An array in words: its type, and its own dimensions, which follow the leading ones."""
+    """Describe an array in words: its dtype, and the dimensions that follow the `leading` ones."""
     shape, dims = array.shape, array.metadata.dimension_names or (None,) * len(array.shape)
     sides = ", ".join(f"{dim}={length}" for dim, length in zip(dims[leading:], shape[leading:], strict=True))
-    text = array.dtype.kind in "OT"  # of any length; of a fixed one, "U", each entry could claim gigabytes
+    text = array.dtype.kind in "OT"  # not "U": texts of a fixed length could claim gigabytes for each entry
     return f"{name}: {'text' if text else array.dtype.name}[{sides}]"
 
 
 def filled_by(dtype: np.dtype) -> Any:
-    """What stands in an array of this type where nothing was computed."""
+    """Return the fill value of an array of this dtype, which marks points that have not been computed."""
     return "" if is_text(dtype) else fill(dtype)
 
 
 def check_size(shape: Shape, window: Shape, chunk: Shape) -> None:
-    """Refuse too many points or chunks, and chunks that are not whole windows or reach far beyond the grid."""
+    """Raise if there are too many points or chunks, or if chunks are not whole windows or reach far beyond the grid."""
     for length, width, side in zip(shape, window, chunk, strict=True):
         if not 1 <= width <= length or side % width or not width <= side < length + width:
             raise StoreError(f"store: has windows {window} in chunks {chunk}, which do not fit its grid {shape}")
@@ -48,7 +48,7 @@ def check_size(shape: Shape, window: Shape, chunk: Shape) -> None:
 
 
 def check_layout(group: Any, attributes: dict[str, Any]) -> None:
-    """Refuse a store whose arrays are not those of its grid, chunks and outputs."""
+    """Raise if the arrays of a store do not match its grid, chunks and outputs."""
     shape, window, chunk = (tuple(attributes[f"{what}_shape"]) for what in ("grid", "window", "chunk"))
     dims = tuple(attributes["grid_dims"])
     check_size(shape, window, chunk)
@@ -85,19 +85,19 @@ def _check_coordinate(group: Any, text: str, lengths: dict[str, int]) -> None:
 
 
 def one_chunk(shape: Sequence[int]) -> Shape:
-    """The chunk that holds an array whole."""
+    """Return the shape of a chunk that holds the whole array."""
     return tuple(max(1, length) for length in shape)
 
 
 def check_numbers(name: str, shape: Sequence[int]) -> None:
-    """Refuse a coordinate that is too large to be read whole."""
+    """Raise if a coordinate is too large to be read whole."""
     if math.prod(shape) > MOST_NUMBERS:
         raise StoreError(
-            f"{name}: has {math.prod(shape)} numbers; expected at most {MOST_NUMBERS}. What is larger can be drawn "
-            "from the key by measure"
+            f"{name}: has {math.prod(shape)} numbers; expected at most {MOST_NUMBERS}. Let measure draw larger "
+            "arrays from its key"
         )
 
 
 def _same(what: str, there: Any, expected: Any) -> None:
     if there != expected:
-        raise StoreError(f"store: {what} is {there!r}; expected {expected!r} by its grid")
+        raise StoreError(f"store: {what} is {there!r}; expected {expected!r}, given the grid")

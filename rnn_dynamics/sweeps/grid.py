@@ -1,7 +1,7 @@
-"""A grid of points: a mapping of axes to their values, whose product is meant, or a list of points one by one.
+"""A grid of points: the product of axes, given as a mapping from names to values, or a list of points.
 
-The values of an axis are *traced* if they are floats or arrays, so that one program serves them all, or *static* if
-they are texts, bools, whole numbers or functions, of which each combination is a program of its own.
+The values of an axis are *traced* if they are floats or arrays: one program serves them all. They are *static* if they
+are texts, bools, whole numbers or functions: each combination of static values has its own program.
 """
 
 import itertools
@@ -23,7 +23,7 @@ Group = tuple[Static, ...]
 
 
 class Axis(NamedTuple):
-    """One argument of `measure`: its values along the dimension `dim`, an array if traced and a tuple if static."""
+    """One argument of `measure`: its values along the dimension `dim`, as an array if traced and a tuple if static."""
 
     name: str
     dim: str
@@ -32,7 +32,7 @@ class Axis(NamedTuple):
 
     @property
     def traced(self) -> bool:
-        """Whether one program serves all values."""
+        """Return whether one program serves all values."""
         return self.kind in ("float", "array")
 
 
@@ -44,28 +44,28 @@ class Grid(NamedTuple):
 
     @property
     def dims(self) -> tuple[str, ...]:
-        """The names of the dimensions, in the order of `shape`."""
+        """Return the names of the dimensions, in the order of `shape`."""
         return (*dict.fromkeys(axis.dim for axis in self.axes), REPEAT)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """How many values there are along each dimension."""
+        """Return the number of values along each dimension."""
         sizes = {axis.dim: len(axis.values) for axis in self.axes}
         return (*sizes.values(), self.repeats)
 
     @property
     def size(self) -> int:
-        """The number of points, repeats included."""
+        """Return the number of points, repeats included."""
         return math.prod(self.shape)
 
     @property
     def static(self) -> tuple[Axis, ...]:
-        """The axes of which each combination of values is a program of its own."""
+        """Return the static axes; each combination of their values has its own program."""
         return tuple(axis for axis in self.axes if not axis.traced)
 
 
 def read_grid(grid: Any, repeats: int) -> Grid:
-    """The user's grid, checked."""
+    """Check the user's grid and return it as a `Grid`."""
     if isinstance(grid, Mapping):
         axes = [_axis(name, name, values) for name, values in grid.items()]
     elif isinstance(grid, Sequence) and all(isinstance(point, Mapping) for point in grid) and grid:
@@ -73,13 +73,13 @@ def read_grid(grid: Any, repeats: int) -> Grid:
             if list(point) != list(grid[0]):
                 raise ValueError(f"grid[{number}]: got {list(point)}, expected the names {list(grid[0])} of grid[0]")
         if not grid[0]:
-            raise ValueError(f"grid: got {len(grid)} points without a name; expected {{}} and repeats={len(grid)}")
+            raise ValueError(f"grid: got {len(grid)} points without axes; expected {{}} and repeats={len(grid)}")
         axes = [_axis(name, POINT, [point[name] for point in grid]) for name in grid[0]]
     else:
         raise TypeError(f"grid: got {grid!r}, expected a mapping of names to values or a list of points")
     found = Grid(tuple(axes), repeats)
     if found.size >= 2**32:
-        raise ValueError(f"grid: got {found.size} points, expected fewer than 2**32, which keys can be derived for")
+        raise ValueError(f"grid: got {found.size} points, expected fewer than 2**32, since fold_in takes 32 bits")
     return found
 
 
@@ -96,7 +96,7 @@ def _axis(name: str, dim: str, values: Any) -> Axis:
         return Axis(name, dim, kind, _array(name, values))
     found = _array(name, values) if kind == "float" else tuple(map(_plain, values))
     if kind == "function" and len(set(found)) > len(set(map(label, found))):
-        raise ValueError(f"grid[{name!r}]: got several functions of the same name, which a store could not tell apart")
+        raise ValueError(f"grid[{name!r}]: got several functions of the same name, which a store cannot tell apart")
     repeated = [value for value, count in Counter(map(label, found)).items() if count > 1]
     if repeated and dim == name:
         raise ValueError(f"grid[{name!r}]: got {repeated[0]!r} more than once, expected it once; see `repeats`")
@@ -104,12 +104,12 @@ def _axis(name: str, dim: str, values: Any) -> Axis:
 
 
 def _plain(value: Any) -> Static:
-    """A whole number, bool or text as Python's own."""
+    """Convert a whole number, bool or text to Python's own type."""
     return value.item() if isinstance(value, np.generic | np.ndarray | jax.Array) else value
 
 
 def _kind(name: str, values: list[Any]) -> str:
-    """What sort of values these are; whole numbers among floats are floats."""
+    """Return the common kind of the values; whole numbers among floats count as floats."""
     kinds = {_kind_of(value) for value in values}
     if kinds == {"int", "float"}:
         return "float"
@@ -148,30 +148,30 @@ def _array(name: str, values: list[Any]) -> np.ndarray:
 
 
 def label(value: Any) -> Any:
-    """What stands for a value in the dataset: itself, or a function's module and name."""
+    """Return what represents a value in the dataset: the value itself, or the module and name of a function."""
     return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
 
 
 def groups(grid: Grid) -> list[Group]:
-    """The combinations of static values that occur."""
+    """Return the combinations of static values that occur."""
     values = [axis.values for axis in grid.static]
     together = grid.static and grid.static[0].dim == POINT
     return list(dict.fromkeys(zip(*values, strict=True) if together else itertools.product(*values)))
 
 
 def group_at(grid: Grid, index: Sequence[int] | np.ndarray) -> Group:
-    """The static values at a place along each dimension."""
+    """Return the static values at one place of the grid, given by its index along each dimension."""
     place = dict(zip(grid.dims, index, strict=True))
     return tuple(axis.values[place[axis.dim]] for axis in grid.static)
 
 
 def traced_at(grid: Grid, index: np.ndarray) -> dict[str, np.ndarray]:
-    """The traced values at places along each dimension, `index` of shape (dimensions, ...)."""
+    """Return the traced values at many places of the grid, given by `index` of shape (dimensions, ...)."""
     place = dict(zip(grid.dims, index, strict=True))
     return {axis.name: axis.values[place[axis.dim]] for axis in grid.axes if axis.traced}
 
 
 def point_at(grid: Grid, number: int) -> dict[str, Any]:
-    """The arguments of the point of that number, as `measure` is called with them."""
+    """Return the arguments that `measure` gets at the point of this number, except its key."""
     place = dict(zip(grid.dims, np.unravel_index(number, grid.shape), strict=True))
     return {axis.name: axis.values[place[axis.dim]] for axis in grid.axes}

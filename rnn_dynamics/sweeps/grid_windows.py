@@ -1,4 +1,4 @@
-"""Boxes of an array's cells: how a grid is cut into windows, and windows are gathered into chunks."""
+"""Cut a grid into windows, and gather windows into chunks; both are boxes of cells."""
 
 import math
 
@@ -9,7 +9,7 @@ Region = tuple[slice, ...]
 
 
 def block(shape: Shape, size: int) -> Shape:
-    """The shape of a box of at most `size` cells: whole along the last axes, then an even share of the next one."""
+    """Return the shape of a box of at most `size` cells: all of the last axes, then an even share of the next one."""
     box = [1] * len(shape)
     for axis in reversed(range(len(shape))):
         parts = math.ceil(shape[axis] / max(size, 1))
@@ -21,12 +21,12 @@ def block(shape: Shape, size: int) -> Shape:
 
 
 def counts(shape: Shape, box: Shape) -> Shape:
-    """How many boxes cover the shape along each axis."""
+    """Return how many boxes cover the shape along each axis."""
     return tuple(math.ceil(length / side) for length, side in zip(shape, box, strict=True))
 
 
 def region(shape: Shape, box: Shape, number: int) -> Region:
-    """Where the box of that number lies, in C order; on the edge it ends with the shape."""
+    """Return the region of the box of this number, in C order; a box on the edge ends with the shape."""
     corner = np.unravel_index(number, counts(shape, box))
     return tuple(
         slice(int(c) * side, min((int(c) + 1) * side, length))
@@ -35,14 +35,14 @@ def region(shape: Shape, box: Shape, number: int) -> Region:
 
 
 def sides(region: Region) -> Shape:
-    """The shape of a region."""
+    """Return the shape of a region."""
     return tuple(part.stop - part.start for part in region)
 
 
 def windows(chunk: Region, window: Shape) -> tuple[np.ndarray, np.ndarray]:
-    """The places of the cells of each window of a chunk, (axes, windows, cells), and whether they are inside the chunk.
+    """Return the places of the cells of each window of a chunk, (axes, windows, cells), and which are inside the chunk.
 
-    Windows on the edge may hang over; a chunk begins on the corner of a window.
+    A chunk starts at the corner of a window. Windows on its edge may reach beyond it.
     """
     many = counts(sides(chunk), window)
     corners = np.indices(many).reshape(len(many), -1) * np.array(window)[:, None]

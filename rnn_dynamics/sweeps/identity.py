@@ -1,4 +1,4 @@
-"""What a store says of its sweep: enough to refuse another one, and to trace a figure back to what made it."""
+"""The attributes that identify a sweep in its store: to refuse another sweep, and to trace a figure to its origin."""
 
 import datetime
 import platform
@@ -24,7 +24,7 @@ from .plan import Plan
 def of_sweep(
     measure: Measure, grid: Grid, key: jax.Array, traced: Traced, layout: Layout, chunk: int | None
 ) -> dict[str, Any]:
-    """What is computed, by whom and in which versions: flat, as attributes of the dataset."""
+    """Return what is computed, by which measure and in which versions, as flat attributes of the dataset."""
     return {
         "format": FORMAT,
         "measure": label(measure),
@@ -44,13 +44,13 @@ def of_sweep(
 
 
 def _in_words(field: Field) -> str:
-    """An output as `layout.describe` says it of the array that holds it."""
+    """Describe an output in the words that `expected_layout.describe` uses for its array."""
     sides = ", ".join(f"{dim}={length}" for dim, length in zip(field.dims, field.shape, strict=True))
     return f"{field.name}: {field.dtype.name}[{sides}]"
 
 
 def of_plan(plan: Plan, device: str) -> dict[str, Any]:
-    """How it is cut up, on which devices, and when it was begun."""
+    """Return how the sweep is cut up, on which devices it started, and when."""
     return {
         "window_shape": list(plan.window),
         "chunk_shape": list(plan.chunk),
@@ -61,7 +61,7 @@ def of_plan(plan: Plan, device: str) -> dict[str, Any]:
 
 
 def key_attributes(key: jax.Array) -> dict[str, Any]:
-    """A key as plain numbers."""
+    """Return a key as plain numbers, with the name of its implementation."""
     typed = jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
     data = jax.random.key_data(key) if typed else key
     return {
@@ -71,7 +71,7 @@ def key_attributes(key: jax.Array) -> dict[str, Any]:
 
 
 def key_of(found: dict[str, Any]) -> jax.Array:
-    """The key that was made into these attributes."""
+    """Return the key that these attributes describe."""
     data = jnp.asarray(np.array(found["key"], np.uint32))
     if found["key_impl"] == "raw":
         return data
@@ -79,19 +79,19 @@ def key_of(found: dict[str, Any]) -> jax.Array:
 
 
 def settings_of(found: dict[str, Any]) -> Settings:
-    """The settings of JAX in these attributes."""
+    """Return the settings of JAX in these attributes."""
     return {name: found[f"jax_{name}"] for name in NAMES}
 
 
 def versions() -> str:
-    """Of what the numbers come from."""
+    """Return the versions of the packages that the numbers depend on, as one line."""
     ours = sys.modules[__name__.split(".")[0]].__version__
     packages = ", ".join(f"{name} {metadata.version(name)}" for name in ("jax", "jaxlib", "numpy", "xarray", "zarr"))
     return f"rnn_dynamics {ours}, {packages}, python {platform.python_version()}"
 
 
 def git_commit(measure: Measure) -> str:
-    """The commit of the repository that `measure` stands in, and whether it was modified; "" without one."""
+    """Return the commit of the repository that holds `measure`, and whether it was modified; "" if there is none."""
     source = getattr(sys.modules.get(measure.__module__), "__file__", None)
     if not source:
         return ""
@@ -107,19 +107,19 @@ def git_commit(measure: Measure) -> str:
 
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    """In what other than the grid a store's sweep differs from this one, in words."""
+    """Describe each difference, apart from the grid, between the sweep of a store (`there`) and this one (`here`)."""
     compared = ["format", "measure", "key", "key_impl", *(name for name in here if name.startswith("jax_"))]
     found = [
-        f"{name}: {there.get(name)!r} there and {here[name]!r} here"
+        f"{name}: {there.get(name)!r} in the store and {here[name]!r} here"
         for name in compared
         if there.get(name) != here[name]
     ]
     if here["outputs"] != there.get("outputs"):
-        found.append(f"measure: returned {there.get('outputs')} there and {here['outputs']} here")
+        found.append(f"measure: returned {there.get('outputs')} in the store and {here['outputs']} here")
     elif not found and here["versions"] == there.get("versions") and here["program"] != there.get("program"):
-        found.append("measure: its program is another one than there; it, or a function that it calls, was changed")
+        found.append("measure: its program differs from the store's; it, or a function that it calls, was changed")
     points = int(np.prod(there["chunk_shape"]))
     if here["chunk_argument"] not in (None, there.get("chunk_argument"), points):
         asked = there.get("chunk_argument") or f"None, which gave {points}"
-        found.append(f"chunk: {asked} there and {here['chunk_argument']} here")
+        found.append(f"chunk: {asked} in the store and {here['chunk_argument']} here")
     return found

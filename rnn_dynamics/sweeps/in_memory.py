@@ -1,6 +1,6 @@
-"""The dataset of a store in memory, and how its points ended: by its records, so that only what is there is read.
+"""Load the dataset of a store into memory, or summarise its points. Only chunks with a record are read.
 
-Zarr looks for the file of every chunk, which takes minutes for 10⁶ of them even if none has been computed.
+Zarr looks for the file of every chunk, which takes minutes for 10⁶ chunks even if none has been computed.
 """
 
 import os
@@ -16,7 +16,7 @@ from .store import Store, open_dataset, open_store
 
 
 class Summary(NamedTuple):
-    """The number of points, and of those that raised, had a NaN, or have not been computed yet."""
+    """The number of points, and how many of them raised, had a NaN, or have not been computed yet."""
 
     points: int
     raised: int
@@ -25,7 +25,7 @@ class Summary(NamedTuple):
 
 
 def summary(store: Any) -> Summary:
-    """How the points of a store ended, as its records say."""
+    """Count how the points of a store ended, from its records."""
     opened = open_store(resolve(store), mode="r")
     found = [record for record in read_records(opened) if record]
     points = int(np.prod(opened.shape, dtype=object))
@@ -34,7 +34,7 @@ def summary(store: Any) -> Summary:
 
 
 def load_dataset(store: Any) -> xarray.Dataset:
-    """The dataset of a store, read whole; refused if it is larger than the memory of this machine."""
+    """Load the whole dataset of a store; raise if it is larger than the memory of this machine."""
     address = resolve(store)
     dataset = open_dataset(address)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -50,7 +50,7 @@ def load_dataset(store: Any) -> xarray.Dataset:
 
 
 def _filled(store: Store, numbers: list[int], lazy: xarray.DataArray) -> xarray.Variable:
-    """An output with what has been computed of it."""
+    """Return an output with the values that have been computed, and its fill value elsewhere."""
     array = store.arrays[str(lazy.name)]
     values = np.full(array.shape, array.fill_value, lazy.dtype)
     for number in numbers:

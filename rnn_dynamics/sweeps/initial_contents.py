@@ -1,4 +1,4 @@
-"""What a new store is filled with: coordinates and their copies, arrays for the outputs, records, attributes."""
+"""Fill a new store: coordinates and their copies, empty arrays for outputs and records, attributes."""
 
 import warnings
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def fill_new(
     coordinates: Sequence[Coordinate],
     attributes: dict[str, Any],
 ) -> None:
-    """Fill the group of a new store with all of it."""
+    """Fill the group of a new store with coordinates, arrays, records and attributes."""
     expected_layout.check_size(grid.shape, plan.window, plan.chunk)
     entries = [_add_coordinate(group, one) for one in coordinates]
     _add_outputs(group, grid, plan, fields)
@@ -37,13 +37,13 @@ def fill_new(
     for number, one in enumerate(coordinates):
         copies[number] = coordinate_copies.copy_of(one.values)
     consolidate(group)
-    # last, since a store without these does not count as one
+    # last, since a group without these attributes does not count as a store
     zarr.open_group(group.store, mode="r+", zarr_format=3).attrs.put(attributes)
 
 
 def consolidate(group: zarr.Group) -> None:
-    """Gather the metadata of all arrays in one place, which is read when the store is opened."""
-    with warnings.catch_warnings():  # xarray wants it, though the specification does not have it yet
+    """Gather the metadata of all arrays in one file, which is read when the store is opened."""
+    with warnings.catch_warnings():  # xarray expects it, though it is not yet in the zarr v3 specification
         warnings.filterwarnings("ignore", message=".*onsolidated metadata")
         zarr.consolidate_metadata(group.store, zarr_format=3)
 

@@ -1,4 +1,4 @@
-"""Ctrl-C waits for the running chunk, so that no point is taken for one that raised and nothing is thrown away."""
+"""Delay Ctrl-C until the running chunk is finished, so that no work is lost and no point is recorded as raised."""
 
 import contextlib
 import signal
@@ -11,10 +11,10 @@ from .log import log
 
 @contextlib.contextmanager
 def held() -> Iterator[list[int]]:
-    """Hold Ctrl-C back until the end of the block; a second one is let through. Yields the list of those pressed.
+    """Hold Ctrl-C back until the end of the block, but let a second one through. Yields a list with an entry for each.
 
-    Compiled code that calls back into Python would turn it into an error of its own, so whoever catches errors in the
-    block has to look at the list. Only the main thread of a process is sent signals.
+    Compiled code that calls back into Python turns a Ctrl-C into an ordinary error, so code that catches errors in the
+    block has to check the list. Only the main thread of a process receives signals; elsewhere nothing is held back.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
@@ -26,7 +26,7 @@ def held() -> Iterator[list[int]]:
         pressed.append(number)
         if len(pressed) > 1:
             before(number, frame)
-        log.warning("Ctrl-C: stops after the running chunk; once more stops at once, without it")
+        log.warning("Ctrl-C: stopping after the running chunk; press again to stop at once and lose that chunk")
 
     signal.signal(signal.SIGINT, note)
     try:

@@ -1,4 +1,4 @@
-"""The settings of JAX that numbers depend on: read where a sweep begins, applied wherever a part of it is computed."""
+"""The settings of JAX that numbers depend on: read where a sweep starts, applied wherever a part of it is computed."""
 
 import contextlib
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ Settings = dict[str, str | bool | None]
 
 
 def current() -> Settings:
-    """Those in force here."""
+    """Return the current settings of this process."""
     values = {name: getattr(jax.config, f"jax_{name}") for name in NAMES}
     return {name: getattr(value, "value", value) for name, value in values.items()}
 
 
 @contextlib.contextmanager
 def applied(settings: Settings) -> Iterator[None]:
-    """These in force, in this thread and for a while: a worker may have other work to do."""
+    """Apply the settings within a block and this thread only, since a worker may also do other work."""
     with contextlib.ExitStack() as stack:
         for name, value in settings.items():
             context: Any = getattr(jax, name)

@@ -1,4 +1,4 @@
-"""The logger of sweeps: its messages hold words from stores, so all of them are made printable."""
+"""The logger of sweeps. Its messages contain text from stores, so control characters in them are escaped."""
 
 import logging
 

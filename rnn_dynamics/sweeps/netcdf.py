@@ -1,4 +1,4 @@
-"""A sweep's dataset as one netCDF file, for those who read no zarr."""
+"""Write the dataset of a sweep to one netCDF file, for programs that cannot read zarr."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from .in_memory import load_dataset
 
 
 def export(store: Any, path: Any) -> None:
-    """As `rnn_dynamics.sweeps.export`, which documents it."""
+    """Implements `rnn_dynamics.sweeps.export`."""
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path: got {path!r}, expected a file's name such as sweep.nc")
     dataset = load_dataset(store)
@@ -19,7 +19,7 @@ def export(store: Any, path: Any) -> None:
         values = dataset[name]
         taken = [part for part in (f"{name}_real", f"{name}_imag") if part in dataset.variables]
         if taken:
-            raise ValueError(f"export: got the output {taken[0]} beside {name}, whose part it would be in the file")
+            raise ValueError(f"export: got the output {taken[0]} beside {name}, whose part would take that name")
         dataset = dataset.drop_vars(name).assign({f"{name}_real": values.real, f"{name}_imag": values.imag})
     dataset.attrs = {name: plain(value) for name, value in dataset.attrs.items()}
     target = Path(path)
@@ -32,7 +32,7 @@ def export(store: Any, path: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """An attribute as netCDF has them: texts and numbers."""
+    """Convert an attribute to what netCDF can hold: texts, numbers and arrays of numbers."""
     if isinstance(value, bool | None):
         return str(value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What a user asks of a sweep, after its arguments were checked."""
+"""The arguments of a sweep after they were checked."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from .worker import Devices
 
 
 class Options(NamedTuple):
-    """How a sweep is computed, as opposed to what."""
+    """How a sweep is computed."""
 
     executor: Any = None
     devices: Devices = None
@@ -22,7 +22,7 @@ class Options(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """What is computed, and where it is kept."""
+    """What a sweep computes, and where it is kept."""
 
     measure: Measure
     grid: Grid

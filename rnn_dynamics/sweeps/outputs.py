@@ -1,4 +1,4 @@
-"""What `measure` returns: traced for every group before anything is computed, and laid out as arrays of the dataset."""
+"""Trace the outputs of `measure` for every group before anything is computed, and lay them out as dataset arrays."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ Shapes = dict[str, jax.ShapeDtypeStruct]
 
 
 class Traced(NamedTuple):
-    """The outputs of each group, or what it raised, and a digest of all their programs."""
+    """The outputs of each group, or the error that it raised, and a digest of all programs."""
 
     shapes: dict[Group, Shapes]
     errors: dict[Group, Exception]
@@ -27,7 +27,7 @@ class Traced(NamedTuple):
 
 
 class Field(NamedTuple):
-    """One array of the dataset: the shape a point has in it, and the lengths in each group where these differ."""
+    """One array of the dataset: its name, dtype and description, and the shape and dimensions of one point in it."""
 
     name: str
     dtype: np.dtype
@@ -37,14 +37,14 @@ class Field(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """All arrays, and for each dimension that is ragged its length in every group."""
+    """All arrays of outputs, and the length in every group of each dimension whose length varies."""
 
     fields: tuple[Field, ...]
     lengths: dict[str, dict[Group, int]]
 
 
 def outputs(result: Any) -> dict[str, jax.Array]:
-    """What a call of `measure` returned, as a dict of arrays; refused if it is something else."""
+    """Return the result of `measure` as a dict of arrays, or raise if it is anything else."""
     if isinstance(result, tuple) and hasattr(result, "_asdict"):
         result = result._asdict()
     if not isinstance(result, Mapping) or not result:
@@ -60,14 +60,14 @@ def outputs(result: Any) -> dict[str, jax.Array]:
         array = jnp.asarray(value)
         if jnp.issubdtype(array.dtype, jax.dtypes.extended) or array.dtype == jnp.bfloat16:
             raise TypeError(
-                f"measure: returned {name} of dtype {array.dtype}, expected one that can be stored: float32"
+                f"measure: returned {name} of dtype {array.dtype}, expected one that can be stored, such as float32"
             )
         arrays[name] = array
     return arrays
 
 
 def arguments(grid: Grid) -> dict[str, jax.ShapeDtypeStruct]:
-    """The traced arguments of one point, in the dtypes that JAX can hold now."""
+    """Return the shapes and dtypes of the traced arguments of one point, in JAX's current precision."""
     return {
         axis.name: jax.ShapeDtypeStruct(axis.values.shape[1:], jax.dtypes.canonicalize_dtype(axis.values.dtype))
         for axis in grid.axes
@@ -76,12 +76,12 @@ def arguments(grid: Grid) -> dict[str, jax.ShapeDtypeStruct]:
 
 
 def names(axes: tuple[Axis, ...], group: Group) -> dict[str, Any]:
-    """The static arguments of a group."""
+    """Return the static arguments of a group by name."""
     return dict(zip((axis.name for axis in axes), group, strict=True))
 
 
 def trace(measure: Measure, grid: Grid, key: jax.Array) -> Traced:
-    """The outputs of every group, found by tracing alone."""
+    """Find the outputs of every group by tracing, without computing anything."""
     shapes, errors, digest = {}, {}, hashlib.blake2b(digest_size=16)
     for group in groups(grid):
         static = names(grid.static, group)
@@ -105,7 +105,7 @@ def trace(measure: Measure, grid: Grid, key: jax.Array) -> Traced:
 
 
 def _constants(program: Any) -> Iterator[Any]:
-    """The values in a program and in the programs within it, an inner jit for one: its text shows names for them."""
+    """Yield the constants of a program and of inner programs such as a jit: its text shows only their names."""
     jaxpr = getattr(program, "jaxpr", program)
     yield from getattr(program, "consts", ())
     yield from (atom.val for atom in jaxpr.outvars if isinstance(atom, Literal))
@@ -121,13 +121,13 @@ def _is_program(value: Any) -> bool:
 
 
 def _plain(constant: Any) -> np.ndarray:
-    """An array, of a random key its words."""
+    """Convert a constant to a NumPy array; a random key becomes its integers."""
     typed = isinstance(constant, jax.Array) and jax.dtypes.issubdtype(constant.dtype, jax.dtypes.prng_key)
     return np.asarray(jax.random.key_data(constant) if typed else constant)
 
 
 def lay_out(shapes: dict[Group, Shapes], variables: dict[str, Variable], grid: Grid) -> Layout:
-    """The arrays of a dataset that hold the outputs of all groups, the shorter ones padded at their ends."""
+    """Return the arrays of a dataset that hold the outputs of all groups; shorter outputs are padded at their end."""
     first = next(iter(shapes.values()))
     for group, found in shapes.items():
         if found.keys() != first.keys():
@@ -156,7 +156,7 @@ def _field(
     grid: Grid,
     lengths: dict[str, dict[Group, int]],
 ) -> Field:
-    """One array; the lengths of its dimensions are added to those that other arrays have found for them."""
+    """Return one array; record the lengths of its dimensions in `lengths` and raise if other arrays disagree."""
     kinds = {(leaf.dtype, leaf.ndim) for leaf in found.values()}
     if len(kinds) > 1:
         listed = ", ".join(f"{leaf.dtype}{list(leaf.shape)} at {group}" for group, leaf in found.items())
@@ -169,6 +169,6 @@ def _field(
     for axis, dim in enumerate(dims):
         mine = {group: leaf.shape[axis] for group, leaf in found.items()}
         if lengths.setdefault(dim, mine) != mine:
-            raise ValueError(f"{name}: has lengths {mine} along {dim}, which another output has {lengths[dim]} along")
+            raise ValueError(f"{name}: has lengths {mine} along {dim}; expected {lengths[dim]}, as another output has")
     shape = tuple(max(lengths[dim].values()) for dim in dims)
     return Field(name, np.dtype(dtype), shape, dims, variable)

@@ -1,7 +1,7 @@
-"""A folder as a zarr store in which only plain files count.
+"""A zarr store in a folder that reads and writes only plain files.
 
-A pipe would block whoever reads it for ever, and a link would lead out of the store: a chunk written below a linked
-folder lands wherever the link points.
+Reading a pipe could block for ever. A link leads out of the store: a chunk written below a linked folder would land
+wherever the link points.
 """
 
 import os
@@ -12,15 +12,15 @@ from zarr.storage import LocalStore
 
 from .errors import StoreError
 
-# bytes: of metadata, which a sweep has some kilobytes of, and of any other file, which is one compressed chunk
+# limits in bytes: a metadata file, which normally has a few kilobytes; any other file, which is one compressed chunk
 MOST_METADATA, MOST_FILE = 2**26, 2**32
 
 
 class PlainFiles(LocalStore):
-    """The store of a folder. What is there and is neither a folder nor a plain file is refused before it is opened."""
+    """The zarr store of a folder. Anything that is neither a folder nor a plain file is refused before it is opened."""
 
     def _is_there(self, key: str) -> bool:
-        """Whether a plain file has this name; refused if anything else has, or a link is on the way to it."""
+        """Return whether a plain file has this name; raise if it is something else or a link leads to it."""
         path = os.fspath(self.root)
         mode = stat.S_IFDIR
         for part in key.split("/"):
@@ -40,11 +40,11 @@ class PlainFiles(LocalStore):
         return True
 
     async def get(self, key: str, *args: Any, **options: Any) -> Any:
-        """The content of a plain file, None if there is none."""
+        """Return the content of a plain file, or None if there is none."""
         return await super().get(key, *args, **options) if self._is_there(key) else None
 
     def get_sync(self, key: str, **options: Any) -> Any:
-        """The content of a plain file, None if there is none."""
+        """Return the content of a plain file, or None if there is none."""
         return super().get_sync(key, **options) if self._is_there(key) else None
 
     async def _set(self, key: str, value: Any, exclusive: bool = False) -> None:

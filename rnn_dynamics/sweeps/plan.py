@@ -1,4 +1,4 @@
-"""How large a window and a chunk are: fixed once for a sweep, and kept in its store."""
+"""Choose the sizes of windows and chunks: once for a sweep, which keeps them in its store."""
 
 import math
 import time
@@ -13,17 +13,17 @@ from .grid import POINT, Grid, Group, groups
 from .grid_windows import Shape
 from .runner import Programs, Runner, Work
 
-# what the points of a window may need together on a CPU: about the second-level cache of a core
+# bytes that the points of a window may need together on a CPU: about the second-level cache of a core
 CPU_WINDOW = 2**18
-# the most points in a window, where memory sets no limit
+# the most points in a window if memory allows more
 MOST_ON_CPU, MOST_ON_ACCELERATOR = 64, 4096
-# the most seconds that a window may take by the time of one point, and the points that an accelerator does in that time
+# the most seconds of a window, judged by one point, and how many points an accelerator computes in the time of one
 WINDOW_SECONDS, AT_ONCE = 8.0, 512
-# bytes of an accelerator that does not tell its memory
+# memory in bytes assumed for an accelerator that does not report it
 SMALL_ACCELERATOR = 2**32
-# a chunk: its time, and the bytes of its outputs
+# targets for a chunk: its time in seconds, and the bytes of its outputs
 SECONDS, CHUNK_BYTES = 2.0, 2**27
-# a sweep of so few windows a device has chunks of one window each, and nothing is timed
+# with at most this many windows per device, a chunk has one window per device, and nothing is timed
 FEW = 32
 
 
@@ -35,7 +35,7 @@ class Plan(NamedTuple):
 
 
 def make_plan(work: Work, candidates: list[Group], chunk: int | None, programs: Programs) -> Plan:
-    """The plan for a sweep on the devices of `work`, judged by the first and the last of the groups that can run."""
+    """Return the plan for a sweep on the devices of `work`, judged by the first and last group that can run."""
     shape = vmapped_shape(work.grid)
     share = math.ceil(math.prod(shape) / len(work.devices))
     width = min(share, chunk or share)
@@ -53,7 +53,7 @@ def make_plan(work: Work, candidates: list[Group], chunk: int | None, programs: 
 
 
 def _few_enough(work: Work, many: int) -> Shape:
-    """The shape of a chunk of `many` windows, or of more where the grid would be cut into too many chunks."""
+    """Return the shape of a chunk of `many` windows, or of more if there would be too many chunks."""
     shape = vmapped_shape(work.grid)
     all_windows = math.prod(grid_windows.counts(shape, work.window))
     while many < all_windows:
@@ -65,27 +65,28 @@ def _few_enough(work: Work, many: int) -> Shape:
 
 
 def _draws_alone(key: jax.Array) -> bool:
-    """Whether what is drawn under vmap is what is drawn alone. It is with threefry; with rbg neighbours come in."""
+    """Return whether vmap leaves a key's random numbers unchanged. It does with threefry, but not with rbg."""
     typed = jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
     return str(jax.random.key_impl(key)) == "threefry2x32" if typed else key.shape == (2,)
 
 
 def vmapped_shape(grid: Grid) -> Shape:
-    """The shape of the grid with 1 for the dimensions along which each place has a program of its own."""
+    """Return the shape of the grid, with 1 for the dimensions along which each place has its own program."""
     static = {axis.dim for axis in grid.static} - {POINT}
     return tuple(1 if dim in static else length for dim, length in zip(grid.dims, grid.shape, strict=True))
 
 
 def chunk_shape(shape: Shape, window: Shape, many: int) -> Shape:
-    """The shape of a chunk of at most `many` windows."""
+    """Return the shape of a chunk of at most `many` windows."""
     box = grid_windows.block(grid_windows.counts(shape, window), many)
     return tuple(width * times for width, times in zip(window, box, strict=True))
 
 
 def _width(work: Work, group: Group, programs: Programs) -> int:
-    """How many points of a group fit into a window, by the memory and the time that one of them needs.
+    """Return how many points of a group fit into a window, from the memory and time that one of them needs.
 
-    A power of two, in steps of eight where time is the limit: two runs whose clocks differ a little choose alike.
+    The width is a power of two. If time is the limit it shrinks by factors of eight, so that two runs whose timings
+    differ a little choose the same width.
     """
     one = Runner(work._replace(window=(1,) * len(work.grid.dims)), programs)
     device = work.devices[0]
@@ -103,7 +104,7 @@ def _width(work: Work, group: Group, programs: Programs) -> int:
 
 
 def _windows_a_chunk(runner: Runner, ends: list[Group]) -> int:
-    """As many as take some seconds on all devices together."""
+    """Return how many windows take a few seconds on all devices together."""
     work = runner.work
     devices = len(work.devices)
     windows = math.prod(grid_windows.counts(vmapped_shape(work.grid), work.window)) * len(groups(work.grid))
@@ -115,10 +116,10 @@ def _windows_a_chunk(runner: Runner, ends: list[Group]) -> int:
 
 
 def _seconds(runner: Runner, group: Group) -> float | None:
-    """The time of a window on each device, wherever its points are in the grid; None if one raises."""
+    """Time a window of a group's program on all devices, with the first points of the grid; None if it raises."""
     cells = np.indices(runner.work.window).reshape(len(runner.work.window), 1, -1)
     runner.program(group)
-    with interrupt.held():  # Ctrl-C would look like an error of a point
+    with interrupt.held():  # otherwise Ctrl-C would look like an error of a point
         begun = time.perf_counter()
         try:
             runner.run(group, np.repeat(cells, len(runner.work.devices), axis=1))

@@ -1,11 +1,11 @@
-"""Whether the values of an axis are still themselves in the precision that JAX computes in now."""
+"""Check that JAX's current precision can represent the values of an axis."""
 
 import jax
 import numpy as np
 
 
 def check(name: str, values: np.ndarray) -> None:
-    """Refuse those that it cannot hold, and those that it cannot tell apart. That 0.1 is rounded is as everywhere."""
+    """Raise for values that JAX cannot hold, or cannot tell apart. Ordinary rounding, as of 0.1, is accepted."""
     dtype = jax.dtypes.canonicalize_dtype(values.dtype)
     if dtype == values.dtype:
         return
@@ -15,7 +15,7 @@ def check(name: str, values: np.ndarray) -> None:
         lost = ~np.isfinite(held) | ((held == 0) & (values != 0))
     else:
         lost = held != values
-    remedy = 'expected others, or jax.config.update("jax_enable_x64", True) first'
+    remedy = 'expected other values, or jax.config.update("jax_enable_x64", True) first'
     if lost.any():
         raise ValueError(f"grid[{name!r}]: got {values[lost][0].item()!r}, which {dtype} cannot hold; {remedy}")
     if values.ndim == 1:

@@ -1,9 +1,9 @@
-"""One group's program: the devices of a mesh take windows of points, one after the other, until their count is up.
+"""The compiled program of one group. Each device of a mesh computes its windows of points one after the other:
 
     for i in range(count):  out[i] = vmap(point)(numbers[i], traced[i])
 
-The count is an argument, so the same compiled program serves however many windows there are, and numbers do not depend
-on that. A window of one point is not vmapped: what branches then takes one branch.
+The count is an argument, so one compiled program serves any number of windows, and the results do not depend on that
+number. A window of one point is not vmapped, so that a branch in `measure` runs only the side that is taken.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Program(NamedTuple):
 
     @property
     def memory(self) -> int:
-        """Bytes that a device needs beside the outputs."""
+        """Return the bytes that a device needs in addition to the outputs."""
         found = self.compiled.memory_analysis()
         return int(found.temp_size_in_bytes) if found else 0
 
@@ -85,9 +85,9 @@ def compile_program(
 
 
 def run(program: Program, key: jax.Array, numbers: np.ndarray, traced: Arrays) -> Arrays:
-    """The outputs of windows of points, (windows, width, ...), given their numbers and traced values, (windows, width).
+    """Compute the outputs of windows of points, (windows, width, ...), from their numbers and traced values.
 
-    The windows are dealt out to the devices in equal shares.
+    Numbers and traced values have the leading shape (windows, width). The devices get equal shares of the windows.
     """
     most = program.devices * program.capacity
     parts = [

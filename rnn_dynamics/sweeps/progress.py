@@ -1,4 +1,4 @@
-"""A bar that says how many points are finished, failed and left, how fast, and for how long still."""
+"""A progress bar with the number of points that are finished, failed and left, the speed and the remaining time."""
 
 import sys
 import warnings
@@ -8,24 +8,24 @@ from .chunk_records import Record
 
 
 class LogLines:
-    """A stream for a file: what a terminal would overwrite becomes lines."""
+    """A stream for log files, which writes each update of the bar on a line of its own."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
 
     def write(self, text: str) -> None:
-        """Whole lines, without what moves a cursor."""
+        """Write the text as a line, without carriage returns."""
         line = text.strip("\r\n ")
         if line:
             self.stream.write(line + "\n")
 
     def flush(self) -> None:
-        """What has been written so far."""
+        """Flush the underlying stream."""
         self.stream.flush()
 
 
 class Progress:
-    """Counts the records of finished chunks."""
+    """Count finished chunks and show the bar."""
 
     def __init__(self, total: int, finished: list[Record], *, shown: bool, seconds_between_lines: float = 10.0) -> None:
         self.failed = sum(record["failed"] for record in finished)
@@ -40,7 +40,7 @@ class Progress:
             self.bar: Any = None
         elif "ipykernel" in sys.modules:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it warns where a notebook has no widgets, and prints text then
+                warnings.simplefilter("ignore")  # in a notebook without widgets tqdm warns, and then prints text
                 from tqdm.auto import tqdm
 
                 self.bar = tqdm(**options)
@@ -54,12 +54,12 @@ class Progress:
         self._tell(0)
 
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """Close the bar and leave it on the screen."""
         if self.bar is not None:
             self.bar.close()
 
     def done(self, record: Record) -> None:
-        """One more chunk."""
+        """Count one more finished chunk."""
         self.failed += record["failed"]
         self.nan += record["nan"]
         self._tell(record["points"])

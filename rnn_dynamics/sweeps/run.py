@@ -1,4 +1,4 @@
-"""The arguments of a sweep, checked, and handed on."""
+"""Check the arguments of a sweep and start or resume it."""
 
 import concurrent.futures
 import tempfile
@@ -24,7 +24,7 @@ from .store import check_is_there, open_store
 
 
 def sweep(measure: Any, grid: Any, *, key: Any, repeats: Any, store: Any, options: Options) -> xarray.Dataset:
-    """As `rnn_dynamics.sweep`, which documents it."""
+    """Implements `rnn_dynamics.sweep`."""
     if not callable(measure) or not hasattr(measure, "__qualname__"):
         raise TypeError(f"measure: got {measure!r}, expected a function measure(key, **point)")
     points = read_grid(grid, argument.size("repeats", repeats, 1))
@@ -41,7 +41,7 @@ def sweep(measure: Any, grid: Any, *, key: Any, repeats: Any, store: Any, option
 
 
 def resume(store: Any, measures: Mapping[str, Measure], options: Options) -> xarray.Dataset:
-    """Go on with a sweep of one of these measures, by name, from what its store says."""
+    """Resume the sweep of a store: everything is read from there, except `measure`, which is looked up by name."""
     address = resolve(store)
     check_is_there(address)
     opened = open_store(address, mode="r")
@@ -50,7 +50,7 @@ def resume(store: Any, measures: Mapping[str, Measure], options: Options) -> xar
     grid = load_grid(opened, {})
     if any(axis.kind == "function" for axis in grid.axes):
         raise ValueError(
-            f"store: {address} has functions in its grid; run the script that made it again, which has them"
+            f"store: {address} has functions in its grid, which only the script that made it has; run that script again"
         )
     with reading(address):
         key, of_jax = identity.key_of(found), identity.settings_of(found)
@@ -66,15 +66,15 @@ def _checked(options: Options, store: Any) -> Options:
     if isinstance(options.devices, int | np.integer):
         options = options._replace(devices=argument.size("devices", options.devices, 1))
     elif not isinstance(options.devices, Sequence | None):
-        raise TypeError(f"devices: got {options.devices!r}, expected how many, or a list of devices such as [it]")
+        raise TypeError(f"devices: got {options.devices!r}, expected a number of devices or a list of them")
     if options.executor is not None:
         if not hasattr(options.executor, "submit"):
             raise TypeError(
-                f"executor: got {options.executor!r}, expected one with submit(), as concurrent.futures has"
+                f"executor: got {options.executor!r}, expected an object with submit(), as in concurrent.futures"
             )
         if not isinstance(options.devices, int | None):
             raise TypeError(
-                f"devices: got {options.devices!r} with an executor, expected how many each worker shall use"
+                f"devices: got {options.devices!r} with an executor, expected the number of devices of each worker"
             )
         private = isinstance(options.executor, concurrent.futures.ProcessPoolExecutor) and "memory://" in str(store)
         if isinstance(store, ZarrStore) or private:

@@ -1,4 +1,4 @@
-"""Chunks of points in, arrays of the dataset out. Programs are compiled when a group first occurs, and kept."""
+"""Compute chunks of points as arrays of the dataset. A group's program is compiled when first needed, and kept."""
 
 import math
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from .program import Arrays, Program, compile_program, run
 from .status import NAN, NO_NAN, RAISED, PointError, describe, empty, out_of_memory
 from .terminal_text import printable
 
-# bytes of outputs that a program may hold for the windows it has done, and the most windows
+# limits of one call of a program: bytes of outputs for all its windows, and the number of windows
 HELD, MOST_WINDOWS = 2**26, 64
 
 Programs = dict[tuple[Group, int], Program | Exception]
 
 
 class Work(NamedTuple):
-    """All that is needed to compute points: what, where, in which windows, and the arrays of a point's outputs."""
+    """Everything needed to compute points: the function and its grid, the devices, the window, one point's outputs."""
 
     measure: Measure
     grid: Grid
@@ -33,14 +33,15 @@ class Work(NamedTuple):
 
     @property
     def bytes_of_point(self) -> int:
-        """The size of a point's outputs."""
+        """Return the size of one point's outputs in bytes."""
         return sum(dtype.itemsize * math.prod(shape) for dtype, shape in self.fields.values())
 
 
 class Part(NamedTuple):
-    """The windows of one group in a chunk: the places of their cells, (axes, windows, width), and which are meant.
+    """The windows of one group in a chunk: the places of their cells, (axes, windows, width), and which ones count.
 
-    The others are copies, which fill a window up where the grid, or in a list of points its group, ends.
+    The cells that are not `meant` are copies. They fill a window at the end of the grid or, in a list of points, of the
+    group.
     """
 
     chunk: int
@@ -49,7 +50,7 @@ class Part(NamedTuple):
 
 
 class Runner:
-    """Computes chunks; holds the compiled programs of the groups it has met."""
+    """Compute chunks, and keep the compiled program of each group."""
 
     def __init__(self, work: Work, programs: Programs | None = None) -> None:
         self.work = work
@@ -58,7 +59,7 @@ class Runner:
         self.programs: Programs = {} if programs is None else programs
 
     def chunks(self, chunks: Sequence[Region]) -> list[Arrays]:
-        """The arrays of each chunk, `status` and `error` among them; several, so that all devices have windows."""
+        """Compute the arrays of several chunks, with `status` and `error`. Several chunks keep all devices busy."""
         found = [empty(self.work.fields, math.prod(grid_windows.sides(chunk))) for chunk in chunks]
         by_group: dict[Group, list[Part]] = {}
         for number, chunk in enumerate(chunks):
@@ -72,7 +73,7 @@ class Runner:
         ]
 
     def program(self, group: Group) -> Program:
-        """The compiled program of a group; what tracing or compiling it raised is raised again."""
+        """Return the compiled program of a group; if compiling it failed before, raise the same error again."""
         found = self.programs.get((group, self.width))
         if found is None:
             try:
@@ -85,7 +86,7 @@ class Runner:
         return found
 
     def run(self, group: Group, cells: np.ndarray) -> Arrays:
-        """The outputs at cells, (axes, windows, width), as arrays (windows, width, ...)."""
+        """Compute the outputs at cells, (axes, windows, width), as arrays (windows, width, ...)."""
         work = self.work
         numbers = np.ravel_multi_index(tuple(cells), work.grid.shape).astype(np.uint32)
         kinds = arguments(work.grid)
@@ -105,7 +106,7 @@ class Runner:
         )
 
     def _parts(self, number: int, chunk: Region) -> list[tuple[Group, Part]]:
-        """The windows of a chunk, by group."""
+        """Return the windows of a chunk by group."""
         cells, inside = grid_windows.windows(chunk, self.work.window)
         of_cell = self._groups_of(cells, inside)
         found = []
@@ -119,7 +120,7 @@ class Runner:
         return found
 
     def _groups_of(self, cells: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """The number of each cell's group. Of a product a chunk has only one, being one place wide along its axes."""
+        """Return the number of each cell's group. In a product grid a chunk has one place along each static axis."""
         grid = self.work.grid
         if POINT not in {axis.dim for axis in grid.static}:
             return np.full(inside.shape, self.groups.index(group_at(grid, cells[:, 0, 0])))
@@ -129,7 +130,7 @@ class Runner:
         return found
 
     def _fill(self, found: list[Arrays], chunks: Sequence[Region], group: Group, parts: list[Part]) -> None:
-        """Compute the windows of one group and put what is meant of them into the arrays of their chunks."""
+        """Compute the windows of one group and copy the points that count into the arrays of their chunks."""
         try:
             results = self.run(group, np.concatenate([part.cells for part in parts], axis=1))
         except Exception as error:
@@ -147,7 +148,7 @@ class Runner:
             begin += len(part.meant)
 
     def _fill_singly(self, found: Arrays, chunks: Sequence[Region], group: Group, part: Part) -> None:
-        """Each point alone, filling its window: the ones that raise are found and the others kept."""
+        """Compute each point alone, repeated over its window, to find those that raise and keep the others."""
         for member, cell in zip(_members(chunks, part), part.cells[:, part.meant].T, strict=True):
             try:
                 result = self.run(group, np.broadcast_to(cell[:, None, None], (len(cell), 1, self.width)))
@@ -158,7 +159,7 @@ class Runner:
 
 
 def raise_first(grid: Grid, chunk: Region, arrays: Arrays) -> None:
-    """Raise what the first point of a chunk that raised is recorded with, and name the point."""
+    """Raise the recorded error of the first point of a chunk that raised, if any, and name the point."""
     raised = np.argwhere(arrays["status"] == RAISED)
     if len(raised):
         cell = raised[0] + [part.start for part in chunk]
@@ -168,7 +169,7 @@ def raise_first(grid: Grid, chunk: Region, arrays: Arrays) -> None:
 
 
 def _members(chunks: Sequence[Region], part: Part) -> np.ndarray:
-    """The places in their chunk, in C order, of the cells that are meant."""
+    """Return the places within their chunk, in C order, of the cells that count."""
     chunk = chunks[part.chunk]
     inside = part.cells[:, part.meant] - np.array([side.start for side in chunk])[:, None]
     return np.ravel_multi_index(tuple(inside), grid_windows.sides(chunk))
@@ -177,7 +178,7 @@ def _members(chunks: Sequence[Region], part: Part) -> np.ndarray:
 def _put(found: Arrays, members: np.ndarray, results: Arrays) -> None:
     nan = np.zeros(len(members), bool)
     for name, values in results.items():
-        place: Any = (members, *(slice(length) for length in values.shape[1:]))  # what is shorter is padded
+        place: Any = (members, *(slice(length) for length in values.shape[1:]))  # the rest stays padding
         found[name][place] = values
         if values.dtype.kind in "fc":
             nan |= np.isnan(values).reshape(len(members), -1).any(axis=1)
@@ -188,9 +189,9 @@ def _refuse(found: Arrays, members: np.ndarray, error: Exception) -> None:
     if out_of_memory(error):
         raise MemoryError(
             "measure: ran out of memory; a sweep into a new store with a smaller chunk=, or with fewer devices=, needs "
-            "less at once. What was finished before is kept"
+            "less at once. Finished chunks are kept"
         ) from error
     found["status"][members] = RAISED
     text = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
-    # of a long one that comes from compiled code the cause is at the end
+    # a long message from compiled code states its cause at the end
     found["error"][members] = text if len(text) < 2000 else f"{text[:400]} ... {text[-1600:]}"

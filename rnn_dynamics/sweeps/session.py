@@ -1,4 +1,4 @@
-"""A sweep at work: its store is made or opened, what it lacks is computed, its dataset returned."""
+"""Run a sweep: create or open its store, compute the missing chunks, and return its dataset."""
 
 import contextlib
 import time
@@ -25,7 +25,7 @@ from .worker import Job
 
 
 def compute(sweep: Sweep, options: Options) -> xarray.Dataset:
-    """Make the store or open it, compute what it lacks, and return its dataset."""
+    """Create or open the store, compute its missing chunks, and return its dataset."""
     begun = time.time()
     traced = trace(sweep.measure, sweep.grid, sweep.key)
     _raise_early(sweep.grid, traced, options)
@@ -53,7 +53,7 @@ def compute(sweep: Sweep, options: Options) -> xarray.Dataset:
 
 
 def _raise_early(grid: Grid, traced: Traced, options: Options) -> None:
-    """If no group can run there is nothing to record; otherwise only if the caller wants it."""
+    """Raise an error from tracing if no group can run, or if the caller asked for errors to be raised."""
     if traced.errors and (not traced.shapes or options.on_error == "raise"):
         group, error = next(iter(traced.errors.items()))
         static = dict(zip((axis.name for axis in grid.static), group, strict=True))
@@ -66,7 +66,7 @@ def _first_process(options: Options) -> bool:
 
 
 def _refuse_another(sweep: Sweep, store: Store, options: Options, traced: Traced, layout: Layout) -> None:
-    """Refuse a store of another sweep, and one of which that cannot be told unless the user consents."""
+    """Raise if the store holds another sweep, or may hold one made by other versions and the user has not consented."""
     there = store.attributes
     here = identity.of_sweep(sweep.measure, sweep.grid, sweep.key, traced, layout, options.chunk)
     found = grid_differences(sweep.grid, load_grid(store, functions_of(sweep.grid)))
@@ -80,9 +80,10 @@ def _refuse_another(sweep: Sweep, store: Store, options: Options, traced: Traced
 
 
 def _sorted_out(store: Store, mine: bool) -> tuple[dict[int, Record], list[int]]:
-    """The records of the chunks whose data are as they were written, by number, and the numbers of the others.
+    """Return the records of the chunks whose data are intact, by number, and the numbers of the other chunks.
 
-    In order in a store of one's own; in one that somebody else has made, and may be at work on, in random order.
+    The numbers are in order if this process created the store. Otherwise another process may be working on it, and they
+    are in random order.
     """
     finished, todo = {}, []
     for number, record in enumerate(read_records(store)):
@@ -94,7 +95,7 @@ def _sorted_out(store: Store, mine: bool) -> tuple[dict[int, Record], list[int]]
 
 
 def _raise_recorded(grid: Grid, store: Store, finished: dict[int, Record]) -> None:
-    """Raise what was recorded when errors were not wanted to stop."""
+    """Raise the first error that an earlier run with on_error="record" has stored."""
     for number, record in finished.items():
         if record["failed"]:
             region = store.region(number)
@@ -127,7 +128,7 @@ def _finish(
                 finished.append(record)
                 progress.done(record)
     except BaseException:
-        log.warning("%s: stopped; finished chunks are kept, and the same sweep goes on with the rest", sweep.address)
+        log.warning("%s: stopped; finished chunks are kept, and the same call computes the rest", sweep.address)
         raise
     if _first_process(options):
         note_wall_time(sweep.address, finished)

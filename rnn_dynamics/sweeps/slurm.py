@@ -1,4 +1,4 @@
-"""A submitit executor, which starts jobs under SLURM, with the protocol of concurrent.futures."""
+"""Wrap a submitit executor, which starts SLURM jobs, in the protocol of concurrent.futures."""
 
 import concurrent.futures
 import threading
@@ -10,10 +10,25 @@ from .. import argument
 
 
 class Submitit(concurrent.futures.Executor):
-    """Sweeps through `submitit.AutoExecutor(...)`: the chunks are dealt out to `jobs` jobs of the cluster.
+    """Run a sweep as SLURM jobs: pass this as `executor=` and the chunks are shared among `jobs` jobs.
 
-    A job writes each chunk as it finishes it, and computes only what has no record yet, so one that the cluster stops
-    and starts again goes on where it was. The parent hears of a job when it ends.
+    A job writes each chunk when it is finished and computes only chunks without a record. So a job that the cluster
+    stops and restarts continues where it was. The parent process sees the result of a job only when the job ends.
+
+    Args:
+        executor: A `submitit.AutoExecutor`, or any object whose `submit` returns a job with `done` and `result`.
+        jobs: The number of jobs that share the chunks.
+        poll_seconds: The time between two checks of whether a job has ended, in seconds. Default: 5.
+
+    Attributes:
+        executor: The executor that starts the jobs.
+        jobs: The number of jobs.
+        poll_seconds: The time between two checks, in seconds.
+
+    Example:
+        >>> import submitit  # doctest: +SKIP
+        >>> executor = rd.sweeps.Submitit(submitit.AutoExecutor("logs"), jobs=64)  # doctest: +SKIP
+        >>> rd.sweep(measure, grid, key=key, store="runs/edge.zarr", executor=executor)  # doctest: +SKIP
     """
 
     def __init__(self, executor: Any, *, jobs: int, poll_seconds: float = 5.0) -> None:
@@ -23,7 +38,7 @@ class Submitit(concurrent.futures.Executor):
         self._started: list[Any] = []
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> concurrent.futures.Future[Any]:
-        """Start a job; the future ends with it."""
+        """Start a job and return a future that ends when the job ends."""
         job = self.executor.submit(function, *args, **options)
         self._started.append(job)
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
@@ -40,7 +55,7 @@ class Submitit(concurrent.futures.Executor):
             future.set_exception(error)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Wait for the jobs, or cancel those that are not done."""
+        """Wait for all jobs; with `cancel_futures`, first cancel those that are not done."""
         for job in self._started:
             if cancel_futures and not job.done():
                 job.cancel()

@@ -1,7 +1,7 @@
-"""Where a sweep is kept: a zarr v3 group that plain `xarray.open_zarr` reads, and a record for each finished chunk.
+"""The store of a sweep: a zarr v3 group that plain `xarray.open_zarr` reads, with a record for each finished chunk.
 
-A chunk is finished when its record is there and its data have the digest that the record names. The record is written
-after the data. What a value or a file is, or whether there is one, decides nothing.
+A chunk is finished when it has a record and its data match the digest in that record. The record is written after the
+data. Whether the files or values of a chunk exist does not count.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from .address import Address, backend, reading, writing
 from .grid_windows import Region, Shape
 from .log import log
 
-# an attribute of a store that is being made, where it cannot appear whole
+# the attribute of a store that is being created where, unlike a folder, it cannot appear whole
 UNFINISHED = "unfinished_sweep"
 
 
@@ -36,29 +36,29 @@ class Store(NamedTuple):
     records: Any
 
     def region(self, number: int) -> Region:
-        """Where the chunk of that number lies."""
+        """Return the region of the chunk of this number."""
         return grid_windows.region(self.shape, self.chunk, number)
 
 
 def is_there(address: Address) -> bool:
-    """Whether there is a sweep's store at the address; refused if there is something else."""
+    """Return whether there is a sweep's store at the address; raise if there is something else."""
     if isinstance(address, Path) and not _is_full_folder(address):
         return False
     group = _group(address)
     if not isinstance(address, Path) and (group is None or UNFINISHED in group.attrs):
         return False
     if group is None or not {"chunk_shape", "digest"} & {*group.attrs}:
-        raise ValueError(f"store: got {address}, which holds something else; expected a new place or a sweep's")
+        raise ValueError(f"store: got {address}, which holds something else; expected a new place or a sweep's store")
     return True
 
 
 def _is_full_folder(address: Path) -> bool:
-    """Whether there is a folder with something in it; True also of what is no folder, which is then refused."""
+    """Return whether there is a non-empty folder; also True for anything that is not a folder, refused afterwards."""
     return address.exists() and (not address.is_dir() or any(address.iterdir()))
 
 
 def check_is_there(address: Address) -> None:
-    """Refuse a place that holds nothing, or something other than a sweep's store."""
+    """Raise if the place holds nothing, or something other than a sweep's store."""
     if not is_there(address):
         raise FileNotFoundError(f"store: got {address}, where there is nothing; expected the store of a sweep")
 
@@ -70,9 +70,9 @@ def _group(address: Address) -> zarr.Group | None:
 
 
 def create(address: Address, fill: Callable[[zarr.Group], None]) -> bool:
-    """Make a store with nothing computed, and say whether it is this one that stands at the address now.
+    """Create a store with nothing computed yet; return False if another process has put its store there first.
 
-    A folder appears whole: of two processes that make it, one wins. Elsewhere what was left unfinished is made anew.
+    A folder appears whole: if two processes create it, one of them wins. Elsewhere an unfinished store is overwritten.
     """
     if not isinstance(address, Path):
         left = _group(address)
@@ -94,14 +94,14 @@ def create(address: Address, fill: Callable[[zarr.Group], None]) -> bool:
 
 
 def open_store(address: Address, *, mode: str = "r+") -> Store:
-    """The store at the address; refused if it is not as its sweep made it."""
+    """Open the store at the address; raise if it is not as its sweep made it."""
     with reading(address):
         group: Any = zarr.open_group(backend(address), mode=mode, zarr_format=3)  # type: ignore[arg-type]
         attributes = dict(group.attrs)
         attribute_seal.check_seal(address, attributes, dict(group["progress"].attrs))
         expected_layout.check_layout(group, attributes)
         names = [text.split(":")[0] for text in attributes["outputs"]]
-        # of NaN there are many, which zarr would drop for the one that fills the array if a chunk has no other number
+        # zarr skips a chunk of fill values only, and takes any NaN for one, which would lose the bits of other NaNs
         arrays = {name: group[name].with_config({"write_empty_chunks": True}) for name in names}
         arrays |= {name: group[name] for name in ("status", "error")}
         chunk = tuple(attributes["chunk_shape"])
@@ -109,7 +109,7 @@ def open_store(address: Address, *, mode: str = "r+") -> Store:
 
 
 def open_dataset(address: Address) -> xarray.Dataset:
-    """The dataset of a store, read when it is looked at; its coordinates are those that it was made with."""
+    """Open the dataset of a store, whose outputs are read when they are used, with its original coordinates."""
     check_is_there(address)
     store = open_store(address, mode="r")
     with reading(address):
@@ -117,8 +117,8 @@ def open_dataset(address: Address) -> xarray.Dataset:
         lost = {name: found.values for name, found in coordinates.items() if found.restored}
         warn_of(store, lost, "restored from its copy for this dataset")
         others = [name for name, _ in store.group.members() if name not in {*coordinates, *store.arrays, "progress"}]
-        for name in others:  # of which nothing is known, not even whether they can be read
-            log.warning("%s: %s is not of its sweep and is left out", address, name)
+        for name in others:  # foreign arrays, which might not even be readable
+            log.warning("%s: %s is not part of the sweep and is left out", address, name)
         unread = [*lost, *others]
         found = xarray.open_zarr(backend(address), chunks=None, decode_timedelta=False, drop_variables=unread)
         for name, values in lost.items():
@@ -128,7 +128,7 @@ def open_dataset(address: Address) -> xarray.Dataset:
 
 
 def mend(store: Store, known: Mapping[str, np.ndarray]) -> None:
-    """Write the coordinates anew that were lost or changed, from their copies or from what the caller knows of them."""
+    """Rewrite coordinates that were lost or changed, from their copies or from the caller's `known` values."""
     with reading(store.address):
         lost = {
             name: found.values for name, found in coordinate_copies.kept(store.group, known).items() if found.restored
@@ -140,6 +140,6 @@ def mend(store: Store, known: Mapping[str, np.ndarray]) -> None:
 
 
 def warn_of(store: Store, lost: Mapping[str, np.ndarray], what: str) -> None:
-    """Say which coordinates a store had lost."""
+    """Log which coordinates of a store were lost."""
     for name in lost:
         log.warning("%s: the values of %s were lost or changed; %s", store.address, name, what)

@@ -1,31 +1,56 @@
-"""What a number in the dataset is: units, a description and the names of its dimensions, said beside `measure`."""
+"""Describe the arrays of a dataset where `measure` is defined: units, a description, names of dimensions."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# xarray would read numbers in these units as spans of time
+# xarray would decode numbers in these units as time spans
 DURATIONS = ("days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds")
 
 
 class Variable(NamedTuple):
-    """Units ("1" for a pure number), a description, and the names of an output's dimensions, in order."""
+    """The description of one output or argument of `measure`, as `described` takes it.
+
+    Attributes:
+        units: The units, such as "nats per step"; "1" for a pure number.
+        description: A few words, which become the `long_name` of the array. Default: its name.
+        dims: The names of an output's own dimensions, in order. Default: `<name>_dim0`, `<name>_dim1`, …
+
+    Example:
+        >>> rd.sweeps.Variable("nats per step", "Lyapunov exponents", dims=("index",)).units
+        'nats per step'
+    """
 
     units: str
     description: str = ""
     dims: tuple[str, ...] = ()
 
     def attributes(self, name: str) -> dict[str, Any]:
-        """What is written beside the array of that name."""
+        """Return the attributes that are stored with the array of this name."""
         return ({"units": self.units} if self.units else {}) | {"long_name": self.description or name}
 
 
 def described(**variables: Variable) -> Callable[[Function], Function]:
-    """A decorator that says what the outputs and the arguments of `measure` are.
+    """Attach units, descriptions and dimension names to the outputs and arguments of `measure`.
 
-    @described(exponents=Variable("nats per step", "Lyapunov exponents", dims=("index",)), gain=Variable("1"))
-    def measure(key, *, gain): ...
+    `sweep` writes them to the attributes of the dataset. They change no numbers.
+
+    Args:
+        **variables: A `Variable` for each output or argument of `measure` that you want to describe, by its name.
+
+    Returns:
+        A decorator that stores the descriptions in `measure.variables` and returns `measure` itself.
+
+    Raises:
+        ValueError: xarray would decode numbers in these units as times, such as "seconds" or "days since 2000-01-01".
+
+    Example:
+        >>> @rd.sweeps.described(doubled=rd.sweeps.Variable("1", "twice the gain"))
+        ... def measure(key, *, gain):
+        ...     return {"doubled": 2 * gain}
+        >>> rd.sweep(measure, {"gain": [0.5]}, key=key, progress=False).doubled.attrs
+        {'units': '1', 'long_name': 'twice the gain'}
     """
     for name, variable in variables.items():
         if not isinstance(variable, Variable):
@@ -37,7 +62,7 @@ def described(**variables: Variable) -> Callable[[Function], Function]:
             )
         if "since" in variable.units:
             raise ValueError(
-                f"{name}: got units {variable.units!r}, which xarray takes for a date; expected no 'since'"
+                f"{name}: got units {variable.units!r}, which xarray takes for a date; expected units without 'since'"
             )
 
     def decorate(measure: Function) -> Function:
@@ -48,5 +73,5 @@ def described(**variables: Variable) -> Callable[[Function], Function]:
 
 
 def variables_of(measure: Callable[..., Any]) -> dict[str, Variable]:
-    """What `described` said of it."""
+    """Return the descriptions that `described` attached to `measure`."""
     return getattr(measure, "variables", {})

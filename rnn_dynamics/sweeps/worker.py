@@ -1,4 +1,4 @@
-"""What whoever computes chunks does: this process, a worker of a pool, or one process of many."""
+"""Plan and compute chunks, in this process, in a worker of a pool, or in one process of jax.distributed."""
 
 import math
 import time
@@ -28,7 +28,7 @@ Fields = dict[str, tuple[np.dtype, tuple[int, ...]]]
 
 
 class Job(NamedTuple):
-    """What a worker is told: where the store is, and the functions, which are never taken from there."""
+    """What a worker needs to know: where the store is, and the functions, which are never loaded from the store."""
 
     address: Address
     store_id: str
@@ -41,7 +41,7 @@ class Job(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A sweep before it has a store: what a plan is made for."""
+    """A sweep that has no store yet, from which its plan is made."""
 
     measure: Measure
     grid: Grid
@@ -54,15 +54,15 @@ class Request(NamedTuple):
 
 
 def local_devices(devices: Devices) -> tuple[jax.Device, ...]:
-    """The devices of this process that are meant: all, so many, or these."""
+    """Return the devices of this process to use: all for None, the first ones for a number, else those in the list."""
     here = tuple(jax.local_devices())
     if devices is None:
         return here
     if isinstance(devices, int):
         if not 1 <= devices <= len(here):
             raise ValueError(
-                f"devices: got {devices}, expected from 1 to {len(here)} of this process; for one device a core "
-                "of a CPU call rnn_dynamics.sweeps.one_device_per_core() before JAX starts"
+                f"devices: got {devices}, expected from 1 to {len(here)} of this process; for one device per CPU "
+                "core, call rnn_dynamics.sweeps.one_device_per_core() before JAX starts"
             )
         return here[:devices]
     if not devices or not set(devices) <= set(here):
@@ -71,7 +71,7 @@ def local_devices(devices: Devices) -> tuple[jax.Device, ...]:
 
 
 def plan(request: Request, programs: Programs | None = None) -> tuple[Plan, str]:
-    """The plan of a sweep, made where its chunks will be computed, and what devices these are."""
+    """Return the plan of a sweep, made on the devices that will compute its chunks, and a description of them."""
     with jax_settings.applied(request.settings):
         devices = local_devices(request.devices)
         window = (1,) * len(request.grid.dims)
@@ -81,11 +81,11 @@ def plan(request: Request, programs: Programs | None = None) -> tuple[Plan, str]
 
 
 def open_work(job: Job, programs: Programs | None = None) -> tuple[Store, Runner]:
-    """The store of a job, and what computes its chunks."""
+    """Open the store of a job, and return it with a runner that computes its chunks."""
     store = open_store(job.address)
     found = store.attributes
     if found["store_id"] != job.store_id:
-        raise ValueError(f"store: {job.address} was replaced by another while a sweep was at work on it")
+        raise ValueError(f"store: {job.address} was replaced by another store while its sweep was running")
     fields = {
         name: (array.dtype, array.shape[len(store.shape) :])
         for name, array in store.arrays.items()
@@ -100,7 +100,7 @@ _opened = lru_cache(maxsize=4)(open_work)  # a worker is sent the same job again
 
 
 def task(job: Job, numbers: Sequence[int]) -> list[Record]:
-    """Compute chunks in a worker; it writes them itself and returns their records."""
+    """Compute chunks in a worker, which writes them itself, and return their records."""
     with jax_settings.applied(dict(job.settings)):
         store, runner = _opened(job)
         return list(compute(store, runner, numbers, job))
@@ -125,7 +125,7 @@ def _compute(store: Store, runner: Runner, todo: list[int], job: Job, pressed: l
     regions = [store.region(number) for number in todo]
     written = []
     for number, region, data in zip(todo, regions, runner.chunks(regions), strict=True):
-        if len(pressed) > 1:  # what looks like an error of `measure` may be that
+        if len(pressed) > 1:  # a second Ctrl-C may look like an error of `measure`
             raise KeyboardInterrupt
         if job.raising:
             raise_first(runner.work.grid, region, data)
@@ -134,7 +134,7 @@ def _compute(store: Store, runner: Runner, todo: list[int], job: Job, pressed: l
 
 
 def record_of(data: Arrays, session: float) -> Record:
-    """What is recorded of a chunk beside its digest: how its points ended, and when."""
+    """Return the record of a chunk without its digest: how its points ended, and when."""
     status = data["status"]
     return {
         "points": status.size,

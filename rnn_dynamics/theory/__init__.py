@@ -1,4 +1,4 @@
-"""What a measurement should give: exact and mean-field results, as functions of the same parameters."""
+"""Theoretical values that a measurement should reproduce: exact and mean-field results for given parameters."""
 
 from .mean_field import (
     edge_of_order,
@@ -23,3 +23,8 @@ __all__ = [
     "share_of_exponents_below",
     "stationary_variance",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

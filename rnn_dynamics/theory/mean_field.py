@@ -1,18 +1,21 @@
-"""Wide random tanh nets, W ~ N(0, g²/N) and biases N(0, σ_b²) fixed in time, as N -> infinity.
+"""Mean-field theory of wide random tanh nets: W ~ N(0, g²/N), biases N(0, σ_b²) fixed in time, N -> infinity.
 
     rate map  x_t = W tanh(x_{t-1}) + b        the same net as  h_t = tanh(W h_{t-1} + b)  with x = W h + b
 
-Each x_i is Gaussian over the draw, with a variance q that settles where it reproduces itself,
+Over random draws of the net each x_i is Gaussian. Its variance q settles where it reproduces itself,
 
     q = g² E[tanh²(√q z)] + σ_b²,    z ~ N(0, 1),
 
-and a tangent vector that is independent of x has its square multiplied by χ₁ = g² E[sech⁴(√q z)] in each step.
+and each step multiplies the mean square of a tangent vector that is independent of x by χ₁ = g² E[sech⁴(√q z)].
 
-Sompolinsky, Crisanti & Sommers (1988), "Chaos in random neural networks"; Poole et al. (2016), "Exponential
-expressivity in deep neural networks through transient chaos", and Schoenholz et al. (2017), "Deep information
-propagation", for χ₁ and the edge of order; Engelken, Wolf & Abbott (2023), "Lyapunov spectra of chaotic recurrent
-neural networks", for exponents. A net of N units scatters about these values by the draw, and its largest exponent lies
-below by an amount of order 1/N.
+A net of N units scatters about these values from draw to draw, and its largest exponent is lower by an amount of
+order 1/N.
+
+References:
+    Sompolinsky, Crisanti & Sommers (1988), "Chaos in random neural networks".
+    Poole et al. (2016), "Exponential expressivity in deep neural networks through transient chaos", and
+    Schoenholz et al. (2017), "Deep information propagation": χ₁ and the edge of order.
+    Engelken, Wolf & Abbott (2023), "Lyapunov spectra of chaotic recurrent neural networks": the exponents.
 """
 
 import math
@@ -30,40 +33,139 @@ NEWTON_STEPS = 64
 
 
 def stationary_variance(gain: ArrayLike, *, bias_variance: ArrayLike = 0.0) -> Float[Array, ""]:
-    """q = g² E[tanh²(√q z)] + σ_b², the variance of the net's inputs W h + b to its units.
+    """Compute the stationary variance of the units' inputs W h + b in a wide random tanh net.
 
-    0 for g <= 1 without biases, where the net dies out. Differentiable in both arguments.
+        q = g² E[tanh²(√q z)] + σ_b²,    z ~ N(0, 1)
+
+    It is 0 for g <= 1 without biases, where the activity dies out. Differentiable in both arguments.
+
+    Args:
+        gain: g >= 0; the recurrent weights are N(0, g²/N). A scalar; use `jax.vmap` for many.
+        bias_variance: σ_b² >= 0, the variance of the biases. Default: 0, no biases.
+
+    Returns:
+        q, a scalar in the precision of `gain`; NaN if a traced argument is negative.
+
+    Cost:
+        64 Newton steps with one average over 257 points and its derivative each.
+
+    Example:
+        >>> float(rd.theory.stationary_variance(0.9))
+        0.0
+        >>> round(float(rd.theory.stationary_variance(0.0, bias_variance=0.3)), 3)
+        0.3
+
+    References:
+        Sompolinsky, Crisanti & Sommers (1988), "Chaos in random neural networks".
+        Poole et al. (2016), "Exponential expressivity in deep neural networks through transient chaos".
     """
     return _variance(*_parameters(gain, bias_variance))
 
 
 def mean_square_growth(gain: ArrayLike, *, bias_variance: ArrayLike = 0.0) -> Float[Array, ""]:
-    """χ₁ = g² E[sech⁴(√q z)]: what one step multiplies the mean square of a random tangent vector or gradient by.
+    """Compute the factor by which one step multiplies the mean square of a random tangent vector or gradient.
 
-    Below 1 gradients vanish, above 1 they explode.
+        χ₁ = g² E[sech⁴(√q z)],    z ~ N(0, 1),    q from `stationary_variance`
+
+    Gradients vanish below χ₁ = 1 and explode above it.
+
+    Args:
+        gain: g >= 0; the recurrent weights are N(0, g²/N). A scalar; use `jax.vmap` for many.
+        bias_variance: σ_b² >= 0, the variance of the biases. Default: 0, no biases.
+
+    Returns:
+        χ₁, a scalar in the precision of `gain`; NaN if a traced argument is negative.
+
+    Cost:
+        About that of `stationary_variance`.
+
+    Example:
+        >>> round(float(rd.theory.mean_square_growth(0.5)), 3)
+        0.25
+
+    References:
+        Poole et al. (2016), "Exponential expressivity in deep neural networks through transient chaos".
+        Schoenholz et al. (2017), "Deep information propagation".
     """
     return _growth(*_parameters(gain, bias_variance))
 
 
 def largest_exponent(gain: ArrayLike, *, bias_variance: ArrayLike = 0.0) -> Float[Array, ""]:
-    """λ₁ = ½ ln χ₁ = ½ ln(g² E[sech⁴(√q z)]) in nats a step; ln g for g <= 1 without biases."""
+    """Compute the largest Lyapunov exponent of a wide random tanh net.
+
+        λ₁ = ½ ln χ₁ = ½ ln(g² E[sech⁴(√q z)]),    z ~ N(0, 1),    q from `stationary_variance`
+
+    It is ln g for g <= 1 without biases. In a net of N units it is lower by an amount of order 1/N.
+
+    Args:
+        gain: g >= 0; the recurrent weights are N(0, g²/N). A scalar; use `jax.vmap` for many.
+        bias_variance: σ_b² >= 0, the variance of the biases. Default: 0, no biases.
+
+    Returns:
+        λ₁ in nats per step, a scalar in the precision of `gain`; NaN if a traced argument is negative.
+
+    Cost:
+        About that of `stationary_variance`.
+
+    Example:
+        >>> round(float(rd.theory.largest_exponent(0.5)), 3)
+        -0.693
+        >>> round(float(rd.theory.largest_exponent(1.5)), 3)
+        0.065
+
+    References:
+        Sompolinsky, Crisanti & Sommers (1988), "Chaos in random neural networks".
+        Engelken, Wolf & Abbott (2023), "Lyapunov spectra of chaotic recurrent neural networks".
+    """
     return jnp.log(mean_square_growth(gain, bias_variance=bias_variance)) / 2
 
 
 def mean_exponent(gain: ArrayLike, *, bias_variance: ArrayLike = 0.0) -> Float[Array, ""]:
-    """Σ λ_i/N = E ln|det J|/N = ln g - ½ + E[ln sech²(√q z)], in nats a step.
+    """Compute the mean of all Lyapunov exponents of a wide random tanh net.
 
-    ln g - ½ is ln|det W|/N of a Gaussian matrix; for N rows it is lower by about ln(N)/(4N), which the mean of
-    `gaussian_product_exponents` has exactly.
+        Σ λ_i/N = E ln|det J|/N = ln g - ½ + E[ln sech²(√q z)],    z ~ N(0, 1),    q from `stationary_variance`
+
+    ln g - ½ is ln|det W|/N of a Gaussian matrix in the limit N -> infinity. For N rows it is lower by about ln(N)/(4N);
+    the mean of `gaussian_product_exponents` is exact at every N.
+
+    Args:
+        gain: g >= 0; the recurrent weights are N(0, g²/N). A scalar; use `jax.vmap` for many.
+        bias_variance: σ_b² >= 0, the variance of the biases. Default: 0, no biases.
+
+    Returns:
+        The mean exponent in nats per step, a scalar in the precision of `gain`; NaN if a traced argument is negative.
+
+    Cost:
+        About that of `stationary_variance`.
+
+    Example:
+        >>> round(float(rd.theory.mean_exponent(1.0)), 3)
+        -0.5
+
+    References:
+        Engelken, Wolf & Abbott (2023), "Lyapunov spectra of chaotic recurrent neural networks".
     """
     return _mean_exponent(*_parameters(gain, bias_variance))
 
 
 def share_of_exponents_below(exponent: ArrayLike, gain: ArrayLike) -> Float[Array, "..."]:
-    """F(s) = e^{2s}/g² for s <= ln g, the share of exponents that are s or less, for g <= 1 and no biases.
+    """Compute the share of Lyapunov exponents that are at most `exponent`, for a net without biases at g <= 1.
 
-    The net dies out, its Jacobian becomes W, and its exponents are ln|eigenvalues of W|, which fill the disc of radius
-    g evenly (Girko's circular law). NaN for a traced g > 1, whose spectrum is not known in closed form.
+        F(s) = e^{2s}/g²  for s <= ln g,    1 above
+
+    At g <= 1 the activity dies out and the Jacobian becomes W. The exponents are then ln|eigenvalues of W|, and the
+    eigenvalues fill the disc of radius g evenly (Girko's circular law). No closed form is known for g > 1.
+
+    Args:
+        exponent: s in nats per step, an array of any shape.
+        gain: g between 0 and 1; the recurrent weights are N(0, g²/N). A scalar.
+
+    Returns:
+        F(s), between 0 and 1, in the shape of `exponent` and the precision of `gain`; NaN for a traced g > 1.
+
+    Example:
+        >>> round(float(rd.theory.share_of_exponents_below(jnp.log(0.25), 0.5)), 3)
+        0.25
     """
     gain = argument.real("gain", gain, at_least=0.0, up_to=1.0)
     exponent = argument.real("exponent", exponent, shape=None, dtype=gain.dtype)
@@ -71,10 +173,32 @@ def share_of_exponents_below(exponent: ArrayLike, gain: ArrayLike) -> Float[Arra
 
 
 def edge_of_order(bias_variance: ArrayLike) -> Float[Array, ""]:
-    """The σ_w² = g² at which χ₁ = 1, given σ_b²: below it perturbations die out, above it they grow.
+    """Compute the weight variance σ_w² = g² at which χ₁ = 1 for a given bias variance.
 
-    Sought in q, on which σ_w² = 1/E[sech⁴(√q z)] and σ_b² = q - σ_w² E[tanh²(√q z)] depend explicitly. Near 0 that
-    difference is 4/3 q³, so that σ_w² = 1 + 2q is good to √eps only, and its derivative is not for σ_b² < eps^1.5.
+        σ_w² = 1/E[sech⁴(√q z)],    σ_b² = q - σ_w² E[tanh²(√q z)],    z ~ N(0, 1)
+
+    Perturbations die out below it and grow above it. The search runs over q, in which both equations are explicit. Near
+    q = 0 the right side of the second is 4/3 q³, so that σ_w² = 1 + 2q is accurate to √eps only; its derivative is
+    not accurate for σ_b² < eps^1.5.
+
+    Args:
+        bias_variance: σ_b² >= 0, the variance of the biases. A scalar; use `jax.vmap` for many.
+
+    Returns:
+        σ_w², a scalar in the precision of `bias_variance`; NaN if that is traced and negative. The gain is its root.
+
+    Cost:
+        About that of `stationary_variance`.
+
+    Example:
+        >>> float(rd.theory.edge_of_order(0.0))
+        1.0
+        >>> round(float(rd.theory.edge_of_order(0.1)), 3)
+        1.986
+
+    References:
+        Poole et al. (2016), "Exponential expressivity in deep neural networks through transient chaos".
+        Schoenholz et al. (2017), "Deep information propagation".
     """
     return _edge(argument.real("bias_variance", bias_variance, at_least=0.0))
 
@@ -87,7 +211,7 @@ def _parameters(gain: ArrayLike, bias_variance: ArrayLike) -> tuple[Float[Array,
 @jax.jit
 def _variance(gain: Float[Array, ""], bias_variance: Float[Array, ""]) -> Float[Array, ""]:
     dead = (gain <= 1) & (bias_variance == 0)
-    g = jnp.where(dead, 2, gain)  # any gain that has an answer, so that derivatives of the other branch are finite
+    g = jnp.where(dead, 2, gain)  # a gain with a solution, so that derivatives of the unused branch are finite
 
     def excess(q: Float[Array, ""]) -> Float[Array, ""]:
         return q - g * g * gaussian_average(lambda x: jnp.tanh(x) ** 2, jnp.sqrt(q)) - bias_variance
@@ -122,15 +246,16 @@ def _edge(bias_variance: Float[Array, ""]) -> Float[Array, ""]:
 
 
 def _largest_root(convex: Callable[[Array], Array], start: Float[Array, ""]) -> Float[Array, ""]:
-    """The largest root of a convex function that increases beyond it, by Newton's method from a start above it.
+    """Find the largest root of a convex function by Newton's method, from a start above the root.
 
-    Such steps only ever descend, and do not overshoot; where the root is double or triple each still takes a half or
-    a third off the distance. What the function closes over gets the derivative of the implicit function.
+    The function must increase beyond the root. Then the steps descend and never overshoot; at a double or triple root
+    each still shortens the distance by a half or a third. The values that the function closes over get the derivative
+    of the implicit function.
     """
 
     def slope(q: Array) -> Array:
         found = jax.jvp(convex, (q,), (jnp.ones_like(q),))[1]
-        return jnp.where(found > 0, found, jnp.inf)  # else it is rounding, and the root is reached
+        return jnp.where(found > 0, found, jnp.inf)  # a slope <= 0 is rounding at the root: stop there
 
     def descend(_: Array | int, q: Array) -> Array:
         return jnp.clip(q - convex(q) / slope(q), q / 16, q)
@@ -141,17 +266,17 @@ def _largest_root(convex: Callable[[Array], Array], start: Float[Array, ""]) -> 
 
 
 def _root(x: Float[Array, ""]) -> Float[Array, ""]:
-    """√x, with derivative 0 at 0, where the x that come here are constant."""
+    """Return √x with derivative 0 at x = 0, where the callers' x is constant."""
     return jnp.where(x == 0, 0, jnp.sqrt(jnp.where(x == 0, 1, x)))
 
 
 def _sech2(x: Array) -> Array:
-    """sech² x without the cancellation of 1 - tanh² x."""
+    """Compute sech² x without the cancellation of 1 - tanh² x."""
     e = jnp.exp(-2 * jnp.abs(x))
     return 4 * e / (1 + e) ** 2
 
 
 def _log_sech2(x: Array) -> Array:
-    """ln sech² x, where sech² x itself may have underflowed."""
+    """Compute ln sech² x, accurate even where sech² x underflows."""
     size = jnp.abs(x)
     return 2 * (math.log(2) - size - jnp.log1p(jnp.exp(-2 * size)))

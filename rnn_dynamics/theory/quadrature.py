@@ -1,11 +1,12 @@
-"""Averages over a Gaussian of any width.
+"""Averages of a function over a Gaussian of any width.
 
     E f(s z) = ∫ f(s z) e^{-z²/2}/√(2π) dz,    z = w sinh t,  w = max(1, π/(2s)),    by the trapezoidal rule in t
 
-The functions of mean-field theory are made of tanh, whose singularities ±iπ/2, ±3iπ/2, ... close in on the real line
-as s grows, so that rules for polynomials (Gauss-Hermite) need ever more points. In t all of them lie at a distance of
-π/2, and the Gaussian stays bounded within π/4 of the line: the rule converges like e^{-π²/(2Δt)} at any s, with points
-that are dense near 0 and reach as far as the Gaussian does (Trefethen and Weideman 2014 on why that rule is enough).
+The functions of mean-field theory are made of tanh, whose singularities ±iπ/2, ±3iπ/2, ... come closer to the real line
+of z as s grows, so that rules for polynomials (Gauss-Hermite) need ever more points. In t all of them lie at a distance
+of π/2, and the Gaussian stays bounded within π/4 of the line. The rule then converges like e^{-π²/(2Δt)} at any s, with
+points that are dense near 0 and reach as far as the Gaussian does (Trefethen and Weideman 2014 explain why the
+trapezoidal rule is enough).
 """
 
 import math
@@ -18,19 +19,38 @@ from jaxtyping import Array, Float
 
 from .. import argument
 
-# points on each side of 0, and the |z| beyond which the Gaussian is left out, 1e-22 of its peak
+# the number of points on each side of 0, and the largest |z|, where the Gaussian is 1e-22 of its peak
 SIDE = 128
 REACH = 10.0
-# the nearest singularity of tanh, and the least width in units of it
+# the distance of tanh's nearest singularity from 0
 POLE = math.pi / 2
 
 
 def gaussian_average(function: Callable[[Array], Array], deviation: ArrayLike) -> Float[Array, ""]:
-    """E f(s z) over a standard normal z, for an elementwise f and a deviation s >= 0.
+    """Compute the average of a function over a Gaussian with mean 0 and a given standard deviation.
 
-    To rounding for s up to 10⁶ if f is smooth on the real line and has its singularities on the imaginary axis no
-    nearer than π/2, as everything made of tanh or the logistic function does; a kink such as that of relu leaves an
-    error of 1e-4. `function` is called once, with 257 points.
+        E f(s z),    z ~ N(0, 1)
+
+    It is exact to rounding for s up to 10⁶ if f is smooth on the real line and its singularities on the imaginary axis
+    are at least π/2 away from 0, as for everything made of tanh or the logistic function. A kink such as that of relu
+    leaves an error of 1e-4.
+
+    Args:
+        function: f, an elementwise function of an array. It is called once, with 257 points.
+        deviation: s >= 0, a scalar, traced or not; use `jax.vmap` for many.
+
+    Returns:
+        The average, a scalar.
+
+    Cost:
+        One call of `function` with 257 points.
+
+    Example:
+        >>> round(float(rd.theory.gaussian_average(lambda x: x**2, 3.0)), 3)
+        9.0
+
+    References:
+        Trefethen & Weideman (2014), on the exponential convergence of the trapezoidal rule.
     """
     if not callable(function):
         raise TypeError(f"function: got {function!r}, expected an elementwise function of an array")
@@ -40,7 +60,7 @@ def gaussian_average(function: Callable[[Array], Array], deviation: ArrayLike) -
 
 
 def nodes(deviation: Float[Array, ""]) -> tuple[Float[Array, " points"], Float[Array, " points"]]:
-    """The points z and their weights."""
+    """Return the points z and their weights."""
     w = POLE / jnp.maximum(deviation, POLE)
     unit = np.arange(-SIDE, SIDE + 1) / SIDE
     end = jnp.arcsinh(REACH / w)

@@ -1,9 +1,9 @@
-"""Nets that learn: tasks, the training loop, what is measured while it runs, and interventions that steer it.
+"""Train recurrent nets: tasks, the training loop, measurements during training, and interventions.
 
     from rnn_dynamics import train
     found = train.fit(cell, train.tasks.adding(100), optimizer, key=key, steps=2000, probes={...})
 
-Optimizers and what combines with them are those of optax.
+Optimizers are optax gradient transformations; the interventions here combine with them through `optax.chain`.
 """
 
 from . import probes, tasks
@@ -48,3 +48,8 @@ __all__ = [
     "soft_orthogonality",
     "tasks",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""Checkpoints of a training by Orbax: the state and all that was recorded so far, and of which training they are."""
+"""Save and restore a training with Orbax: its state, its records so far, and a digest that identifies it."""
 
 import hashlib
 from pathlib import Path
@@ -13,10 +13,10 @@ from .program import Compiled, Record, Settings, State, Update
 
 
 class Checkpoints:
-    """Those of one training in one directory, of which the last two are kept; none for directory = None.
+    """The checkpoints of one training in one directory, which keeps the last two; none for directory = None.
 
-    A checkpoint says which training it is of by a digest of the compiled programs and of the state they start from, so
-    that a changed loss, learning rate, probe or key is refused and nothing is mixed.
+    Each checkpoint identifies its training by a digest of the compiled programs and of the state they start from. A
+    changed loss, learning rate, probe or key is therefore refused, and no two trainings are mixed.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class Checkpoints:
             import orbax.checkpoint
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
-                f"directory: got {str(directory)!r}; checkpoints need orbax-checkpoint, as installed by "
-                "`pip install 'rnn_dynamics[train]'`"
+                f"directory: got {str(directory)!r}; checkpoints need orbax-checkpoint: "
+                "`pip install 'rnn_dynamics[train]'` installs it"
             ) from error
         self.args = orbax.checkpoint.args
         self.directory = Path(directory).absolute()
@@ -47,7 +47,7 @@ class Checkpoints:
         self.digest, self.kind = digest(programs, start, noise), kind(settings)
 
     def latest(self, stretches: int) -> tuple[State, list[Record], list[Update]]:
-        """The state to go on from, and the records and updates before it."""
+        """Return the state to continue from, and the records and updates before it."""
         done = None if self.manager is None else self.manager.latest_step()
         if done is None:
             return self.start, [], []
@@ -59,14 +59,14 @@ class Checkpoints:
                 for name, given in self.kind.items()
                 if held.get(name) != given
             ]
-            what = ", ".join(others) or "in its cell, task, optimizer, penalties, probes, key or initial net"
+            what = ", ".join(others) or "with another cell, task, optimizer, penalties, probes, key or initial net"
             raise ValueError(
-                f"directory: {self.directory} holds another training: {what}; expected the same one, or a new place"
+                f"directory: {self.directory} holds another training: {what}; expected the same one, or a new directory"
             )
         if done > stretches:
             every = self.settings.every
             raise ValueError(
-                f"steps: got {stretches * every}, but {self.directory} holds {done * every} updates of this training"
+                f"steps: got {stretches * every}, expected at least the {done * every} updates in {self.directory}"
             )
         _, record = jax.eval_shape(lambda state: program.record(self.settings, state), self.start)
         _, update = jax.eval_shape(lambda state: program.stretch(self.settings, state, None), self.start)
@@ -78,7 +78,7 @@ class Checkpoints:
         return as_before(state, self.start), apart(records, done), apart(updates, done)
 
     def save(self, state: State, records: list[Record], updates: list[Update]) -> None:
-        """After a stretch; written in the background. Each holds all that was recorded so far."""
+        """Save the state after a stretch, with all records and updates so far; writing runs in the background."""
         if self.manager is None:
             return
         logs = [jax.tree.map(lambda *each: np.stack(each), *log) for log in (records, updates)]
@@ -91,13 +91,13 @@ class Checkpoints:
         self.manager.save(len(updates), args=args)
 
     def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait until everything is written."""
         if self.manager is not None:
             self.manager.close()
 
 
 def digest(programs: tuple[Compiled, Compiled], start: State, noise: Any) -> str:
-    """A digest of the programs, of the arrays that they capture and of the state they start from."""
+    """Compute a digest of the programs, of the arrays they capture and of the state they start from."""
     record, stretch = programs
     found = hashlib.sha256()
     found.update(stretch.run.lower(stretch.function, start, noise).as_text().encode())
@@ -109,7 +109,7 @@ def digest(programs: tuple[Compiled, Compiled], start: State, noise: Any) -> str
 
 
 def kind(settings: Settings) -> dict[str, Any]:
-    """What can be said in words of what a training was compiled for."""
+    """Return the settings of a training that can be named in an error message."""
     plain = {name: getattr(settings, name) for name in ("batch", "held_out", "every", "stop_when_solved")}
     own = {name: str(value) for name, value in settings.unrolling._asdict().items()}
     names = {
@@ -122,23 +122,23 @@ def kind(settings: Settings) -> dict[str, Any]:
 
 
 def name(place: int) -> str:
-    """Of a leaf in a checkpoint."""
+    """Return the name of a leaf in a checkpoint."""
     return f"leaf_{place:04d}"
 
 
 def plain(leaf: Any) -> Any:
-    """An array, of a random key its words."""
+    """Return the array itself, or the words of a random key."""
     return jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
 
 
 def raw(state: State) -> State:
-    """With the key as plain numbers."""
+    """Return the state with its key as plain numbers."""
     typed = jax.dtypes.issubdtype(state.key.dtype, jax.dtypes.prng_key)
     return state._replace(key=jax.random.key_data(state.key)) if typed else state
 
 
 def as_before(state: State, start: State) -> State:
-    """With the key of the kind that the training started with, and arrays where they belong."""
+    """Return the state with arrays as leaves and a key of the same kind as at the start of the training."""
     state = jax.tree.map(jax.numpy.asarray, state)
     typed = jax.dtypes.issubdtype(start.key.dtype, jax.dtypes.prng_key)
     return (
@@ -147,6 +147,6 @@ def as_before(state: State, start: State) -> State:
 
 
 def apart(log: Any, count: int) -> list[Any]:
-    """One entry each of what was stacked."""
+    """Split a stacked log into a list of its entries."""
     log = jax.device_get(log)
     return [jax.tree.map(lambda leaf, place=place: leaf[place], log) for place in range(count)]

@@ -1,17 +1,17 @@
-"""Clipping: of a whole gradient, by its norm or entry by entry, and of the gradient on its way back through each step.
+"""Clip a whole gradient, by its norm or entry by entry, or clip the gradient as it passes back through each step.
 
-    by norm     g · min(1, limit / ‖g‖)                     direction kept, Pascanu, Mikolov & Bengio (2013)
-    by value    max(-limit, min(limit, g_i))                direction lost
-    each step   a_t = clip(d_t + a_{t+1} J_{t+1})           with a_t = ∂L/∂h_t and d_t its part by h_t alone
+    by norm     g · min(1, limit / ‖g‖)                     keeps the direction, Pascanu, Mikolov & Bengio (2013)
+    by value    max(-limit, min(limit, g_i))                changes the direction
+    each step   a_t = clip(d_t + a_{t+1} J_{t+1})           a_t = ∂L/∂h_t, and d_t is its part through h_t alone
 
-What becomes of special gradients, by norm and by value alike:
+`clip_by_norm` and `clip_by_value` treat special gradients alike:
 
     zero      stays exactly zero
-    tiny      passes as it is; what the machine flushes to zero is zero
-    huge      is clipped however large it is: ‖g‖ is found without squaring large numbers, where a plain sum of squares
-              would be inf (from 1e19 in float32) and the clipped gradient 0
-    inf, NaN  one such entry makes the whole update zero, and `skipped` in the optimizer's state goes up by one.
-              Transformations further down see a gradient of zero: Adam still moves by its momentum
+    tiny      passes unchanged; numbers that the machine flushes to zero are zero
+    huge      is clipped however large it is: ‖g‖ is computed without squaring large numbers, where a plain sum of
+              squares would be inf (from 1e19 in float32) and the clipped gradient 0
+    inf, NaN  one such entry makes the whole update zero and adds one to `skipped` in the optimizer's state. Later
+              transformations see a zero gradient: Adam still moves by its momentum
 """
 
 from typing import Any, NamedTuple
@@ -27,19 +27,65 @@ from ..machinery.scaled import exponent_of, power_of_two
 
 
 class ClipState(NamedTuple):
-    """The number of updates that were set to zero because their gradient was not finite."""
+    """The optimizer state: `skipped` counts the updates set to zero because their gradient was not finite."""
 
     skipped: Int[Array, ""]
 
 
 def clip_by_norm(limit: Any) -> optax.GradientTransformation:
-    """g · min(1, limit / ‖g‖), with the norm over all leaves together; `limit` >= 0 may be traced."""
+    """Make a gradient transformation that scales the gradient down to at most a given norm.
+
+        g · min(1, limit / ‖g‖)
+
+    The norm is taken over all leaves together, so the direction is kept. A gradient within the limit is unchanged, bit
+    for bit. A huge gradient does not overflow. A gradient with a NaN or infinite entry becomes zero and is counted in
+    `skipped` of the state; later transformations see a zero gradient, so Adam still moves by its momentum.
+
+    Args:
+        limit: The largest norm, at least 0; may be traced.
+
+    Returns:
+        An optax gradient transformation, to put before the optimizer in `optax.chain`.
+
+    Cost:
+        Time and memory O(number of parameters).
+
+    Example:
+        >>> clip = rd.train.clip_by_norm(2.5)
+        >>> update, state = clip.update(jnp.array([3.0, 4.0]), clip.init(jnp.zeros(2)))
+        >>> update
+        Array([1.5, 2. ], dtype=float32)
+
+    References:
+        Pascanu, Mikolov & Bengio (2013), "On the difficulty of training recurrent neural networks".
+    """
     limit = argument.real("limit", limit, at_least=0)
     return _clipping(lambda gradient: clipped_to_norm(gradient, limit))
 
 
 def clip_by_value(limit: Any) -> optax.GradientTransformation:
-    """Every entry brought into [-limit, limit], real and imaginary parts apart; `limit` >= 0 may be traced."""
+    """Make a gradient transformation that brings every entry into [-limit, limit].
+
+        max(-limit, min(limit, g_i))
+
+    This changes the direction of the gradient. The real and imaginary parts of complex entries are clipped separately.
+    A gradient with a NaN or infinite entry becomes zero and is counted in `skipped` of the state.
+
+    Args:
+        limit: The largest magnitude of an entry, at least 0; may be traced.
+
+    Returns:
+        An optax gradient transformation, to put before the optimizer in `optax.chain`.
+
+    Cost:
+        Time and memory O(number of parameters).
+
+    Example:
+        >>> clip = rd.train.clip_by_value(1.0)
+        >>> update, state = clip.update(jnp.array([3.0, 0.5, -4.0]), clip.init(jnp.zeros(3)))
+        >>> update
+        Array([ 1. ,  0.5, -1. ], dtype=float32)
+    """
     limit = argument.real("limit", limit, at_least=0)
 
     def clipped(leaf: Array) -> Array:
@@ -64,9 +110,9 @@ def _clipping(clip: Any) -> optax.GradientTransformation:
 
 
 def _largest(tree: Any) -> Float[Array, ""]:
-    """The largest magnitude in the tree, in the widest of its precisions and float32 at least; NaN where there is one.
+    """Return the largest magnitude in the tree, in its widest precision and at least float32; NaN if an entry is NaN.
 
-    For a complex number the larger of its two parts: its magnitude may be beyond the type when both are not.
+    For a complex number take the larger of its two parts, since its magnitude may overflow when both parts do not.
     """
     leaves = jax.tree.leaves(tree)
     kinds = [jnp.finfo(leaf.dtype).dtype for leaf in leaves]
@@ -77,10 +123,10 @@ def _largest(tree: Any) -> Float[Array, ""]:
 
 
 def clipped_to_norm(tree: Any, limit: Float[Array, ""]) -> Any:
-    """The tree times min(1, limit / norm); without meaning where it is not finite."""
+    """Multiply the tree by min(1, limit / norm); the result has no meaning where the tree is not finite."""
     largest = _largest(tree)
     limit = limit.astype(largest.dtype)
-    # entries are brought below 1 by a power of two, which is exact, before they are squared
+    # scale entries below 1 by a power of two, which is exact, before squaring them
     exponent = exponent_of(largest)
     unit = power_of_two(-exponent, largest.dtype)
     shares = [jnp.abs(leaf * unit.astype(leaf.dtype)).astype(unit.dtype) for leaf in jax.tree.leaves(tree)]
@@ -96,14 +142,37 @@ def clipped_to_norm(tree: Any, limit: Float[Array, ""]) -> Any:
 
 @memoised
 def clip_each_step(cell: Cell, limit: float) -> Cell:
-    """The cell with ‖∂L/∂h_t‖ clipped to `limit` > 0 before it goes back through the step that made h_t.
+    """Return the cell with ‖∂L/∂h_t‖ clipped before the gradient passes back through the step that made h_t.
 
-    The norm is over all leaves of the state of one example; the states themselves are those of `cell`. What reaches the
-    parameters is the clipped gradient too, so that no step adds more than limit · ‖∂⁺h_t/∂θ‖. A gradient that is not
-    finite goes on as NaN in all of its entries, for the optimizer's clipping to see.
+        a_t = clip(d_t + a_{t+1} J_{t+1}),    a_t = ∂L/∂h_t, and d_t is its part through h_t alone
 
-    This is no gradient of any loss, and the cell has no forward-mode derivative: Jacobians, Lyapunov exponents and the
-    penalties made of them refuse it. Give measurements the plain cell.
+    The norm is taken over all leaves of the state of one example. The states are those of `cell`. The parameters
+    receive the clipped gradient too, so no step adds more than limit · ‖∂⁺h_t/∂θ‖. If a gradient is not finite, all its
+    entries become NaN, so that `clip_by_norm` or `clip_by_value` can detect it.
+
+    The result is not the gradient of any loss, and the cell has no forward-mode derivative: Jacobians, Lyapunov
+    exponents and the penalties made of them refuse it. Give measurements the plain cell. In `fit`, use its option of
+    the same name.
+
+    Args:
+        cell: The recurrent map.
+        limit: The largest norm that passes, greater than 0.
+
+    Returns:
+        A `Cell`, the same object for equal arguments.
+
+    Cost:
+        O(n) more in each step of the backward pass.
+
+    Example:
+        >>> cell = rd.train.clip_each_step(rd.cells.linear, 1.0)
+        >>> params = rd.cells.linear.init(key, inputs=1, hidden=2, recurrent=rd.cells.initializers.identity)
+        >>> jax.grad(lambda h: jnp.dot(cell.step(params, h, jnp.zeros(1)), jnp.array([0.0, 8.0])))(jnp.zeros(2))
+        Array([0., 1.], dtype=float32)
+
+    References:
+        Pascanu, Mikolov & Bengio (2013), "On the difficulty of training recurrent neural networks", for clipping by
+        norm.
     """
     argument.instance("cell", cell, Cell)
     bound = argument.number("limit", limit, above=0.0)

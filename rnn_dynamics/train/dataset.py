@@ -1,4 +1,4 @@
-"""A training as a labelled dataset: the loss of every update, and what was recorded between them."""
+"""A training as a labelled dataset: the loss of every update, and the evaluations between updates."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,37 +18,57 @@ LOOKS = ("step", "recorded")
 
 
 def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | None = None) -> "xarray.Dataset":
-    """Loss, penalty and gradient norm over `step`, the number of the update, and held-out loss, correct answers and
-    probes over `recorded`, the number of updates before each look.
+    """Turn the result of a training into a labelled xarray dataset.
 
-    `probes` are those that `fit` was called with; they name dimensions and units. What a probe returns as a dict or
-    NamedTuple becomes variables `<probe>_<part>`.
+    `loss`, `penalty` and `log_gradient_norm` have the dimension `step`, the number of the update from 1.
+    `held_out_loss`, `correct` and the probes have the dimension `recorded`, the number of updates made before each
+    evaluation. A probe that returns a dict or NamedTuple becomes the variables `<probe>_<part>`. Needs xarray.
+
+    Args:
+        found: The result of one `fit`.
+        probes: The probes that `fit` was called with; they name dimensions and units. Default: dimensions get numbers.
+
+    Returns:
+        An `xarray.Dataset`, with the attributes `updates` (the number made) and `outcome` ("ended", "solved" or "not
+        finite").
+
+    Raises:
+        ValueError: If `found` holds several trainings, or a probe has the name of another variable.
+
+    Cost:
+        One copy of all arrays to the host.
+
+    Example:
+        >>> task, adam = rd.train.tasks.adding(6), optax.adam(0.01)
+        >>> found = rd.train.fit(rd.cells.elman, task, adam, key=key, steps=4, every=2, hidden=3, batch=2, held_out=4)
+        >>> dict(rd.train.dataset(found).sizes)
+        {'step': 4, 'recorded': 3}
     """
     import xarray
 
     if np.ndim(argument.instance("found", found, Fit).updates):
         raise ValueError(
-            f"found: got trainings of shape {np.shape(found.updates)}, expected one; jax.tree.map takes one out"
+            f"found: got trainings of shape {np.shape(found.updates)}, expected one; take one out with jax.tree.map"
         )
     sizes: dict[str, int] = {}
     variables: dict[str, tuple[Any, ...]] = {
         "loss": ("step", found.loss, {"units": "1", "long_name": "loss of the batch, without penalties"}),
-        "penalty": ("step", found.penalty, {"units": "1", "long_name": "what penalties added to the loss"}),
+        "penalty": ("step", found.penalty, {"units": "1", "long_name": "penalty added to the loss"}),
         "log_gradient_norm": (
             "step",
             found.log_gradient_norm,
-            {"units": "nats", "long_name": "ln of the norm of the gradient before the optimizer"},
+            {"units": "nats", "long_name": "ln of the gradient norm before the optimizer"},
         ),
-        "held_out_loss": ("recorded", found.held_out_loss, {"units": "1", "long_name": "loss of held-out examples"}),
+        "held_out_loss": ("recorded", found.held_out_loss, {"units": "1", "long_name": "held-out loss"}),
         "correct": ("recorded", found.correct, {"units": "1", "long_name": "fraction of correct answers"}),
     }
     for name, value in found.probes.items():
         probe = as_probe(name, (probes or {}).get(name, Probe(lambda moment: moment)))
         for part, array in parts_of(name, value).items():
             if part in (*variables, *LOOKS):
-                raise ValueError(f"probes: got {name!r}, whose {part!r} is there already; expected another name")
+                raise ValueError(f"probes: got {name!r}, whose variable {part!r} already exists; expected another name")
             named = probe.dims if len(probe.dims) == array.ndim - 1 else range(array.ndim - 1)
-            # probes of one kind share a dimension where it has one size
+            # probes share a dimension of the same name if it has the same size
             dims = tuple(
                 dim if isinstance(dim, str) and sizes.setdefault(dim, size) == size else f"{part}_{dim}"
                 for dim, size in zip(named, array.shape[1:], strict=True)
@@ -60,16 +80,16 @@ def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | 
             "step": (
                 "step",
                 np.arange(1, len(found.loss) + 1),
-                {"units": "1", "long_name": "number of the update"},
+                {"units": "1", "long_name": "update"},
             ),
-            "recorded": ("recorded", np.asarray(found.recorded), {"units": "1", "long_name": "updates made"}),
+            "recorded": ("recorded", np.asarray(found.recorded), {"units": "1", "long_name": "number of updates made"}),
         },
         attrs={"updates": int(found.updates), "outcome": ("ended", "solved", "not finite")[int(found.outcome)]},
     )
 
 
 def parts_of(name: str, value: Any) -> dict[str, Any]:
-    """The arrays of what a probe returned, by name."""
+    """Return the arrays of a probe's result, by variable name."""
     fields = value._asdict() if hasattr(value, "_asdict") else value
     if not isinstance(fields, Mapping):
         return {name: np.asarray(fields)}

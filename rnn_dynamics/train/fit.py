@@ -1,4 +1,15 @@
-"""Train a net on a task, and look at it while it learns."""
+"""Train a net on a task and measure it during training.
+
+The specification, for the net alone, with one batch for each update and `loss(net, batch)` its mean loss:
+
+    def fit(net, optimizer, loss, batches):
+        state = optimizer.init(net)
+        for batch in batches:
+            gradient = jax.grad(loss)(net, batch)
+            updates, state = optimizer.update(gradient, state, net)
+            net = optax.apply_updates(net, updates)
+        return net
+"""
 
 import contextlib
 import math
@@ -27,19 +38,23 @@ from .task import Task
 
 
 class Fit(NamedTuple):
-    """A trained net and how it came to be.
+    """The result of `fit`: the trained net and the record of its training.
 
-    net                the parameters after the last update that left them finite
-    updates            the number of updates made
-    outcome            0 all steps were made, 1 stopped when solved, 2 stopped before an update that was not finite
-    loss               (steps,) the loss of each batch, without penalties; NaN for updates that were not made, as
-    penalty            (steps,) what penalties added to it, and
-    log_gradient_norm  (steps,) ln of the norm of the gradient of both, in nats, before the optimizer
-    recorded           (records,) after how many updates the net was looked at, from 0 to all steps; what follows is
-                       of held-out examples, NaN (0 for integers) after the end of a training that was stopped:
-    held_out_loss      (records,)
-    correct            (records,) the fraction of correct answers
-    probes             {name: (records, ...)}
+    After an early stop, entries for updates and evaluations that did not take place are NaN (0 for integers). An update
+    that was refused because it was not finite still records its own loss, penalty and gradient norm.
+
+    Attributes:
+        net: The parameters after the last update that left them finite.
+        updates: The number of updates made.
+        outcome: 0 if all steps were made, 1 if training stopped because the task was solved, 2 if it stopped before an
+            update that was not finite.
+        loss: (steps,) the loss of each batch, without penalties.
+        penalty: (steps,) the sum of the penalties, which was added to the loss.
+        log_gradient_norm: (steps,) ln of the norm of the gradient of loss plus penalty, in nats, before the optimizer.
+        recorded: (records,) the number of updates made before each evaluation, from 0 to `steps`.
+        held_out_loss: (records,) the mean loss of the held-out examples.
+        correct: (records,) the fraction of correct answers on the held-out examples.
+        probes: {name: (records, ...)} the results of the probes on the held-out examples.
     """
 
     net: Net
@@ -78,29 +93,62 @@ def fit(
     devices: Sequence[jax.Device] | None = None,
     progress: bool = False,
 ) -> Fit:
-    """A net trained for `steps` updates of `batch` fresh examples each.
+    """Train a net for `steps` updates, each on a batch of fresh examples.
 
-    net               initial parameters, of `init_net`; by default those of the cell's `init` with `hidden` units (64)
-    every             updates from one look at the net to the next, of which `steps` is a multiple; by default the
-                      fewest that divide `steps` and make ten looks at most, so that a prime number of steps has one.
-                      Then the held-out loss is taken, probes are run, a checkpoint of all so far is written
-    probes            {name: measurement of a Moment}; `rnn_dynamics.train.probes` has some
-    penalties         functions of a Moment whose sum is added to the loss, and to the value some optimizers ask for
-    noise             the standard deviation of Gaussian noise on every number of the state at every step of an example
-    truncate          K: no gradient passes the steps K, 2K, ... of an example (truncated backpropagation)
-    checkpoint_every  K: keep the state of every K-th step and compute the others again on the way back, for memory
-    clip_each_step    the greatest norm of ∂L/∂h_t, with L the loss of one example, that goes back through a step;
-                      probes and penalties see the plain cell
-    held_out          the number of examples that the net is looked at with, the same ones each time, of `held_out_task`
-    stop_when_solved  stop at the first look at which the held-out loss is at most `solved` of the held-out task
-    directory         where checkpoints are kept (Orbax); the same call goes on from the last one, bit for bit
-    devices           what shares a batch; by default all local devices, if their number divides the batch
+        θ ← θ + optimizer(∂(L + Σ penalties)/∂θ),    L = mean over the batch of the loss of an example
 
-    The same key and settings give the same numbers. The programs are traced at each call, to see the arrays that task,
-    optimizer, probes and penalties capture as they are then, and compiled once for the same computation. An update that
-    would leave a parameter, the loss or what the optimizer keeps NaN or infinite is not made, and ends the training:
-    the last good net is returned. Examples are drawn in the precision of the net. Under a transformation, as in a sweep
-    over seeds, all is one program: no checkpoints, no progress, no sharing of devices.
+    After every `every` updates the net is evaluated on the same held-out examples: their loss, the fraction of correct
+    answers, the probes, and a checkpoint if there is a `directory`.
+
+    The same key and settings give the same numbers. Each call traces the programs again, so that arrays captured by the
+    task, optimizer, probes and penalties are read as they are now; an equal computation is compiled only once. An
+    update that would make a parameter, the loss or a number kept by the optimizer NaN or infinite is not made. It ends
+    the training, and the last good net is returned. Examples are drawn in the precision of the net. Inside a
+    transformation such as jit or vmap (a sweep over seeds, for example) the whole training is one program, without
+    checkpoints, progress bar or sharing of devices.
+
+    Args:
+        cell: The recurrent map.
+        task: What the net learns.
+        optimizer: An optax gradient transformation.
+        key: A JAX random key, for the initial net, the examples and the noise.
+        steps: The number of updates, a multiple of `every`.
+        net: The initial net, for example from `init_net`. Default: drawn with the cell's `init`.
+        hidden: The size that the cell's `init` takes, if no `net` is given. Default: 64 units.
+        batch: The number of examples in each update. Default: 64.
+        every: The number of updates between evaluations. Default: the smallest divisor of `steps` that gives at most
+            ten such intervals; a prime number of steps above ten gives one.
+        probes: {name: a function of a Moment, or a Probe}; `rd.train.probes` has some.
+        penalties: Functions of a Moment whose sum is added to the loss, and to the value that some optimizers ask for.
+        noise: The standard deviation of Gaussian noise on every number of the state at every step. Default: no noise.
+        truncate: K, for truncated backpropagation: no gradient passes steps K, 2K, ... of an example. Default: no cut.
+        checkpoint_every: K, to save memory: keep the state of every K-th step and recompute the others in the backward
+            pass. Default: keep all.
+        clip_each_step: The largest norm of ∂L/∂h_t that passes back through a step, where L is the loss of one example.
+            Probes and penalties see the plain cell. Default: no clipping.
+        held_out: The number of held-out examples. Default: 256.
+        held_out_task: The task of the held-out examples, with the inputs, outputs and loss of `task`. Default: `task`.
+        stop_when_solved: Stop at the first evaluation whose held-out loss is at most `solved` of the held-out task.
+        directory: Where Orbax keeps checkpoints. The same call continues from the last one, bit for bit.
+        devices: The devices that share each batch. Default: all local devices if their number divides `batch`, else
+            one.
+        progress: Show a progress bar on standard error.
+
+    Returns:
+        A `Fit`.
+
+    Raises:
+        ValueError: If `directory` holds a different training, or more updates than `steps`.
+
+    Cost:
+        Time O(T n²) and memory O(T n) for each example of an update, for a dense recurrent matrix; each evaluation adds
+        a forward pass over the held-out examples, and the probes.
+
+    Example:
+        >>> task, adam = rd.train.tasks.adding(6), optax.adam(0.01)
+        >>> found = rd.train.fit(rd.cells.elman, task, adam, key=key, steps=4, every=2, hidden=3, batch=2, held_out=4)
+        >>> int(found.updates), found.loss.shape, found.recorded.tolist()
+        (4, (4,), [0, 2, 4])
     """
     _refuse_others(cell, task, optimizer, penalties, probes)
     every = _interval(argument.size("steps", steps, 1), every)
@@ -145,19 +193,19 @@ def _refuse_others(cell: Any, task: Any, optimizer: Any, penalties: Any, probes:
 
 
 def _first_net(cell: Cell, task: Task, key: Array, net: Net | None, hidden: Any) -> Net:
-    """The net to start from, which has to answer what the task asks."""
+    """Return the net to start from, whose readout must have the outputs of the task."""
     if net is None:
         return init_net(cell, task, key=key, hidden=64 if hidden is None else hidden)
-    argument.instance("net", net, Net, "a Net, as of init_net")
+    argument.instance("net", net, Net, "a Net, as init_net returns")
     if hidden is not None:
-        raise ValueError(f"hidden: got {hidden!r}, expected None beside a net that is given")
+        raise ValueError(f"hidden: got {hidden!r}, expected None because `net` is given")
     if net.readout.V.shape[0] != task.outputs:
         raise ValueError(f"net: got a readout of {net.readout.V.shape[0]} outputs, expected {task.outputs}")
     return net
 
 
 def _interval(steps: int, every: int | None) -> int:
-    """The number of updates between looks: as given, or for ten looks, fewer where no such number divides `steps`."""
+    """The number of updates between evaluations: as given, or the smallest divisor of `steps` for at most ten."""
     if every is None:
         return next(number for number in range(math.ceil(steps / 10), steps + 1) if steps % number == 0)
     if steps % argument.size("every", every, 1):
@@ -170,7 +218,7 @@ def _steps(name: str, value: int | None) -> int | None:
 
 
 def _alike(task: Task, held_out: Task | None) -> Task:
-    """The task of the held-out examples, which has to ask the same of the same net."""
+    """Return the task of the held-out examples, which must have the inputs, outputs and loss of the training task."""
     if held_out is None:
         return task
     argument.instance("held_out_task", held_out, Task)
@@ -178,12 +226,12 @@ def _alike(task: Task, held_out: Task | None) -> Task:
         if getattr(held_out, name) != getattr(task, name):
             raise ValueError(f"held_out_task: got {getattr(held_out, name)} {name}, expected {getattr(task, name)}")
     if held_out.loss is not task.loss:
-        raise ValueError(f"held_out_task: got {held_out.name} with another loss, expected that of {task.name}")
+        raise ValueError(f"held_out_task: got {held_out.name} with another loss, expected the loss of {task.name}")
     return held_out
 
 
 def _sharing(devices: Sequence[jax.Device] | None, batch: int) -> tuple[jax.Device, ...] | None:
-    """The devices that share a batch, None for the default one alone."""
+    """Return the devices that share a batch, or None for the default device alone."""
     if devices is None:
         local = tuple(jax.local_devices())
         return local if len(local) > 1 and batch % len(local) == 0 else None
@@ -192,13 +240,13 @@ def _sharing(devices: Sequence[jax.Device] | None, batch: int) -> tuple[jax.Devi
         argument.instance("devices", device, jax.Device, "devices such as those of jax.devices()")
     if not devices or len(set(devices)) < len(devices) or batch % len(devices):
         raise ValueError(
-            f"devices: got {len(devices)}, expected one or more, each once, that divide the batch of {batch}"
+            f"devices: got {len(devices)}, expected one or more, each once, whose number divides the batch of {batch}"
         )
     return tuple(devices)
 
 
 def _in_one_program(settings: Settings, state: State, noise: Any, stretches: int) -> Fit:
-    """For tracing: the scan over all stretches, in which a stopped training idles."""
+    """Train as one scan over all stretches, to be traced; a training that has stopped does nothing more."""
 
     def one(carry: tuple[State, Array], _: None) -> tuple[tuple[State, Array], tuple[Record, Update]]:
         state, record, runs = _look(settings, *carry)
@@ -213,7 +261,7 @@ def _in_one_program(settings: Settings, state: State, noise: Any, stretches: int
 
 
 def _look(settings: Settings, state: State, runs: Array) -> tuple[State, Record, Array]:
-    """A record, blank for a training that had stopped before, and whether it still runs."""
+    """Evaluate the net: return the state, a record (blank if training had stopped), and whether training still runs."""
     state, found = program.record(settings, state)
     found = jax.tree.map(lambda leaf: jnp.where(runs, leaf, _blank(leaf.dtype)), found)
     return state, found, runs & (state.outcome == RUNNING)
@@ -222,7 +270,7 @@ def _look(settings: Settings, state: State, runs: Array) -> tuple[State, Record,
 def _in_stretches(
     settings: Settings, state: State, noise: Any, stretches: int, directory: str | Path | None, progress: bool
 ) -> Fit:
-    """From the host: one compiled stretch after the other, with checkpoints between them."""
+    """Train from the host: run one compiled stretch after another, with checkpoints between them."""
     record = program.compiled(partial(program.record, settings), state)
     stretch = program.compiled(partial(program.stretch, settings), state, noise)
     with contextlib.closing(Checkpoints(directory, settings, (record, stretch), state, noise)) as checkpoints:
@@ -237,7 +285,7 @@ def _in_stretches(
                 state, update = stretch(state, noise)
                 updates.append(_seen(update))
                 checkpoints.save(state, records, updates)
-    none = Update(*(jnp.empty(0, precision(state.net)),) * 3)  # a training may be solved before it has begun
+    none = Update(*(jnp.empty(0, precision(state.net)),) * 3)  # the task may be solved before the first update
     return _fit(
         settings,
         state,
@@ -247,17 +295,17 @@ def _in_stretches(
 
 
 def _seen(log: Any) -> Any:
-    """The log on the host."""
+    """Copy the log to the host."""
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(log)):
         raise TypeError(
-            "optimizer, penalties, probes: got one that holds a traced number, expected plain ones, or jax.jit around "
-            "the transformation, as in jax.jit(jax.vmap(...))"
+            "optimizer, penalties, probes: got one that holds a traced number, expected plain numbers, or jax.jit "
+            "around the transformation, as in jax.jit(jax.vmap(...))"
         )
     return jax.device_get(log)
 
 
 def _padded(array: np.ndarray, length: int) -> Array:
-    """With what is said of updates and records that were not made."""
+    """Extend the array to `length` with the value of updates and records that were not made."""
     rest = np.full((length - len(array), *array.shape[1:]), _blank(array.dtype), array.dtype)
     return jnp.asarray(np.concatenate([array, rest]))
 

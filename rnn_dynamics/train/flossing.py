@@ -1,11 +1,10 @@
-"""Gradient flossing: Lyapunov exponents are pulled to 0, so that gradients neither vanish nor explode.
+"""Gradient flossing: a penalty that pulls Lyapunov exponents to 0, so that gradients neither vanish nor explode.
 
     penalty = 1/k Σ_{i<=k} λ_i²
 
 Engelken (2023), "Gradient flossing: improving gradient descent through dynamic control of Jacobians", NeurIPS.
-λ_1 .. λ_k are the largest exponents of the forward dynamics, driven by the inputs of the task, and differentiated
-through the frame that measures them. k is how many directions an error is to be carried back along. An exponent of
--inf (a Jacobian that is exactly singular, as relu can make it) makes the penalty inf: ask for fewer.
+λ_1 .. λ_k are the largest exponents of the forward dynamics, driven by the inputs of the task. The derivative goes
+through the frame that measures them.
 """
 
 from typing import Any, NamedTuple
@@ -23,19 +22,46 @@ from .penalty import Penalty, weighted
 
 
 def flossing(weight: Any, *, k: int, every: int = 1, length: int | None = None, examples: int = 1) -> Penalty:
-    """weight/k · Σ λ_i², averaged over trajectories along the first `examples` of the moment; `weight` may be traced.
+    """Make a penalty that pulls the k largest Lyapunov exponents to 0 (gradient flossing).
 
-    Measured over the first `length` steps of an example (None: all), from a random frame drawn with the moment's key,
-    and only where `moment.step` is a multiple of `every`: the other updates pay nothing for it. Where it is measured,
-    time is that of some four unrolls of k + 1 states and of as many LU factorisations as there are steps, and memory
-    O(k n) a step; k = n takes twice the program that fewer do. The gradient is found along with the value, wanted or
-    not, and has no derivative itself.
+        weight/k · Σ_{i<=k} λ_i²,    averaged over trajectories along the first `examples` of the moment
+
+    λ_1 .. λ_k are the exponents of the forward dynamics, driven by the inputs of the task and differentiated through
+    the frame that measures them. k is the number of directions along which errors are to be carried back. The frame
+    starts at random, drawn with the moment's key. An exponent of -inf (from an exactly singular Jacobian, which relu
+    can give) makes the penalty inf; use a smaller k then. The gradient is always computed along with the value, and has
+    no derivative itself.
+
+    Args:
+        weight: The weight of the penalty, at least 0; may be traced.
+        k: The number of exponents, from 1 to n.
+        every: Measure only where `moment.step` is a multiple of this; other updates cost nothing and get 0. Default: 1.
+        length: Measure over this many first steps of an example. Default: all.
+        examples: The number of examples to average over. Default: 1.
+
+    Returns:
+        A `Penalty`, the same object for equal Python numbers.
+
+    Cost:
+        For each update that measures, the time of about four unrolls of k + 1 states and one LU factorisation a step,
+        and memory O(k n) a step. For k = n the compiled program is twice as large as for smaller k.
+
+    Example:
+        >>> task, cell, identity = rd.train.tasks.adding(5), rd.cells.linear, rd.cells.initializers.identity
+        >>> net = rd.train.init_net(cell, task, key=key, hidden=3, gain=np.e, recurrent=identity)
+        >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
+        >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
+        >>> round(float(rd.train.flossing(0.5, k=2)(moment)), 3)  # every exponent is ln e = 1
+        0.5
+
+    References:
+        Engelken (2023), "Gradient flossing: improving gradient descent through dynamic control of Jacobians", NeurIPS.
     """
     return weighted(weight, _flossing(along(k, examples, length), argument.size("every", every, 1)))
 
 
 class Along(NamedTuple):
-    """λ_1 .. λ_k are measured along the first `length` steps (None: all) of the first `examples`."""
+    """Where exponents are measured: λ_1 .. λ_k, along the first `length` steps (None: all) of the first `examples`."""
 
     k: int
     examples: int
@@ -43,7 +69,7 @@ class Along(NamedTuple):
 
 
 def along(k: int, examples: int, length: int | None) -> Along:
-    """The same, once it is known that these are whole numbers of at least 1."""
+    """Return an `Along` after checking that its entries are whole numbers of at least 1."""
     length = None if length is None else argument.size("length", length, 1)
     return Along(argument.size("k", k, 1), argument.size("examples", examples, 1), length)
 
@@ -65,7 +91,7 @@ def _flossing(where: Along, every: int) -> Penalty:
         if every == 1:
             return _with_gradient(moment.net.cell, *measured())
         due = moment.step % every == 0
-        # of nets that are trained together those that have stopped may stand at another step
+        # when several nets train together, those that have stopped may be at another step
         found = jax.lax.cond(~smallest(~due), measured, nothing)
         found = jax.tree.map(lambda leaf: jnp.where(due, leaf, jnp.zeros_like(leaf)), found)
         return _with_gradient(moment.net.cell, *found)
@@ -73,11 +99,11 @@ def _flossing(where: Along, every: int) -> Penalty:
     return penalty
 
 
-# the gradient is found along with the value, within the branch of the updates that need it: a branch that is
-# differentiated from outside would make the others write zeros for all that it keeps for its backward pass
+# the gradient is computed with the value, inside the branch that measures: differentiating the branch from outside
+# would make the other branch write zeros for everything that this one keeps for its backward pass
 @jax.custom_vjp
 def _with_gradient(params: Params, value: Array, gradient: Params) -> Array:
-    """The value, with this as its gradient in the parameters."""
+    """Return the value, with `gradient` as its gradient in the parameters."""
     return value
 
 
@@ -92,7 +118,7 @@ _with_gradient.defvjp(lambda params, value, gradient: (value, gradient), _backwa
 def exponents_of(
     cell: Cell, params: Params, xs: Float[Array, "batch T inputs"], key: Array, where: Along
 ) -> Float[Array, "examples k"]:
-    """λ_1 .. λ_k along each of the trajectories."""
+    """Measure λ_1 .. λ_k along each of the trajectories."""
     k, examples, length = where
     batch, T, _ = xs.shape
     if examples > batch:
@@ -102,7 +128,7 @@ def exponents_of(
 
     def of_one(xs: Array, key: Array) -> Array:
         h0 = cell.initial_state(params)
-        # a factorisation each step loses no digits and costs little for few columns; one block has no standard error
+        # factorising at each step loses no digits and is cheap for few columns; one block gives no standard error
         return lyapunov_spectrum(cell.step, params, h0, xs, k=k, every=1, blocks=1, key=key).exponents
 
     return jax.vmap(of_one)(xs[:examples, :length], jax.random.split(key, examples))

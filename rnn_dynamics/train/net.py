@@ -16,21 +16,52 @@ from .task import Example, Task
 
 
 class Readout(NamedTuple):
-    """Parameters of V h + c."""
+    """The parameters of the readout y = V output(h) + c.
+
+    Attributes:
+        V: (outputs, width) the weights; the width is the size of what the cell outputs.
+        c: (outputs,) the bias.
+    """
 
     V: Float[Array, "outputs width"]
     c: Float[Array, " outputs"]
 
 
 class Net(NamedTuple):
-    """What is trained: the parameters of the cell and of the readout."""
+    """The parameters that training changes.
+
+    Attributes:
+        cell: The parameters of the cell.
+        readout: The parameters of the readout.
+    """
 
     cell: Params
     readout: Readout
 
 
 def init_net(cell: Cell, task: Task, *, key: Array, hidden: Any = 64, **options: Any) -> Net:
-    """A net for the task; `hidden` and the options are those of the cell's own `init`."""
+    """Draw a net for a task: the parameters of the cell, and a readout of the outputs that the task needs.
+
+        y_t = V output(h_t) + c,    V ~ N(0, 1/width),    c = 0
+
+    Args:
+        cell: The recurrent map.
+        task: The task, which sets the numbers of inputs and outputs.
+        key: A JAX random key.
+        hidden: The size that the cell's `init` takes. Default: 64 units.
+        **options: Other options of the cell's `init`, such as `gain` or `recurrent`.
+
+    Returns:
+        A `Net`.
+
+    Cost:
+        That of the cell's `init`, and O(outputs · width) for the readout.
+
+    Example:
+        >>> net = rd.train.init_net(rd.cells.gru, rd.train.tasks.adding(10), key=key, hidden=5)
+        >>> net.readout.V.shape, net.readout.c.tolist()
+        ((1, 5), [0.0])
+    """
     argument.instance("cell", cell, Cell)
     argument.instance("task", task, Task)
     key_cell, key_readout = jax.random.split(argument.key(key))
@@ -41,12 +72,12 @@ def init_net(cell: Cell, task: Task, *, key: Array, hidden: Any = 64, **options:
 
 
 def answer(cell: Cell, readout: Readout, state: State) -> Float[Array, " outputs"]:
-    """y = V output(h) + c of one state."""
+    """Compute y = V output(h) + c for one state."""
     return readout.V @ cell.output(state) + readout.c
 
 
 def losses_of_states(cell: Cell, task: Task, readout: Readout, states: State, example: Example) -> Float[Array, " T"]:
-    """What each step adds to the loss of one example: its own over the number of those that count, or 0."""
+    """Compute each step's term in the loss of one example: its loss over the number that count, or 0."""
 
     def at(state: State, target: Array) -> Array:
         return task.loss(answer(cell, readout, state), target)
@@ -56,5 +87,5 @@ def losses_of_states(cell: Cell, task: Task, readout: Readout, states: State, ex
 
 
 def loss_of_states(cell: Cell, task: Task, readout: Readout, states: State, example: Example) -> Float[Array, ""]:
-    """The mean loss of one example over the steps that count, from the states h_1 .. h_T."""
+    """Compute the mean loss of one example over the steps that count, from the states h_1 .. h_T."""
     return jnp.sum(losses_of_states(cell, task, readout, states, example))

@@ -1,4 +1,4 @@
-"""The size of a gradient in logarithms, since the square of what a float can hold often is beyond it."""
+"""The logarithm of the norm of a gradient, computed without squaring numbers that would overflow or underflow."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 
 def log_norm(tree: Any) -> Float[Array, ""]:
-    """ln of the 2-norm of all numbers of a tree, which are scaled by the largest before they are squared."""
+    """Compute ln of the 2-norm of all numbers in a tree, which are scaled by the largest before they are squared."""
     leaves = [leaf for leaf in jax.tree.leaves(tree) if leaf.size]
     largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in leaves]))
     scale = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)

@@ -1,9 +1,9 @@
-"""The loss of a net on a batch, its states unrolled step by step for the whole batch at once.
+"""The loss of a net on a batch, with the states of the whole batch unrolled together, step by step.
 
     h_t = step(params, h_{t-1}, x_t) + noise · ξ_t,  ξ ~ N(0, 1)        L = mean over the examples of their losses
 
-With truncation after every K steps the derivative of h_{mK+1} in h_{mK} is taken for 0 (truncated backpropagation
-through time): the loss is the same, and its gradient knows no dependence that crosses these times.
+Truncation after every K steps treats the derivative of h_{mK+1} with respect to h_{mK} as 0 (truncated backpropagation
+through time). The loss is unchanged; its gradient contains no dependence across these times.
 """
 
 from functools import partial
@@ -21,9 +21,9 @@ from .task import Example, Task, mean_over_mask
 
 
 class Unrolling(NamedTuple):
-    """How the gradient goes back through the states, which are the same for all of these.
+    """How the gradient passes back through the states; the states are the same for all values.
 
-    clip_each_step is the limit of ‖∂L/∂h_t‖ where L is the loss of the example alone, whatever the size of the batch.
+    `clip_each_step` limits ‖∂L/∂h_t‖, where L is the loss of one example, whatever the size of the batch.
     """
 
     truncate: int | None = None
@@ -32,17 +32,17 @@ class Unrolling(NamedTuple):
 
 
 def precision(net: Net) -> Any:
-    """The dtype of what the net answers."""
+    """Return the dtype of the net's answers."""
     return net.readout.c.dtype
 
 
 def prepared(cell: Cell, net: Net) -> Net:
-    """The net with what is the same in every step computed once."""
+    """Return the net with everything that is the same in each step computed once."""
     return Net(cell.prepare(net.cell), net.readout)
 
 
 def draw(task: Task, keys: Array, dtype: Any) -> Example:
-    """One example a key, its numbers in the precision of the net."""
+    """Draw one example for each key, with its numbers in the given precision."""
 
     def cast(leaf: Array) -> Array:
         return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
@@ -58,12 +58,12 @@ def states_of(
     noise: Float[Array, ""] | None = None,
     keys: Array | None = None,
 ) -> State:
-    """The states h_1 .. h_T of every example, leaves (T, batch, ...), for prepared parameters."""
+    """Compute the states h_1 .. h_T of every example, leaves (T, batch, ...), from prepared parameters."""
     batch, T, _ = xs.shape
     zero = cell.initial_state(params)
     h0 = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), zero)
     if unrolling.clip_each_step is not None:
-        # what comes back is the gradient of a mean over the batch
+        # the gradient that passes back is that of a mean over the batch
         cell = clip_each_step(cell, unrolling.clip_each_step / batch)
     every_example = jax.vmap(cell.step, (None, 0, 0))
 
@@ -80,7 +80,7 @@ def states_of(
 
 
 def disturbed(key: Array, h: State, *, noise: Float[Array, ""], t: Array) -> State:
-    """The state of one example with Gaussian noise on every number of it."""
+    """Add Gaussian noise to every number of the state of one example."""
     leaves, tree = jax.tree.flatten(h)
     keys = jax.random.split(jax.random.fold_in(key, t), len(leaves))
     noisy = [
@@ -93,7 +93,7 @@ def disturbed(key: Array, h: State, *, noise: Float[Array, ""], t: Array) -> Sta
 def batch_loss(
     cell: Cell, task: Task, net: Net, keys: Array, unrolling: Unrolling, noise: Any = None
 ) -> Float[Array, ""]:
-    """The mean loss of one example a key, of a net whose parameters are not prepared."""
+    """Compute the mean loss over one example for each key, for a net whose parameters are not prepared."""
     keys = jax.vmap(partial(jax.random.split, num=2))(keys)
     examples = draw(task, keys[:, 0], precision(net))
     net = prepared(cell, net)
@@ -103,7 +103,7 @@ def batch_loss(
 
 
 def verdict(cell: Cell, task: Task, net: Net, examples: Example) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """The mean loss and the fraction of correct answers, for prepared parameters and without noise."""
+    """Compute the mean loss and the fraction of correct answers, for prepared parameters and without noise."""
     states = states_of(cell, net.cell, examples.xs, Unrolling())
     losses = jax.vmap(partial(loss_of_states, cell, task, net.readout), (1, 0))(states, examples)
 

@@ -1,6 +1,6 @@
-"""What a penalty is: a scalar of a moment of training that is added to the loss of the task and differentiated with it.
+"""The contract of a penalty: a scalar function of a Moment, added to the loss of the task and differentiated with it.
 
-A penalty is pure and has a reverse-mode derivative in `moment.net`. Several of them are added.
+A penalty is pure and has a reverse-mode derivative in `moment.net`. Several penalties are summed.
 """
 
 import functools
@@ -13,13 +13,14 @@ from jaxtyping import Array
 from .. import argument
 from .moment import Moment
 
+# maps a Moment to one real floating number
 Penalty = Callable[[Moment], Array]
 
 
 def weighted(weight: Any, penalty: Penalty) -> Penalty:
-    """weight · penalty(moment), for a weight of at least 0, which may be traced.
+    """Return the penalty weight · penalty(moment), for a weight of at least 0 that may be traced.
 
-    For a Python number it is the very same function each time, so that training compiles once.
+    For a Python number it returns the same function each time, so that training compiles once.
     """
     argument.real("weight", weight, at_least=0)
     return (_remembered if isinstance(weight, int | float) else _weighted)(weight, penalty)

@@ -1,4 +1,4 @@
-"""Gradient flossing before training: a net is drawn, and its Lyapunov exponents are brought to 0 before it learns.
+"""Gradient flossing before training: bring the Lyapunov exponents of a net to 0 before it learns a task.
 
 Engelken (2023), as in `flossing.py`.
 """
@@ -21,10 +21,12 @@ from .task import Task
 
 
 class Preflossed(NamedTuple):
-    """What was given, with new parameters of the cell.
+    """The result of `prefloss`.
 
-    exponents  λ_1 .. λ_k before each update, averaged over examples; NaN for updates that were not made
-    updates    the number of updates made: fewer than all where the next one would have left a number not finite
+    Attributes:
+        net: What was given, a Net or the parameters of a cell, with new parameters of the cell.
+        exponents: (steps, k) λ_1 .. λ_k before each update, averaged over examples; NaN for updates that were not made.
+        updates: The number of updates made. It is below `steps` if the next update would have made a number not finite.
     """
 
     net: Any
@@ -44,11 +46,39 @@ def prefloss(
     examples: int = 1,
     length: int | None = None,
 ) -> Preflossed:
-    """Gradient descent on 1/k Σ λ_i² alone, before any training; one scan over `steps` updates, compiled once.
+    """Bring the k largest Lyapunov exponents of a net to 0 by gradient descent, before any training on the task.
 
-    `net` is a Net, whose readout is left as it is, or the bare parameters of the cell. Every update draws new examples
-    of the task and a new frame. The exponents are those of the first `length` steps, averaged over `examples`. How
-    many exponents matters: few of them carry few directions back (`experiments/preflossing.py`).
+        minimise 1/k Σ_{i<=k} λ_i²
+
+    Each update draws new examples of the task and a new frame. The readout is left as it is. The choice of k matters:
+    with few exponents, errors are carried back along few directions (`experiments/preflossing.py`).
+
+    Args:
+        cell: The recurrent map.
+        net: A Net, or the parameters of the cell alone.
+        task: The task whose inputs drive the net.
+        key: A JAX random key.
+        k: The number of exponents, from 1 to n.
+        steps: The number of updates.
+        optimizer: An optax gradient transformation.
+        examples: The number of examples to average over in each update. Default: 1.
+        length: Measure over this many first steps of an example. Default: all.
+
+    Returns:
+        A `Preflossed`: the new net, the exponents before each update, and the number of updates made.
+
+    Cost:
+        `steps` times that of `flossing`, as one scan that is compiled once.
+
+    Example:
+        >>> task, cell = rd.train.tasks.adding(10), rd.cells.elman
+        >>> net = rd.train.init_net(cell, task, key=key, hidden=3)
+        >>> found = rd.train.prefloss(cell, net, task, key=key, k=2, steps=4, optimizer=optax.adam(0.01))
+        >>> found.exponents.shape, int(found.updates)
+        ((4, 2), 4)
+
+    References:
+        Engelken (2023), "Gradient flossing: improving gradient descent through dynamic control of Jacobians", NeurIPS.
     """
     argument.instance("cell", cell, Cell)
     argument.instance("task", task, Task)
@@ -69,7 +99,7 @@ def _descend(
     params: Params,
     key: Array,
 ) -> tuple[Params, Float[Array, "steps k"], Int[Array, ""]]:
-    dtype = jnp.finfo(jnp.result_type(*jax.tree.leaves(params))).dtype  # the real one of complex parameters
+    dtype = jnp.finfo(jnp.result_type(*jax.tree.leaves(params))).dtype  # for complex parameters, the real dtype
 
     def loss(params: Params, key: Array) -> tuple[Array, Array]:
         key_examples, key_frame = jax.random.split(key)

@@ -1,7 +1,7 @@
-"""Measurements to take while a net learns, averaged over some held-out examples.
+"""Measurements to take during training, averaged over some held-out examples.
 
-Each maker returns the same probe for equal arguments, so that training again compiles nothing. Any function of a
-`Moment` is a probe as well; `problem(moment)` is what a measurement of `rnn_dynamics` is called with.
+Each maker returns the same probe for equal arguments, so that training again compiles nothing. Any other function of a
+`Moment` is a probe as well; `rd.train.problem(moment)` gives the arguments of the measurements of `rnn_dynamics`.
 """
 
 from collections.abc import Callable
@@ -23,16 +23,37 @@ __all__ = ["contributions", "gates", "gradient_flow", "lyapunov", "spectral_radi
 
 
 def over_examples(measurement: Callable[[Moment, Array], Any], moment: Moment, examples: int) -> Any:
-    """Of each of the first examples; a leading axis."""
+    """Measure along each of the first examples; the result has a leading axis."""
     held = moment.examples.mask.shape[0]
     if examples > held:
-        raise ValueError(f"examples: got {examples}, but the net is looked at with held_out = {held}")
+        raise ValueError(f"examples: got {examples}, expected at most held_out = {held}")
     return jax.vmap(lambda index: measurement(moment, index))(jnp.arange(examples, dtype=jnp.int32))
 
 
 @memoised
 def gradient_flow(examples: int = 4) -> Probe:
-    """ln ‖∂h_T/∂h_{T-ℓ}‖ for every lag ℓ, the mean over the examples."""
+    """Make a probe of the gradient flow: how fast the derivative of the last state shrinks or grows with the lag.
+
+        ln ‖∂h_T/∂h_{T-ℓ}‖,    ℓ = 0 .. T,    the mean over the examples
+
+    Args:
+        examples: The number of held-out examples to average over. Default: 4.
+
+    Returns:
+        A `Probe` with result (T + 1,), in nats, and the dimension `lag`.
+
+    Cost:
+        That of `rd.gradient_flow` for each example: time O(T n³), memory O(n² + √T n).
+
+    Example:
+        >>> task, cell, identity = rd.train.tasks.adding(5), rd.cells.linear, rd.cells.initializers.identity
+        >>> net = rd.train.init_net(cell, task, key=key, hidden=3, gain=np.e, recurrent=identity)
+        >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
+        >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
+        >>> curve = rd.train.probes.gradient_flow(2).measure(moment)
+        >>> [round(float(value), 3) for value in curve]
+        [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    """
     examples = argument.size("examples", examples, 1)
 
     def curve(moment: Moment, index: Array) -> Array:
@@ -48,7 +69,31 @@ def gradient_flow(examples: int = 4) -> Probe:
 
 @memoised
 def state_gradients(examples: int = 4) -> Probe:
-    """ln ‖∂L/∂h_t‖ for t = 1 .. T, the mean over the examples; of gradients that no float can hold as well."""
+    """Make a probe of the gradient of the loss with respect to each state.
+
+        ln ‖∂L/∂h_t‖,    t = 1 .. T,    the mean over the examples
+
+    The norms are carried as logarithms, so they are also right where the gradients are too large or too small for a
+    float.
+
+    Args:
+        examples: The number of held-out examples to average over. Default: 4.
+
+    Returns:
+        A `Probe` with result (T,), in nats, and the dimension `time`; -inf where a gradient is exactly 0.
+
+    Cost:
+        One unroll and one backward pass for each example: time O(T n²), memory O(T n).
+
+    Example:
+        >>> task, cell, identity = rd.train.tasks.adding(5), rd.cells.linear, rd.cells.initializers.identity
+        >>> net = rd.train.init_net(cell, task, key=key, hidden=3, gain=np.e, recurrent=identity)
+        >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
+        >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
+        >>> curve = rd.train.probes.state_gradients(2).measure(moment)
+        >>> [round(float(change), 3) for change in jnp.diff(curve)]
+        [-1.0, -1.0, -1.0, -1.0]
+    """
     examples = argument.size("examples", examples, 1)
 
     def log_norms(moment: Moment, index: Array) -> Array:
@@ -64,9 +109,30 @@ def state_gradients(examples: int = 4) -> Probe:
 
 @memoised
 def lyapunov(k: int = 1, burn_in: int = 0, examples: int = 4) -> Probe:
-    """The k largest Lyapunov exponents along the examples: their means, standard errors and whether all are reliable.
+    """Make a probe of the k largest Lyapunov exponents along held-out examples.
 
-    Examples are independent, so that their scatter is the standard error; NaN for one example.
+    The examples are independent, so their scatter gives the standard error, which is NaN for one example.
+
+    Args:
+        k: The number of exponents. Default: 1.
+        burn_in: The number of first steps of an example to leave out of the exponents. Default: 0.
+        examples: The number of held-out examples to average over. Default: 4.
+
+    Returns:
+        A `Probe` with three results, each (k,): `exponents`, their means, and `stderr`, their standard errors, in nats
+        per step; and `reliable`, whether the exponent is reliable for all examples.
+
+    Cost:
+        That of `rd.lyapunov_spectrum` for each example: time O(T n² k), memory O(n k).
+
+    Example:
+        >>> task, cell, identity = rd.train.tasks.adding(5), rd.cells.linear, rd.cells.initializers.identity
+        >>> net = rd.train.init_net(cell, task, key=key, hidden=3, gain=np.e, recurrent=identity)
+        >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
+        >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
+        >>> found = rd.train.probes.lyapunov(2, examples=2).measure(moment)
+        >>> [round(float(exponent), 3) for exponent in found["exponents"]]
+        [1.0, 1.0]
     """
     examples, k = argument.size("examples", examples, 1), argument.size("k", k, 1)
 
@@ -82,7 +148,7 @@ def lyapunov(k: int = 1, burn_in: int = 0, examples: int = 4) -> Probe:
         return {
             "exponents": jnp.mean(found.exponents, axis=0),
             "stderr": scatter / examples**0.5,
-            # one example may be too short for a standard error of its own: their scatter is the error
+            # one example may be too short for its own standard error, which is taken from their scatter instead
             "reliable": jnp.all(found.doubts & ~int(measure.Doubt.TOO_SHORT) == 0, axis=0),
         }
 
@@ -91,17 +157,53 @@ def lyapunov(k: int = 1, burn_in: int = 0, examples: int = 4) -> Probe:
 
 @memoised
 def contributions() -> Probe:
-    """‖C_tk‖ of the double sum for the gradient in the cell's parameters, (T, T), along the first example."""
+    """Make a probe of how much each step contributes to the gradient of the loss at each later step.
+
+        ∂L/∂θ = Σ_t Σ_k C_tk,    the result is ‖C_tk‖
+
+    θ are the parameters of the cell; the measurement is along the first held-out example.
+
+    Returns:
+        A `Probe` with result (T, T) and the dimensions `t` and `k`.
+
+    Cost:
+        That of `rd.gradient_contributions`: time O(T² p) and memory O(T (n + p)) for p parameters of the cell.
+
+    Example:
+        >>> task, cell, identity = rd.train.tasks.adding(5), rd.cells.linear, rd.cells.initializers.identity
+        >>> net = rd.train.init_net(cell, task, key=key, hidden=3, gain=1.0, recurrent=identity)
+        >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
+        >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
+        >>> rd.train.probes.contributions().measure(moment).shape
+        (5, 5)
+    """
 
     def norms(moment: Moment) -> Array:
         return measure.gradient_contributions(*problem(moment), losses_along(moment)).norms
 
-    return Probe(norms, "1", "norms of what step k contributes to the gradient of the loss at step t", ("t", "k"))
+    return Probe(norms, "1", "norm of the contribution of step k to the gradient of the loss at step t", ("t", "k"))
 
 
 @memoised
 def spectral_radius() -> Probe:
-    """ρ of every recurrent matrix W of the cell as it is stored, in the order of its parameters."""
+    """Make a probe of the spectral radius ρ = max |λ| of every recurrent matrix of the cell.
+
+    The matrices are the W as they are stored, in the order of the parameters; a gated cell has one for each gate.
+
+    Returns:
+        A `Probe` with result (matrices,), a pure number, and the dimension `matrix`.
+
+    Cost:
+        Time O(n³), memory O(n²) a matrix.
+
+    Example:
+        >>> task, cell, identity = rd.train.tasks.adding(5), rd.cells.linear, rd.cells.initializers.identity
+        >>> net = rd.train.init_net(cell, task, key=key, hidden=3, gain=2.0, recurrent=identity)
+        >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
+        >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
+        >>> [round(float(radius), 3) for radius in rd.train.probes.spectral_radius().measure(moment)]
+        [2.0]
+    """
 
     def radii(moment: Moment) -> Array:
         return jnp.stack([measure.eigen.spectral_radius(W) for W in recurrent_matrices(moment.net.cell)])
@@ -111,9 +213,28 @@ def spectral_radius() -> Probe:
 
 @memoised
 def gates(examples: int = 16, shut: float = 0.05) -> Probe:
-    """The mean of every gate over units, time and examples, and how much of it is within `shut` of 0 or of 1.
+    """Make a probe of the gates of one gated cell: their mean, and how often they are nearly shut or nearly open.
 
-    For one gated cell; the layers of a stack are to be unrolled for themselves, each with what the one below shows.
+    The averages are over units, time and examples. For a stack, unroll each layer separately, with the output of the
+    layer below as its input, and call `rd.cells.gates`.
+
+    Args:
+        examples: The number of held-out examples to average over. Default: 16.
+        shut: A gate below `shut` counts as shut, and above 1 - `shut` as open; in (0, 0.5]. Default: 0.05.
+
+    Returns:
+        A `Probe` with three scalars for each gate: `<gate>_mean`, and the fractions `<gate>_shut` and `<gate>_open`.
+
+    Cost:
+        One unroll for each example.
+
+    Example:
+        >>> task, cell = rd.train.tasks.adding(5), rd.cells.mgu
+        >>> net = rd.train.init_net(cell, task, key=key, hidden=3)
+        >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
+        >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
+        >>> sorted(rd.train.probes.gates(2).measure(moment))
+        ['forget_mean', 'forget_open', 'forget_shut']
     """
     examples, shut = argument.size("examples", examples, 1), argument.number("shut", shut, above=0, up_to=0.5)
 
@@ -131,3 +252,8 @@ def gates(examples: int = 16, shut: float = 0.05) -> Probe:
         return means | closed | opened
 
     return Probe(statistics, "1", "gates: mean, and fractions nearly shut and nearly open")
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

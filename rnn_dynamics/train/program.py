@@ -1,4 +1,4 @@
-"""What is compiled: some steps of training, and what is recorded between them."""
+"""The two compiled programs of a training: a stretch of updates, and the evaluation between stretches."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,7 +24,7 @@ RUNNING, SOLVED, NOT_FINITE = 0, 1, 2
 
 
 class Settings(NamedTuple):
-    """All that a training is compiled for; what it captures is looked at when a training begins."""
+    """Everything that a training is compiled for; arrays that it captures are read when a training begins."""
 
     cell: Cell
     task: Task
@@ -41,7 +41,7 @@ class Settings(NamedTuple):
 
 
 class State(NamedTuple):
-    """A training at one time: enough to go on from, bit for bit.
+    """The state of a training, from which it continues bit for bit.
 
     step     the number of updates made
     outcome  0 running, 1 solved, 2 stopped because the next update was not finite
@@ -55,11 +55,11 @@ class State(NamedTuple):
 
 
 class Update(NamedTuple):
-    """What is known of one update; NaN for one that was not made.
+    """The log of one update, also of one refused because it was not finite; NaN once training has stopped.
 
-    loss               of the batch, without penalties
-    penalty            what the penalties added to it
-    log_gradient_norm  ln of the norm of the gradient of both, before the optimizer
+    loss               the loss of the batch, without penalties
+    penalty            the sum of the penalties
+    log_gradient_norm  ln of the norm of the gradient of loss plus penalty, before the optimizer
     """
 
     loss: Float[Array, "*steps"]
@@ -68,7 +68,7 @@ class Update(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What held-out examples say of a net: loss, fraction of correct answers, and the probes by name."""
+    """The evaluation of a net on held-out examples: loss, fraction of correct answers, and the probes by name."""
 
     loss: Float[Array, "*records"]
     correct: Float[Array, "*records"]
@@ -76,13 +76,13 @@ class Record(NamedTuple):
 
 
 def start(optimizer: optax.GradientTransformation, net: Net, key: Array) -> State:
-    """Before the first update."""
+    """Return the state before the first update."""
     zero = jnp.zeros((), jnp.int32)
     return State(zero, zero, key, net, optimizer.init(net))
 
 
 def record(settings: Settings, state: State) -> tuple[State, Record]:
-    """Look at the net; a training that was to stop when its task is solved does so here."""
+    """Evaluate the net, and mark the training as solved if it is to stop then."""
     key_examples, key_probes, _ = jax.random.split(state.key, 3)
     keys = jax.random.split(key_examples, settings.held_out)
     examples = draw(settings.held_out_task, keys, precision(state.net))
@@ -98,7 +98,7 @@ def record(settings: Settings, state: State) -> tuple[State, Record]:
 
 
 def stretch(settings: Settings, state: State, noise: Any) -> tuple[State, Update]:
-    """Every so many steps of training, compiled as one scan; a training that has stopped stays as it is."""
+    """Run `settings.every` updates as one compiled scan; a training that has stopped stays as it is."""
     nothing = Update(*(jnp.full((), jnp.nan, precision(state.net)),) * 3)
 
     def step(state: State, _: None) -> tuple[State, Update]:
@@ -110,10 +110,10 @@ def stretch(settings: Settings, state: State, noise: Any) -> tuple[State, Update
 
 
 def one_update(settings: Settings, state: State, noise: Any) -> tuple[State, Update]:
-    """One step of the optimizer, unless the loss, the net or a number that the optimizer keeps would not be finite.
+    """Make one update, unless the loss, the net or a number kept by the optimizer would become NaN or infinite.
 
-    (Adam's mean of squares overflows first, and nothing would ever move again.) Where an optimizer starts with an
-    infinite number, as one does that looks for the lowest loss, that one may stay.
+    The optimizer's numbers count because Adam's mean of squares overflows first, and the net would then never move
+    again. A number that the optimizer starts as infinite, such as the lowest loss so far, may stay infinite.
     """
     _, _, key = jax.random.split(state.key, 3)
     key_batch, key_penalty = jax.random.split(jax.random.fold_in(key, state.step))
@@ -142,7 +142,7 @@ def one_update(settings: Settings, state: State, noise: Any) -> tuple[State, Upd
 
 
 def scalar(penalty: Callable[[Moment], Array], moment: Moment) -> Array:
-    """What a penalty says of the moment."""
+    """Return the value of a penalty at the moment, checked to be one real floating number."""
     value = penalty(moment)
     if not isinstance(value, jax.Array) or value.shape or not jnp.issubdtype(value.dtype, jnp.floating):
         got = getattr(value, "aval", repr(value))
@@ -151,7 +151,7 @@ def scalar(penalty: Callable[[Moment], Array], moment: Moment) -> Array:
 
 
 def still_finite(before: Any, after: Any) -> Array:
-    """Whether no number that was finite has become something else."""
+    """Return whether every number that was finite is still finite."""
     pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
     kept = [
         jnp.all(jnp.isfinite(new) | ~jnp.isfinite(old)) for old, new in pairs if jnp.issubdtype(new.dtype, jnp.inexact)
@@ -160,7 +160,7 @@ def still_finite(before: Any, after: Any) -> Array:
 
 
 def task_gradient(settings: Settings, net: Net, keys: Array, noise: Any) -> tuple[Array, Net]:
-    """The loss of a batch and its gradient; the devices, where there are several, share the batch."""
+    """Compute the loss of a batch and its gradient; several devices share the batch."""
 
     def loss(net: Net, keys: Array) -> Array:
         return batch_loss(settings.cell, settings.task, net, keys, settings.unrolling, noise)
@@ -177,18 +177,18 @@ def task_gradient(settings: Settings, net: Net, keys: Array, noise: Any) -> tupl
 
 
 class Compiled(NamedTuple):
-    """A program for arguments of certain shapes, with the arrays that its cell, task, probes and so on capture."""
+    """A compiled program for arguments of certain shapes, with the arrays that it captures."""
 
     function: Traced
     run: Any
 
     def __call__(self, *args: Any) -> Any:
-        """What the function returns for these arguments."""
+        """Return what the function returns for these arguments."""
         return self.run(self.function, *args)
 
 
 def compiled(function: Callable[..., Any], *args: Any) -> Compiled:
-    """`function`, traced with the arrays that it captures now; an equal computation is not compiled again."""
+    """Trace `function` with the arrays that it captures now; an equal computation is not compiled again."""
     found = traced(function, *args)
     return Compiled(found, compiled_programs.program(_call, (found, *args), {}))
 

@@ -1,4 +1,4 @@
-"""A bar that says how many updates are made, how fast, and the held-out loss."""
+"""A progress bar with the number of updates made, their rate, and the held-out loss."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from typing import Any
 
 
 class Shown:
-    """A bar that is moved to a number of updates."""
+    """A progress bar that can be moved to a number of updates."""
 
     def __init__(self, bar: Any = None) -> None:
         self.bar = bar
 
     def update_to(self, updates: int, loss: Any) -> None:
-        """So many updates are made, with this held-out loss."""
+        """Move the bar to this number of updates and show this held-out loss."""
         if self.bar is not None:
             self.bar.set_postfix_str(f"held-out loss {float(loss):.4g}", refresh=False)
             self.bar.update(updates - self.bar.n)
@@ -20,7 +20,7 @@ class Shown:
 
 @contextlib.contextmanager
 def bar(total: int, *, shown: bool) -> Iterator[Shown]:
-    """A bar on standard error, or nothing."""
+    """Show a bar on standard error, or nothing."""
     if not shown:
         yield Shown()
         return

@@ -1,10 +1,10 @@
-"""The spectral radius of every recurrent matrix kept at or below a limit, by scaling the matrix after each update.
+"""Keep the spectral radius of every recurrent matrix at or below a limit, by scaling the matrix after each update.
 
     W' = W + ΔW,    ΔW ← min(1, limit / ρ(W')) W' - W
 
-ρ says how long powers of W last in the end, so this is what forbids W to explode where units do not saturate. It bounds
-neither ‖W‖ nor what W does in its first few powers. The eigenvalues of a nonsymmetric matrix are computed on CPUs and
-GPUs alone (jnp.linalg.eigvals).
+ρ is the rate at which powers of W grow in the long run, so this keeps W from exploding where units do not saturate. It
+bounds neither ‖W‖ nor the first few powers of W. JAX computes the eigenvalues of a nonsymmetric matrix only on CPUs
+and GPUs (jnp.linalg.eigvals).
 """
 
 from typing import Any
@@ -22,12 +22,32 @@ from .orthogonality import is_affine, recurrent_matrices
 
 
 def project_spectral_radius(limit: Any) -> optax.GradientTransformation:
-    """Updates after which ρ(W) <= limit, to rounding, for the W of every Affine; `limit` >= 0 may be traced.
+    """Make a gradient transformation that keeps the spectral radius of every recurrent matrix at or below a limit.
 
-    Place it last in an `optax.chain`: what comes after it would change the updates again. Parameters are those of a
-    cell or a Net; it works on W as it is stored, for every gate, and leaves all else alone. A W within the limit gets
-    the very update it was given, and so does one that is not finite. Some 10 n³ operations a matrix in each update,
-    which is not to be differentiated.
+        W' = W + ΔW,    ΔW ← min(1, limit / ρ(W')) W' - W
+
+    After each update ρ(W) <= limit, up to rounding, for the W of every Affine in the parameters of a cell or a Net, so
+    for every gate. It works on W as it is stored and leaves everything else alone. If W' is within the limit, or is not
+    finite, its update is unchanged. ρ is the rate at which powers of W grow in the long run; this bounds neither ‖W‖
+    nor the first few powers of W. The update is not to be differentiated, and runs only on CPUs and GPUs
+    (jnp.linalg.eigvals).
+
+    Args:
+        limit: The largest spectral radius, at least 0; may be traced.
+
+    Returns:
+        An optax gradient transformation. Place it last in `optax.chain`: a later one would change the updates again.
+
+    Cost:
+        About 10 n³ operations a matrix in each update.
+
+    Example:
+        >>> params = rd.cells.linear.init(key, inputs=1, hidden=2, gain=4.0, recurrent=rd.cells.initializers.identity)
+        >>> project, still = rd.train.project_spectral_radius(1.0), jax.tree.map(jnp.zeros_like, params)
+        >>> updates, _ = project.update(still, project.init(params), params)
+        >>> optax.apply_updates(params, updates).W
+        Array([[1., 0.],
+               [0., 1.]], dtype=float32)
     """
     limit = argument.real("limit", limit, at_least=0)
 

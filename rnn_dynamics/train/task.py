@@ -1,6 +1,6 @@
-"""The contract of a task, written once: examples drawn from a key, and when an answer is good.
+"""The contract of a task: how examples are drawn from a key, and how answers are judged.
 
-Every function is unbatched and pure; callers `jax.vmap`. A task is hashable, and its maker returns the very same one
+Every function is unbatched and pure; callers `jax.vmap`. A task is hashable, and its maker returns the same object
 for equal arguments, so that training compiles once.
 """
 
@@ -13,11 +13,12 @@ from jaxtyping import Array, Bool, Float
 
 
 class Example(NamedTuple):
-    """Inputs over time, what should be answered, and at which steps the answer counts.
+    """One example of a task: inputs over time, targets, and the steps at which the answer counts.
 
-    xs       (T, inputs)
-    targets  (T, outputs) numbers, or (T,) labels of classes
-    mask     (T,) True where the loss counts; elsewhere the target means nothing
+    Attributes:
+        xs: (T, inputs) the inputs.
+        targets: (T, outputs) numbers, or (T,) class labels.
+        mask: (T,) True where the loss counts; elsewhere the target has no meaning.
     """
 
     xs: Float[Array, "*batch T inputs"]
@@ -26,14 +27,26 @@ class Example(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What a net is to learn.
+    """What a net learns: how examples are drawn and how answers are judged.
 
-    sample   `sample(key) -> Example`
-    loss     `loss(answer, target) -> scalar`, of one step
-    correct  `correct(answer, target) -> bool`, of one step
-    chance   the expected loss of the best constant answer
-    solved   the loss at or below which the task counts as solved
-    length   T, the steps of an example
+    Attributes:
+        name: The name of the task.
+        inputs: The number of inputs at each step.
+        outputs: The number of outputs: of numbers, or of classes.
+        length: T, the number of steps of an example.
+        sample: `sample(key) -> Example` draws one example.
+        loss: `loss(answer, target) -> scalar` for one step.
+        correct: `correct(answer, target) -> bool` for one step.
+        chance: The expected loss of the best constant answer.
+        solved: The loss at or below which the task counts as solved.
+
+    Example:
+        >>> task = rd.train.tasks.adding(10)
+        >>> example = task.sample(key)
+        >>> example.xs.shape, example.targets.shape, int(example.mask.sum())
+        ((10, 2), (10, 1), 1)
+        >>> float(task.loss(jnp.array([1.0]), jnp.array([1.5])))
+        0.25
     """
 
     name: str
@@ -48,20 +61,20 @@ class Task(NamedTuple):
 
 
 def squared_error(answer: Float[Array, " outputs"], target: Float[Array, " outputs"]) -> Float[Array, ""]:
-    """The mean of (answer - target)² over the outputs."""
+    """Compute the mean of (answer - target)² over the outputs."""
     return jnp.mean((answer - target) ** 2)
 
 
 def cross_entropy(answer: Float[Array, " classes"], target: Array) -> Float[Array, ""]:
-    """-ln softmax(answer)[target], in nats."""
+    """Compute -ln softmax(answer)[target], in nats."""
     return jax.nn.logsumexp(answer) - answer[target]
 
 
 def most_likely(answer: Float[Array, " classes"], target: Array) -> Bool[Array, ""]:
-    """Whether the target is the class with the largest answer."""
+    """Return whether the target is the class with the largest answer."""
     return jnp.argmax(answer) == target
 
 
 def mean_over_mask(values: Float[Array, "*time"], mask: Bool[Array, "*time"]) -> Float[Array, ""]:
-    """The mean of the values where the mask is True."""
+    """Compute the mean of the values where the mask is True."""
     return jnp.sum(jnp.where(mask, values, 0)) / jnp.sum(mask).astype(values.dtype)

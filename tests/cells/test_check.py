@@ -23,10 +23,10 @@ def with_update(**fields):
 @pytest.mark.parametrize(
     ("params", "state", "x", "message"),
     [
-        (None, ONES(1), ONES(3), r"state: got shape \(1,\), expected \(hidden,\) with hidden = 4 by params.update.W"),
+        (None, ONES(1), ONES(3), r"state: got shape \(1,\), expected \(hidden,\) with hidden = 4 from params.update.W"),
         (None, ONES(()), ONES(3), r"state: got shape \(\), expected \(hidden,\)"),
         (None, ONES((2, 4)), ONES(3), r"state: got shape \(2, 4\), .*; a step takes one unbatched state"),
-        (None, ONES(4), ONES(1), r"x: got shape \(1,\), expected \(inputs,\) with inputs = 3 by params.update.U"),
+        (None, ONES(4), ONES(1), r"x: got shape \(1,\), expected \(inputs,\) with inputs = 3 from params.update.U"),
         (with_update(b=ONES(1)), ONES(4), ONES(3), r"params.update.b: got shape \(1,\)"),
         (with_update(W=ONES((4, 3))), ONES(4), ONES(3), r"params.update.W: got shape \(4, 3\), .* a square matrix"),
         (with_update(U=ONES((1, 3))), ONES(4), ONES(3), r"params.update.U: got shape \(1, 3\)"),

@@ -50,7 +50,7 @@ def test_what_is_said_of_a_gain():
     assert said[1] == r"at g = 2: $\lambda_1$ > 0 up to s = 1.0"
     edges = [saturation.edge_between(fates.gain.values, np.array(column)) for column in ([-1, np.nan, 1], [0, 0, -1])]
     assert edges == ["1.00 to 3.00", "3.00 to > 3"]
-    assert said[2] == r"at g = 3: no sign of $\lambda_1$ is known"
+    assert said[2] == r"at g = 3: sign of $\lambda_1$ unknown"
 
 
 @pytest.mark.parametrize(("name", "value"), [("strengths", (-1.0, 1.0, 3)), ("gains", (0.0, 1.0, 3))])
@@ -139,7 +139,7 @@ def test_a_quiet_stack_has_the_largest_radius_of_its_layers():
     assert "2 layers" in {text.get_text() for text in figure.axes[2].texts}
     # stable nets are named, not left out
     notes = "\n".join(text.get_text() for text in figure.axes[1].texts)
-    assert "of 2 nets chaotic not up to 0.6:\n2 at n = 4, 2 at n = 8" in notes
+    assert "of 2 nets, not chaotic up to 0.6:\n2 at n = 4, 2 at n = 8" in notes
     plt.close(figure)
 
 

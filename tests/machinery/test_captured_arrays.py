@@ -264,7 +264,7 @@ def test_a_batch_given_by_mistake_is_warned_of():
     def step(p, h, x):
         return jnp.tanh(h @ p.T + x)
 
-    with pytest.warns(UserWarning, match=r"h0: got shape \(2, 4\).*one of 8 numbers.*jax\.vmap\(lambda h0, xs"):
+    with pytest.warns(UserWarning, match=r"h0: got shape \(2, 4\).*one system of 8 numbers.*jax\.vmap\(lambda h0, xs"):
         rd.jacobian_product(step, W0, many, inputs)
     with pytest.warns(UserWarning, match=r"jax\.vmap\(lambda h0: measure\(step, params, h0, None"):
         rd.jacobian_product(lambda p, h, x: jnp.tanh(h @ p.T), W0, many, None, length=3)

@@ -127,7 +127,8 @@ def test_bad_values_are_named(arguments, message):
     [
         ({"step": 3}, "step"),
         ({"params": "weights"}, "params: got 'weights' of type str, expected an array"),
-        ({"step": lambda p, h, x: (h, h)}, "h0: got a tree .*, but step returns"),
+        ({"step": lambda p, h, x: (h, h)}, "step: returned a pair, as the body of a scan does"),
+        ({"step": lambda p, h, x: {"h": h}}, "h0: got a tree .*, but step returns"),
         ({"step": lambda p, h, x: h.astype("float32")}, "h0: got dtype float64, but step returns float32"),
         ({"h0": jnp.zeros(3, "float32")}, "state: got dtype float32, expected the precision of params.W, float64"),
         ({"length": 5.0}, "length"),

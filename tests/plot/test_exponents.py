@@ -114,7 +114,9 @@ def test_axes_are_named_with_symbols_and_units(axes, spectrum):
 
 
 def test_arrays_that_do_not_fit_are_refused(axes, spectrum):
-    with pytest.raises(ValueError, match=r"spectrum\.exponents: got shape \(1, 4\), expected \(k,\)"):
+    with pytest.raises(ValueError, match=r"spectrum\.exponents: got shape \(1, 1, 4\), expected \(k,\)"):
+        plot.lyapunov_spectrum(axes, spectrum._replace(exponents=spectrum.exponents[None, None]))
+    with pytest.raises(ValueError, match=r"spectrum\.reliable: got shape \(4,\), expected \(1, 4\) to match"):
         plot.lyapunov_spectrum(axes, spectrum._replace(exponents=spectrum.exponents[None]))
     with pytest.raises(
         ValueError, match=r"spectrum\.stderr: got shape \(3,\), expected \(4,\) to match spectrum\.exponents"

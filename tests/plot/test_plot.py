@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from rnn_dynamics import plot
-from rnn_dynamics.measure import LyapunovSpectrum
+from rnn_dynamics.measure import CovariantVectors, LyapunovSpectrum
+from rnn_dynamics.train import Fit
 
 GRID = np.linspace(-1, 1, 4) + 1j * np.linspace(-1, 1, 5)[:, None]
 
@@ -21,10 +22,20 @@ def spectrum(exponents):
     return LyapunovSpectrum(**{**unknown, **known, **steps})
 
 
+def vectors(angles):
+    return CovariantVectors(**dict.fromkeys(CovariantVectors._fields) | {"angles": angles})
+
+
+def fit(losses):
+    seen = {"loss": losses, "held_out_loss": losses, "recorded": np.arange(len(losses)), "outcome": 0}
+    return Fit(**dict.fromkeys(Fit._fields) | seen)
+
+
 # how each picture is drawn of nothing but one number, as one net, one seed, one lag, and as several
 PICTURES = {
     "contributions": lambda axes, many: plot.contributions(axes, np.tril(np.abs(many))),
     "convergence": lambda axes, many: plot.convergence(axes, spectrum(many[0])),
+    "covariant_vectors": lambda axes, many: plot.covariant_vectors(axes, vectors(np.full((2, 3, 3), many[0, 0]))),
     "eigenvalue_cloud": plot.eigenvalue_cloud,
     "gate_paths": lambda axes, many: plot.gate_paths(axes, {"all": many, "gate": many[0]}),
     "gradient_flow": plot.gradient_flow,
@@ -38,6 +49,7 @@ PICTURES = {
         axes, np.arange(len(many)), many, np.full(many.shape, np.nan)
     ),
     "singular_values": plot.singular_values,
+    "training": lambda axes, many: plot.training(axes, fit(many[0])),
 }
 
 

@@ -10,7 +10,7 @@ import rnn_dynamics as rd
 from rnn_dynamics import plot, train
 
 TEN = np.log(10)
-DECAY = jnp.array([0.9, 0.8, 0.7])[:, None, None] * jnp.eye(2)
+DECAY = jnp.array([0.9, 0.8, 0.7])[:, None, None] * jnp.eye(2)[None]
 
 
 def flow(W, **options):
@@ -72,7 +72,7 @@ def test_samples_without_an_angle_are_noted(axes, notes):
     W = jnp.array([[2.0, 1.0], [0.0, 1.0]])
     found = rd.covariant_vectors(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=70, burn_in=30, tail=30)
     plot.covariant_vectors(axes, found._replace(angles=found.angles.at[0].set(jnp.nan)))
-    assert notes() == [f"1 and 2: NaN in 1 of {len(found.times)} samples"]
+    assert notes() == [f"1 and 2: not finite in 1 of {len(found.times)} samples"]
 
 
 def test_a_training_with_its_batches_and_looks(axes, named, notes, key):

@@ -188,7 +188,7 @@ def test_devices_cannot_be_made_once_jax_has_started(monkeypatch):
     monkeypatch.delenv("JAX_NUM_CPU_DEVICES", raising=False)
     monkeypatch.setenv("XLA_FLAGS", "")
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-    with pytest.raises(RuntimeError, match="JAX has computed something already; call it before that"):
+    with pytest.raises(RuntimeError, match="JAX has already computed something; call this before"):
         one_device_per_core()
 
 

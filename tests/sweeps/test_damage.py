@@ -139,16 +139,16 @@ def test_consent_to_another_version_is_to_one_program(tmp_path, key, monkeypatch
     grid = {"gain": [1.0, 2.0]}
     run(tmp_path / "s", key, scaled, grid)
     monkeypatch.setattr(f"{__name__}.SCALE", 2.0)
-    with pytest.raises(ValueError, match="its program is another one than there"):
+    with pytest.raises(ValueError, match="its program differs from the store's"):
         run(tmp_path / "s", key, scaled, grid, on_version="accept")
     reseal(tmp_path / "s", lambda attributes, arrays: attributes.update(versions="jax 0.1.0"))
-    with pytest.raises(ValueError, match=r"was begun with jax 0\.1\.0, and here is .*on_version='accept'"):
+    with pytest.raises(ValueError, match=r"was started with jax 0\.1\.0, and this is .*on_version='accept'"):
         run(tmp_path / "s", key, scaled, grid)
     assert "accepted_programs" not in open_dataset(tmp_path / "s").attrs
     run(tmp_path / "s", key, scaled, grid, on_version="accept")
     run(tmp_path / "s", key, scaled, grid)
     monkeypatch.setattr(f"{__name__}.SCALE", 3.0)
-    with pytest.raises(ValueError, match=r"was begun with jax 0\.1\.0, and here is"):
+    with pytest.raises(ValueError, match=r"was started with jax 0\.1\.0, and this is"):
         run(tmp_path / "s", key, scaled, grid)
 
 
@@ -161,7 +161,8 @@ def test_changed_units_and_names_are_updated_and_told(tmp_path, key, monkeypatch
     with caplog.at_level(logging.WARNING):
         found = run(tmp_path / "s", key, scaled, grid)
     assert (
-        "value is described by {'units': 'nats', 'long_name': 'a value'} there and by {'units': 'bits'" in caplog.text
+        "value is described by {'units': 'nats', 'long_name': 'a value'} in the store and by {'units': 'bits'"
+        in caplog.text
     )
     assert "the descriptions of gain, value were updated" in caplog.text
     assert found["value"].attrs == {"units": "bits", "long_name": "another"}
@@ -183,6 +184,6 @@ def test_changed_names_of_dimensions_are_refused(tmp_path, key):
 
     run(tmp_path / "s", key, described(row=Variable("1", "", ("time",)))(measure), {"gain": [1.0]})
     with pytest.raises(
-        ValueError, match=r"returned \['row: float64\[time=2\]'\] there and \['row: float64\[lag=2\]'\] here"
+        ValueError, match=r"returned \['row: float64\[time=2\]'\] in the store and \['row: float64\[lag=2\]'\] here"
     ):
         run(tmp_path / "s", key, described(row=Variable("1", "", ("lag",)))(measure), {"gain": [1.0]})

@@ -103,7 +103,7 @@ def test_a_list_of_points_has_one_dimension_and_the_groups_that_occur():
         ({"x": [None]}, TypeError, "got None"),
         ([{"a": 1.0}, {"b": 1.0}], ValueError, r"grid\[1\]: got \['b'\], expected the names \['a'\]"),
         ({"a": jax.random.split(jax.random.key(0), 2)}, TypeError, "expected all floats"),
-        ([{}, {}], ValueError, r"got 2 points without a name; expected \{\} and repeats=2"),
+        ([{}, {}], ValueError, r"got 2 points without axes; expected \{\} and repeats=2"),
         ([{"f": of_one_name(1)}, {"f": of_one_name(2)}], ValueError, "several functions of the same name"),
         ({"a": range(2000), "b": range(2000), "c": range(2000)}, ValueError, r"fewer than 2\*\*32"),
     ],
@@ -125,7 +125,7 @@ def test_what_no_grid_is(grid, kind, message):
 )
 def test_values_that_the_precision_would_change_are_refused(values, message):
     with jax.enable_x64(False):
-        with pytest.raises(ValueError, match=rf"grid\['a'\]: {message}; expected others, or jax.config.update"):
+        with pytest.raises(ValueError, match=rf"grid\['a'\]: {message}; expected other values, or jax.config.update"):
             read_grid({"a": values}, 1)
         read_grid({"a": [0.0, 0.1, 0.5, 3e38]}, 1)
     read_grid({"a": values}, 1)

@@ -206,13 +206,13 @@ def test_an_axis_that_is_lost_for_good_is_named(store, capsys):
 def test_another_version_and_another_program_need_consent(store, capsys, caplog):
     reseal(store, lambda attributes, arrays: attributes.update(versions="jax 0.1.0, xarray 1.0"))
     assert said(capsys, ("resume", store, "--quiet"))[0] == 0
-    assert f"begun with jax 0.1.0, xarray 1.0, goes on with rnn_dynamics {rd.__version__}" in caplog.text
+    assert f"started with jax 0.1.0, xarray 1.0, continues with rnn_dynamics {rd.__version__}" in caplog.text
     reseal(store, lambda attributes, arrays: attributes.update(program="0"))
     code, _, text = said(capsys, ("resume", store, "--quiet"))
     assert code == 2
     assert text.count("\n") == 1
-    assert "was begun with jax 0.1.0, xarray 1.0, and here is" in text
-    assert "If you changed neither, go on with on_version='accept' (--on-version accept)" in text
+    assert "was started with jax 0.1.0, xarray 1.0, and this is" in text
+    assert "If you changed neither, continue with on_version='accept' (--on-version accept)" in text
     assert said(capsys, ("resume", store, "--quiet", "--on-version", "accept"))[0] == 0
     assert said(capsys, ("resume", store, "--quiet"))[0] == 0  # the store remembers
 
@@ -336,7 +336,7 @@ def test_an_array_of_somebody_else_is_left_out(store, whole, capsys, caplog):
 
     edit(store, add)
     assert said(capsys, ("show", store))[0] == 0
-    assert "index is not of its sweep and is left out" in caplog.text
+    assert "index is not part of the sweep and is left out" in caplog.text
     xarray.testing.assert_identical(open_dataset(store).load(), open_dataset(whole).load())
     for words in commands(store):
         assert said(capsys, words)[0] == 0

@@ -250,7 +250,7 @@ def test_outputs_that_groups_disagree_on_are_refused(key):
         ({"on_error": "ignore"}, ValueError, "on_error: got 'ignore', expected one of 'record', 'raise'"),
         ({"on_version": "ask"}, ValueError, "on_version: got 'ask', expected one of 'refuse', 'accept'"),
         ({"devices": 7}, ValueError, "devices: got 7, expected from 1 to 1 of this process; .*one_device_per_core"),
-        ({"devices": jax.devices()[0]}, TypeError, "devices: got .*expected how many, or a list of devices"),
+        ({"devices": jax.devices()[0]}, TypeError, "devices: got .*expected a number of devices or a list"),
         ({"devices": np.int64(7)}, ValueError, "devices: got 7, expected from 1 to 1"),
         (
             {"executor": concurrent.futures.ProcessPoolExecutor(1), "store": "memory://s"},
@@ -258,7 +258,7 @@ def test_outputs_that_groups_disagree_on_are_refused(key):
             "store: got 'memory://s' with an executor",
         ),
         ({"store": 3}, TypeError, "store: got 3, expected a folder"),
-        ({"executor": 3}, TypeError, "executor: got 3, expected one with submit"),
+        ({"executor": 3}, TypeError, "executor: got 3, expected an object with submit"),
         ({"key": 3}, TypeError, "key: got 3"),
         ({"measure": 3}, TypeError, "measure: got 3, expected a function"),
     ],

@@ -113,7 +113,7 @@ def test_interrupted_within_a_chunk(tmp_path, start, expected):
     os.killpg(process.pid, signal.SIGINT)
     text = process.communicate(timeout=30)[1]
     assert time.monotonic() - begun < 10  # of the 20 that are left
-    assert "Ctrl-C: stops after the running chunk" in text
+    assert "Ctrl-C: stopping after the running chunk" in text
     assert "KeyboardInterrupt" in text
     assert "finished chunks are kept" in text
     before = records(address)
@@ -219,4 +219,4 @@ def test_what_a_worker_cannot_import_is_refused(tmp_path):
         "    except TypeError as error: print(error)\n"
     )
     text = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert text.count("which a worker cannot import; define it by `def` at the top of a file") == 2
+    assert text.count("which a worker cannot import; define it with `def` at the top level of a file") == 2

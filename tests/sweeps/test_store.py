@@ -182,20 +182,20 @@ def test_a_damaged_chunk_is_found_and_computed_again(tmp_path, key, counter, cap
 def test_another_sweep_is_refused_and_the_difference_named(tmp_path, key, counter):
     run(tmp_path / "s", key)
     cases = [
-        ({"grid": {"gain": [0.5, 1.0]}}, r"grid\['gain'\]: has 4 values there and 2 here"),
-        ({"grid": {"gain": [0.5, 1.0, 1.6, 2.0]}}, r"grid\['gain'\]: value 2 is .*1.5.* there and .*1.6.* here"),
-        ({"grid": {"gain": GAINS, "big": [True]}}, r"axes are \['gain'\] there and \['gain', 'big'\] here"),
-        ({"grid": [{"gain": gain} for gain in GAINS]}, "a list there, a product here"),
-        ({"measure": matrix}, "measure: 'sweep_measures:counted' there and 'sweep_measures:matrix' here"),
-        ({"repeats": 2}, "repeats: 1 there and 2 here"),
-        ({"chunk": 2}, "chunk: 1 there and 2 here"),
+        ({"grid": {"gain": [0.5, 1.0]}}, r"grid\['gain'\]: has 4 values in the store and 2 here"),
+        ({"grid": {"gain": [0.5, 1.0, 1.6, 2.0]}}, r"grid\['gain'\]: value 2 is .*1.5.* in the store and .*1.6.* here"),
+        ({"grid": {"gain": GAINS, "big": [True]}}, r"axes are \['gain'\] in the store and \['gain', 'big'\] here"),
+        ({"grid": [{"gain": gain} for gain in GAINS]}, "one grid is a list of points and the other a product"),
+        ({"measure": matrix}, "measure: 'sweep_measures:counted' in the store and 'sweep_measures:matrix' here"),
+        ({"repeats": 2}, "repeats: 1 in the store and 2 here"),
+        ({"chunk": 2}, "chunk: 1 in the store and 2 here"),
     ]
     for change, message in cases:
         with pytest.raises(ValueError, match=f"holds another sweep: .*{message}"):
             run(tmp_path / "s", key, **change)
-    with pytest.raises(ValueError, match=r"key: \[0, 20\] there and \[0, 21\] here"):
+    with pytest.raises(ValueError, match=r"key: \[0, 20\] in the store and \[0, 21\] here"):
         run(tmp_path / "s", jax.random.key(21))
-    with jax.enable_x64(False), pytest.raises(ValueError, match="jax_enable_x64: True there and False here"):
+    with jax.enable_x64(False), pytest.raises(ValueError, match="jax_enable_x64: True in the store and False here"):
         run(tmp_path / "s", key)
     counter()
     run(tmp_path / "s", key, chunk=None)
@@ -217,7 +217,7 @@ def test_a_measure_of_the_same_name_that_was_changed_is_refused(tmp_path, key):
     run(tmp_path / "s", key, measure)
     run(tmp_path / "s", key, measure)
     for operation, scale in ((jnp.multiply, 2.0), (jnp.add, 1.0)):  # noqa: B007 - the closure reads them
-        with pytest.raises(ValueError, match="its program is another one than there"):
+        with pytest.raises(ValueError, match="its program differs from the store's"):
             run(tmp_path / "s", key, measure)
 
 
@@ -233,7 +233,7 @@ def test_an_array_within_an_inner_program_belongs_to_the_measure(tmp_path, key):
 
     run(tmp_path / "s", key, changed(1.0))
     run(tmp_path / "s", key, changed(1.0))
-    with pytest.raises(ValueError, match="its program is another one than there"):
+    with pytest.raises(ValueError, match="its program differs from the store's"):
         run(tmp_path / "s", key, changed(100.0))
 
 

@@ -1,4 +1,4 @@
-"""Tasks for recurrent nets, one file each, drawn from keys; chance and solved levels on top of each file."""
+"""Tasks for recurrent nets, one file each; the chance and solved levels are derived at the top of each file."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from .parity import delayed_xor, parity
 from .temporal_order import temporal_order
 from .temporal_xor import temporal_xor
 
-# name -> maker, whose every option has a default; what the contract test runs over
+# name -> maker, all of whose options have defaults; the contract test runs over this dictionary
 TASKS: dict[str, Callable[..., Task]] = {
     "adding": adding,
     "binary_addition": binary_addition,
@@ -28,3 +28,8 @@ TASKS: dict[str, Callable[..., Task]] = {
 }
 
 __all__ = ["TASKS", *TASKS]
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

@@ -1,10 +1,10 @@
-"""Copy memory (Hochreiter & Schmidhuber 1997; this form Arjovsky, Shah & Bengio 2016): repeat what was shown.
+"""Copy memory (Hochreiter & Schmidhuber 1997, in the form of Arjovsky, Shah & Bengio 2016): repeat what was shown.
 
-Steps count from 0 and are `symbols` random symbols, then `delay - 1` blanks, a go marker, and `symbols` blanks during
-which the symbols are to be named in their order: T = delay + 2 symbols, and every symbol is asked for symbols + delay
-steps after it was shown. Inputs are one-hot: the alphabet, the blank, the go marker. Only the recall counts.
+Steps count from 0: `symbols` random symbols, then `delay - 1` blanks, a go marker, and `symbols` blanks during which
+the net must name the symbols in their order. T = delay + 2 symbols, and every symbol is asked for symbols + delay steps
+after it was shown. Inputs are one-hot: the alphabet, the blank, the go marker. Only the recall counts.
 Chance: the labels are uniform, so the best constant answer is uniform too and costs ln(alphabet). The classical
-figure, 10 ln 8/(T + 20) with T our delay, is the same answer averaged over all steps, of which 10 cost anything.
+figure, 10 ln 8/(T + 20) with T our delay, is the same answer averaged over all steps, of which only 10 have a cost.
 Solved: at most one symbol in twenty is named wrongly (levels.py).
 """
 
@@ -22,7 +22,34 @@ from .levels import FEW_WRONG_CLASSES
 
 @memoised
 def copy_memory(delay: int = 100, symbols: int = 10, alphabet: int = 8) -> Task:
-    """Copy `symbols` letters of an alphabet of at least 2 across a delay of at least 1: T = delay + 2 symbols."""
+    """Make the copy task: see some symbols, wait, and name them in the same order.
+
+    There are `symbols` random symbols, `delay - 1` blanks, a go marker, and `symbols` blanks during which the answers
+    count: each symbol is asked for symbols + delay steps after it was shown. Inputs are one-hot: the alphabet, the
+    blank, the go marker. The loss is the cross-entropy in nats over the recall alone. Chance is ln(alphabet); solved
+    means that at most one symbol in twenty is wrong.
+
+    Args:
+        delay: The delay, at least 1. Default: 100.
+        symbols: The number of symbols to copy, at least 1. Default: 10.
+        alphabet: The number of different symbols, at least 2. Default: 8.
+
+    Returns:
+        A `Task` with alphabet + 2 inputs, `alphabet` classes and T = delay + 2 symbols, the same object for equal
+        arguments.
+
+    Cost:
+        O(T alphabet) an example.
+
+    Example:
+        >>> task = rd.train.tasks.copy_memory(delay=5, symbols=2, alphabet=4)
+        >>> example = task.sample(key)
+        >>> example.xs.shape, bool(jnp.all(example.xs[:2].argmax(1) == example.targets[7:]))
+        ((9, 6), True)
+
+    References:
+        Hochreiter & Schmidhuber (1997); Arjovsky, Shah & Bengio (2016).
+    """
     delay, symbols = argument.size("delay", delay, 1), argument.size("symbols", symbols, 1)
     alphabet = argument.size("alphabet", alphabet, 2)
     length, blank, go = delay + 2 * symbols, alphabet, alphabet + 1

@@ -1,9 +1,9 @@
 """Parity: of all bits so far (Minsky & Papert 1969), or of a few marked ones at the end.
 
 `parity`: one fair bit b_t comes at each step, and the answer at each step is p_t = p_{t-1} XOR b_t with p_0 = 0. One
-bit of memory is enough, but every input flips it and none can be forgotten.
-`delayed_xor` (as in Martens & Sutskever 2011): a fair bit and a marker come at each step; the markers are 1 at one
-random step of each of `marked` equal stretches, and the XOR of the marked bits is asked for at the last step.
+bit of memory is enough, but every 1 flips it, and no bit may be forgotten.
+`delayed_xor` (as in Martens & Sutskever 2011): a fair bit and a marker come at each step. The markers are 1 at one
+random step of each of `marked` equal stretches, and the answer at the last step is the XOR of the marked bits.
 Chance: an XOR with a fair independent bit is fair, so the best constant answer is (1/2, 1/2) and costs ln 2.
 Solved: at most one answer in twenty is wrong (levels.py).
 """
@@ -23,7 +23,30 @@ from .levels import FEW_WRONG_CLASSES
 
 @memoised
 def parity(length: int = 20) -> Task:
-    """The running parity of all bits, asked for at each of `length` steps, at least 1."""
+    """Make the parity task: the answer at each step is the parity of all bits so far.
+
+        p_t = p_{t-1} XOR b_t,    p_0 = 0
+
+    One bit of memory is enough, but no bit may be forgotten. The loss is the cross-entropy of two classes in nats.
+    Chance is ln 2; solved means that at most one answer in twenty is wrong.
+
+    Args:
+        length: T, the number of steps, at least 1. Default: 20.
+
+    Returns:
+        A `Task` with 1 input and 2 classes, the same object for equal arguments.
+
+    Cost:
+        O(T) an example.
+
+    Example:
+        >>> example = rd.train.tasks.parity(6).sample(key)
+        >>> bool(jnp.all(example.targets == jnp.cumsum(example.xs[:, 0]) % 2))
+        True
+
+    References:
+        Minsky & Papert (1969).
+    """
     length = argument.size("length", length, 1)
 
     def sample(key: Array) -> Example:
@@ -39,7 +62,31 @@ def parity(length: int = 20) -> Task:
 
 @memoised
 def delayed_xor(length: int = 100, marked: int = 2) -> Task:
-    """The XOR of `marked` bits out of `length`, at least one bit a stretch, asked for at the last step."""
+    """Make the delayed XOR: the answer at the last step is the XOR of a few marked bits.
+
+    A fair bit and a marker come at each step. The markers are 1 at one random step of each of `marked` equal stretches.
+    The loss is the cross-entropy of two classes in nats. Chance is ln 2; solved means that at most one answer in twenty
+    is wrong.
+
+    Args:
+        length: T, the number of steps, at least `marked`. Default: 100.
+        marked: The number of marked bits, at least 1. Default: 2.
+
+    Returns:
+        A `Task` with 2 inputs and 2 classes, the same object for equal arguments.
+
+    Cost:
+        O(T) an example.
+
+    Example:
+        >>> example = rd.train.tasks.delayed_xor(10, marked=3).sample(key)
+        >>> bits, marks = example.xs.T
+        >>> int(marks.sum()), bool((bits @ marks) % 2 == example.targets[-1])
+        (3, True)
+
+    References:
+        Martens & Sutskever (2011).
+    """
     marked = argument.size("marked", marked, 1)
     length = argument.size("length", length, marked)
     starts = [stretch * length // marked for stretch in range(marked + 1)]

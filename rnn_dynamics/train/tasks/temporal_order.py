@@ -1,8 +1,8 @@
 """Temporal order (Hochreiter & Schmidhuber 1997, their experiment 6a): which two symbols came, and in which order?
 
-Inputs are one-hot over X, Y and four distractors. Every step shows a distractor but two, each of which shows X or Y:
-one in [T/10, 2T/10), one in [4T/10, 5T/10), as in the fixed-length form of Pascanu, Mikolov & Bengio 2013 (windows
-that a short T would leave empty hold one step). At the last step the class 2 first + second is asked for, with
+Inputs are one-hot over X, Y and four distractors. Every step shows a distractor except two, each of which shows X or Y:
+one in [T/10, 2T/10), one in [4T/10, 5T/10), as in the fixed-length form of Pascanu, Mikolov & Bengio 2013 (a window
+that a short T would leave empty holds one step). The target at the last step is the class 2 first + second, with
 X = 0 and Y = 1: XX, XY, YX, YY.
 Chance: the four classes are equally likely, so the best constant answer is uniform and costs ln 4.
 Solved: at most one example in twenty is classified wrongly (levels.py).
@@ -25,7 +25,31 @@ DISTRACTORS = 4
 
 @memoised
 def temporal_order(length: int = 100) -> Task:
-    """Two symbols of X and Y among distractors, over `length` steps, at least 2."""
+    """Make temporal order: name two symbols, hidden among distractors, in the order in which they came.
+
+    Inputs are one-hot over X, Y and four distractors. One step in [T/10, 2T/10) and one in [4T/10, 5T/10) show X or Y,
+    and all others a distractor. The target at the last step is one of four classes: XX, XY, YX, YY. The loss is the
+    cross-entropy in nats. Chance is ln 4; solved means that at most one example in twenty is wrong.
+
+    Args:
+        length: T, the number of steps, at least 2. Default: 100.
+
+    Returns:
+        A `Task` with 6 inputs and 4 classes, the same object for equal arguments.
+
+    Cost:
+        O(T) an example.
+
+    Example:
+        >>> example = rd.train.tasks.temporal_order(20).sample(key)
+        >>> shown = example.xs.argmax(1)
+        >>> first, second = shown[shown < 2]
+        >>> bool(2 * first + second == example.targets[-1])
+        True
+
+    References:
+        Hochreiter & Schmidhuber (1997), experiment 6a; Pascanu, Mikolov & Bengio (2013).
+    """
     length = argument.size("length", length, 2)
     first_end = max(length // 5, length // 10 + 1)
     second_start = max(2 * length // 5, first_end)
