@@ -2,7 +2,8 @@
 
     python -m benchmarks [first_call] [gradient_flow] [sweep] [pytorch] [lyapunov] [training] [tests]
 
-`tests` takes half an hour and runs only when it is named. This replaces only the tables of the benchmarks that ran, in the section for this machine's devices.
+`tests` takes half an hour and runs only when it is named. Only the tables of the benchmarks that ran are replaced, in
+the section for this machine's devices.
 """
 
 import importlib.util

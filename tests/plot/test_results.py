@@ -18,7 +18,7 @@ def flow(W, **options):
 
 
 def spectrum(W):
-    return rd.lyapunov_spectrum(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=40)
+    return rd.lyapunov_spectrum(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=100)
 
 
 def test_a_flow_is_its_2_norm_over_its_lags(axes, named):
@@ -77,7 +77,7 @@ def test_samples_without_an_angle_are_noted(axes, notes):
 
 def test_a_training_with_its_batches_and_looks(axes, named, notes, key):
     task = train.tasks.adding(5)
-    fit = train.fit(rd.cells.elman, task, optax.adam(0.01), key=key, steps=6, every=3, hidden=3, batch=4, held_out=4)
+    fit = train.fit(rd.cells.elman, task, optax.sgd(0.01), key=key, steps=6, every=3, hidden=3, batch=4, held_out=4)
     plot.training(axes, fit, label="net")
     np.testing.assert_allclose(named("net")[0].get_xydata(), np.stack([np.arange(1, 7), fit.loss], axis=1))
     np.testing.assert_allclose(named("_held out")[0].get_xdata(), [0, 3, 6])
