@@ -54,7 +54,8 @@ def real(
     if own.kind not in "iuf":
         raise TypeError(f"{name}: got {value!r}, expected a real number")
     if shape is not None and np.shape(value) != shape:
-        raise ValueError(f"{name}: got shape {np.shape(value)}, expected {shape or 'one number'}; use vmap for more")
+        expected = shape or "one number; use jax.vmap for several"
+        raise ValueError(f"{name}: got shape {np.shape(value)}, expected {expected}")
     if not isinstance(value, jax.core.Tracer):
         seen = np.asarray(value)
         if not np.all(np.isfinite(seen) & (seen >= at_least) & (seen <= up_to)):

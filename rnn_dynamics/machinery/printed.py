@@ -27,7 +27,7 @@ Result = TypeVar("Result", bound=type)
 
 def printable(cls: Result) -> Result:
     """Give a NamedTuple with `_headline` and `_table` a short repr, a `summary` and a table for notebooks."""
-    plain = cls.__repr__
+    plain: Any = cls.__repr__
 
     def __repr__(self: Any) -> str:
         return one_line(self, plain)

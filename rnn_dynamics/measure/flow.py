@@ -103,7 +103,7 @@ def gradient_flow(
     length, lags = entry.whole_number("length", length), entry.whole_number("lags", lags)
     T = entry.time_steps(xs, length)
     lags, anchors = _times(lags, anchors, T)
-    block, path = _named("block", block), _named("path", path)
+    part = {"block": _named("block", block), "path": _named("path", path)}
     if average and anchors is None:
         raise TypeError("average: got True without anchors, expected anchors=(t_1, t_2, ..) to average over")
     if (probes is None) != (key is None):
@@ -123,13 +123,12 @@ def gradient_flow(
         key,
         length=length,
         lags=lags,
-        block=block,
-        path=path,
+        **part,
         probes=probes,
         curves=curves,
         halve=inside_transformation(params, h0, xs) or flatten(h0)[0].size >= HALVED_AT_ONCE,
     )
-    size = _numbers_on_the_diagonal(h0, block, path)
+    size = _numbers_on_the_diagonal(h0, **part)
     return finished(partial(flow_of, size=size, curves=curves, probes=probes, average=average), raw)
 
 

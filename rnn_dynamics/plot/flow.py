@@ -53,8 +53,8 @@ def gradient_flow(
     """
     if isinstance(log_norms, GradientFlow):
         lag = np.asarray(log_norms.lag).reshape(-1, np.shape(log_norms.lag)[-1])[0] if lag is None else lag
-        log_norms = _norms(log_norms)
-    heights = decades(with_nets("log_norms", log_norms, "nets", "lag"))
+    norms = _norms(log_norms) if isinstance(log_norms, GradientFlow) else log_norms
+    heights = decades(with_nets("log_norms", norms, "nets", "lag"))
     length = heights.shape[1]
     lags = increasing("lag", np.arange(length) if lag is None else lag, "log_norms", (length,))
     low, high = a_band("quantiles", quantiles)

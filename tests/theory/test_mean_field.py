@@ -178,7 +178,7 @@ def test_what_has_no_answer_gives_nan_where_it_cannot_be_refused():
         (lambda: theory.largest_exponent(-1.0), r"gain: got -1.0, expected finite values in \[0.0, inf\]"),
         (lambda: theory.stationary_variance(1.0, bias_variance=-0.1), "bias_variance: got -0.1, expected finite"),
         (lambda: theory.mean_exponent(jnp.nan), "gain: got nan, expected finite"),
-        (lambda: theory.mean_square_growth(jnp.ones(3)), r"gain: got shape \(3,\), expected one number; jax.vmap"),
+        (lambda: theory.mean_square_growth(jnp.ones(3)), r"gain: got shape \(3,\), expected one number; use jax.vmap"),
         (lambda: theory.edge_of_order(-1e-3), "bias_variance: got -0.001"),
         (lambda: theory.share_of_exponents_below(-1.0, 1.5), r"gain: got 1.5, expected finite values in \[0.0, 1.0\]"),
         (lambda: theory.gaussian_average(jnp.tanh, -2.0), "deviation: got -2.0"),
