@@ -134,5 +134,23 @@ def test_everything_public_says_what_it_is(module):
             assert getattr(module, name).__doc__, name
 
 
+def bodies():
+    """Each function of the package: where it is, how many lines its body has, and the first of them."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        lines = path.read_text().splitlines()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                documented = ast.get_docstring(node) is not None and len(node.body) > 1
+                start = node.body[0].end_lineno if documented else node.body[0].lineno - 1
+                end = node.body[-1].end_lineno
+                yield f"{path.relative_to(ROOT)}: {node.name}", end - start, lines[start].strip()
+
+
+def test_a_long_function_gives_its_reason_in_its_first_comment():
+    found = list(bodies())
+    assert len(found) > 500
+    assert [name for name, size, first in found if size > 40 and not first.startswith("#")] == []
+
+
 def test_the_excluded_jax_is_not_in_use():
     assert not jax.__version__.startswith("0.10.")

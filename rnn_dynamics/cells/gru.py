@@ -94,6 +94,7 @@ def make_gru(update: str = "keep", reset: str = "before") -> Cell:
         Cho et al. (2014).
         Chung et al. (2014).
     """
+    # long because it holds the cell's own functions, which depend on the options
     keeps = argument.choice("update", update, ("keep", "replace")) == "keep"
     after = argument.choice("reset", reset, ("before", "after")) == "after"
 

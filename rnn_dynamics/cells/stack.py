@@ -40,6 +40,7 @@ def stack(*cells: Cell) -> Cell:
         >>> cell.output(state).shape
         (4,)
     """
+    # long because it holds the cell's own functions, which depend on the layers
     if not cells or not all(isinstance(cell, Cell) for cell in cells):
         raise TypeError(f"cells: got {cells!r}, expected one Cell or more")
 

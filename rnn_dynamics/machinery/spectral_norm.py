@@ -106,6 +106,7 @@ def spectral_norm(
     A · `scale`, a matrix of size about one; give both or none. Only first derivatives are right: u and v are held
     constant, since dσ = uᵀ dA v.
     """
+    # one long function, so that the loop can be compared with the equations above line by line
     n, dtype = guess.size, guess.dtype
     eps = float(jnp.finfo(dtype).eps)
     first, second = random_vectors(n, dtype)

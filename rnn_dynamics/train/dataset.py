@@ -50,7 +50,7 @@ def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | 
         raise ValueError(
             f"found: got trainings of shape {np.shape(found.updates)}, expected one; take one out with jax.tree.map"
         )
-    sizes: dict[str, int] = {}
+    sizes: dict[str, int] = {}  # of the dimensions that probes have named so far
     variables: dict[str, tuple[Any, ...]] = {
         "loss": ("step", found.loss, {"units": "1", "long_name": "loss of the batch, without penalties"}),
         "penalty": ("step", found.penalty, {"units": "1", "long_name": "penalty added to the loss"}),
@@ -64,28 +64,31 @@ def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | 
     }
     for name, value in found.probes.items():
         probe = as_probe(name, (probes or {}).get(name, Probe(lambda moment: moment)))
-        for part, array in parts_of(name, value).items():
+        for part, variable in _variables_of(name, probe, value, sizes).items():
             if part in (*variables, *LOOKS):
                 raise ValueError(f"probes: got {name!r}, whose variable {part!r} already exists; expected another name")
-            named = probe.dims if len(probe.dims) == array.ndim - 1 else range(array.ndim - 1)
-            # probes share a dimension of the same name if it has the same size
-            dims = tuple(
-                dim if isinstance(dim, str) and sizes.setdefault(dim, size) == size else f"{part}_{dim}"
-                for dim, size in zip(named, array.shape[1:], strict=True)
-            )
-            variables[part] = (("recorded", *dims), array, {"units": probe.units, "long_name": probe.description})
+            variables[part] = variable
     return xarray.Dataset(
         {name: (dims, np.asarray(array), attributes) for name, (dims, array, attributes) in variables.items()},
         coords={
-            "step": (
-                "step",
-                np.arange(1, len(found.loss) + 1),
-                {"units": "1", "long_name": "update"},
-            ),
+            "step": ("step", np.arange(1, len(found.loss) + 1), {"units": "1", "long_name": "update"}),
             "recorded": ("recorded", np.asarray(found.recorded), {"units": "1", "long_name": "number of updates made"}),
         },
         attrs={"updates": int(found.updates), "outcome": ("ended", "solved", "not finite")[int(found.outcome)]},
     )
+
+
+def _variables_of(name: str, probe: Probe, value: Any, sizes: dict[str, int]) -> dict[str, tuple[Any, ...]]:
+    """Return the variables of one probe; probes share a dimension of the same name if it has the same size."""
+    variables = {}
+    for part, array in parts_of(name, value).items():
+        named = probe.dims if len(probe.dims) == array.ndim - 1 else range(array.ndim - 1)
+        dims = tuple(
+            dim if isinstance(dim, str) and sizes.setdefault(dim, size) == size else f"{part}_{dim}"
+            for dim, size in zip(named, array.shape[1:], strict=True)
+        )
+        variables[part] = (("recorded", *dims), array, {"units": probe.units, "long_name": probe.description})
+    return variables
 
 
 def parts_of(name: str, value: Any) -> dict[str, Any]:
