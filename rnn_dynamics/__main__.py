@@ -33,7 +33,12 @@ def silence_false_alarms() -> None:
     logging.getLogger("jax").setLevel(logging.WARNING)  # warnings of JAX's Python code are still printed
 
 
-if __name__ == "__main__":  # worker processes import this file too and must not run the command
+def console() -> int:
+    """Run the command line: the entry point of the script `rnn-dynamics`."""
     keep_compiled_programs()
     silence_false_alarms()
-    sys.exit(main())
+    return main()
+
+
+if __name__ == "__main__":  # workers import this file again
+    sys.exit(console())

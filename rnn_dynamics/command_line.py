@@ -34,8 +34,7 @@ OnVersion = Literal["refuse", "accept"]
 class Sweep:
     """Sweep a measurement over cells, gains, widths and seeds. The same command resumes a sweep that was stopped."""
 
-    cells: tuple[str, ...] = ("elman",)
-    """Names of cells."""
+    cells: Annotated[tuple[str, ...], tyro.conf.arg(help=f"Some of {', '.join(CELLS)}.")] = ("elman",)
     gains: tuple[float, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
     """Gains of the recurrent weights."""
     widths: tuple[int, ...] = (64,)
@@ -44,8 +43,8 @@ class Sweep:
     """Number of random nets at each point."""
     length: int = 200
     """Number of steps measured."""
-    drive: float = 0.0
-    """Standard deviation of the input noise."""
+    drives: Annotated[tuple[float, ...], tyro.conf.arg(aliases=("--drive",))] = (0.0,)
+    """Standard deviations of the input noise."""
     measurement: Literal["lyapunov", "gradient_flow", "singular_values"] = "lyapunov"
     """The measurement."""
     store: str = "runs/sweep.zarr"
@@ -96,6 +95,15 @@ class Export:
     """The file to write."""
 
 
+# the extra of this package that brings an optional package
+EXTRAS = {
+    "dask": "cluster",
+    "distributed": "cluster",
+    "submitit": "cluster",
+    "fsspec": "remote",
+    "h5netcdf": "netcdf",
+    "h5py": "netcdf",
+}
 COMMANDS: dict[str, Any] = {"sweep": Sweep, "resume": Resume, "show": Show, "export": Export}
 
 
@@ -108,7 +116,14 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return run(command)
     except KeyboardInterrupt:
+        sys.stderr.write("stopped by Ctrl-C; finished chunks are kept, and the same command computes the rest\n")
         return 130
+    except ImportError as error:
+        extra = EXTRAS.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        sys.stderr.write(f"{error.name}: is not installed; pip install 'rnn_dynamics[{extra}]' brings it\n")
+        return 2
     except Exception as error:
         notes = [note for note in getattr(error, "__notes__", ()) if note.startswith(BY_MEASURE)]
         if not notes and not isinstance(error, ValueError | TypeError | OSError | MemoryError):
@@ -141,7 +156,7 @@ def begin(command: Sweep, executor: Any) -> None:
         "cell": command.cells,
         "hidden": command.widths,
         "length": [command.length],
-        "drive": [float(command.drive)],
+        "drive": [float(drive) for drive in command.drives],
         "gain": [float(gain) for gain in command.gains],
     }
     sweep(

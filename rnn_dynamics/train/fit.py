@@ -26,6 +26,7 @@ from jaxtyping import Array, Float, Int
 
 from .. import argument
 from ..cells.contract import Cell
+from ..machinery.printed import Table, fields_of, number, printable, span
 from . import program
 from .checkpoint import Checkpoints
 from .moment import Moment
@@ -36,7 +37,11 @@ from .program import RUNNING, Record, Settings, State, Update
 from .progress import bar
 from .task import Task
 
+# what `Fit.outcome` says
+OUTCOMES = ("all steps made", "stopped when solved", "stopped before a non-finite update")
 
+
+@printable
 class Fit(NamedTuple):
     """The result of `fit`: the trained net and the record of its training.
 
@@ -67,6 +72,22 @@ class Fit(NamedTuple):
     held_out_loss: Float[Array, " records"]
     correct: Float[Array, " records"]
     probes: dict[str, Any]
+
+    def _headline(self) -> str:
+        if np.ndim(self.outcome):
+            nets = np.size(self.outcome)
+            return f"({nets} nets, updates={span(self.updates)}): held-out loss {span(self.held_out_loss)}"
+        seen = np.flatnonzero(~np.isnan(np.asarray(self.held_out_loss, float)))[-1:]  # those after a stop are NaN
+        loss, correct = (span(np.asarray(values)[seen]) for values in (self.held_out_loss, self.correct))
+        how = OUTCOMES[int(self.outcome)]
+        return f"(updates={int(self.updates)}, {how}): held-out loss {loss}, correct {correct}"
+
+    def _table(self) -> Table:
+        if np.ndim(self.recorded) > 1:
+            return fields_of(self)
+        names = ("recorded", "held_out_loss", "correct")
+        rows = [[number(value) for value in row] for row in zip(*(getattr(self, name) for name in names), strict=True)]
+        return Table(names, rows)
 
 
 def fit(

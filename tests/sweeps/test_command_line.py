@@ -161,6 +161,61 @@ def test_a_half_finished_store_is_shown(tmp_path, key, capsys):
     assert (tmp_path / "edge.g0.5.png").exists()
 
 
+def dataset_of(grid, key):
+    return rd.sweep(lambda key, **at: {"sum": sum(at.values()) - 2.0}, grid, key=key, repeats=2, progress=False)
+
+
+def test_two_axes_of_numbers_are_drawn_as_a_map(key):
+    figure = overview(dataset_of({"gain": [0.5, 1.0, 1.5, 2.0], "drive": [0.0, 0.5, 1.0]}, key))
+    axes, bar = figure.axes
+    (mesh,) = (artist for artist in axes.collections if hasattr(artist, "get_coordinates"))
+    assert mesh.get_array().shape == (3, 4)
+    np.testing.assert_allclose(mesh.get_array()[0], [-1.5, -1.0, -0.5, 0.0], atol=1e-6)
+    # blue and red on either side of 0
+    assert mesh.get_clim() == (-1.5, 1.5)
+    assert (axes.get_xlabel(), axes.get_ylabel(), bar.get_ylabel()) == ("gain", "drive", "sum")
+    plt.close(figure)
+
+
+def test_curves_say_which_axis_they_belong_to_and_how_many_are_left_out(key):
+    figure = overview(dataset_of({"gain": [0.5, 1.0, 1.5], "hidden": [*range(1, 10)], "drive": [0.1, 1 / 3]}, key))
+    (axes,) = figure.axes
+    assert "hidden 1, drive 0.333" in [line.get_label() for line in axes.get_lines()]
+    assert "8 of 18 curves drawn" in [text.get_text() for text in axes.texts]
+    plt.close(figure)
+
+
+def test_panels_that_find_no_room_are_counted(key):
+    found = rd.sweep(
+        lambda key, gain, hidden: {"row": gain * jnp.arange(4.0)},
+        {"gain": [0.5, 1.0], "hidden": [*range(1, 9)]},
+        key=key,
+        progress=False,
+    )
+    figure = overview(found)
+    assert len(figure.axes) == 6
+    assert "6 of 8 panels drawn" in [text.get_text() for text in figure.axes[-1].texts]
+    plt.close(figure)
+
+
+def test_several_drives_are_swept_and_the_help_lists_the_cells(tmp_path, capsys):
+    assert main("sweep", *SMALL, "--store", tmp_path / "s", "--drives", "0.1", "0.2") == 0
+    assert open_dataset(tmp_path / "s").drive.values.tolist() == [0.1, 0.2]
+    with pytest.raises(SystemExit):
+        main("sweep", "--help")
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in rd.cells.CELLS)
+
+
+def test_a_missing_extra_is_named(tmp_path, capsys, monkeypatch):
+    def without(command):
+        raise ModuleNotFoundError("No module named 'h5netcdf'", name="h5netcdf")
+
+    monkeypatch.setattr(command_line, "run", without)
+    assert main("export", tmp_path / "s", tmp_path / "s.nc") == 2
+    assert "pip install 'rnn_dynamics[netcdf]'" in capsys.readouterr().err
+
+
 def test_outputs_without_a_picture(tmp_path, key, capsys):
     rd.sweep(lambda key, gain: {"sign": gain > 0}, {"gain": [0.5]}, key=key, progress=False, store=tmp_path / "s")
     assert main("show", tmp_path / "s") == 0
