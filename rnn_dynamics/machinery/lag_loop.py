@@ -115,11 +115,11 @@ def lag_curves(
 
 
 def _one_lag(
-    step: Step, params: Params, asked: Asked, full: int, frame: _Frame, moment: tuple[State, Input]
+    step: Step, params: Params, asked: Asked, full: int, frame: _Frame, now: tuple[State, Input]
 ) -> tuple[_Frame, RawCurves]:
     """Pull the frame one step further back and compute its norms."""
     dtype = frame.P.dtype
-    P = linear_maps(step, params, *moment).pull(frame.P * power_of_two(-frame.shift, dtype))
+    P = linear_maps(step, params, *now).pull(frame.P * power_of_two(-frame.shift, dtype))
     if asked.alone:
         P = jnp.where(jnp.zeros(P.shape[1], bool).at[asked.columns].set(True), P, 0)
     seen, exponent = P[:, asked.columns], frame.exponent + frame.shift
@@ -152,12 +152,12 @@ def _at_stage(
     sizes: tuple[int, ...],
     stage: int,
     frame: _Frame,
-    moments: Any,
+    times: Any,
     length: int,
 ) -> tuple[_Frame, RawCurves]:
     """Run a stretch with as many rows as this stage has, and halve them at its end if that is exact to rounding."""
     narrow = frame._replace(P=frame.P[: sizes[stage]], left=frame.left[: sizes[stage]])
-    narrow, raw = jax.lax.scan(backward, narrow, moments, length=length, reverse=True)
+    narrow, raw = jax.lax.scan(backward, narrow, times, length=length, reverse=True)
     if stage + 1 < len(sizes):
         fewer = halved(narrow.P * power_of_two(-narrow.shift, narrow.P.dtype), narrow.left)
         smaller = narrow._replace(

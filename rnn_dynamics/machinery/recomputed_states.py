@@ -39,8 +39,8 @@ def backward_in_stretches(
     count = math.ceil(T / every)
     spare = count * every - T
 
-    def advance(h: State, moment: tuple[Any, Input]) -> tuple[State, State]:
-        still, x = moment
+    def advance(h: State, now: tuple[Any, Input]) -> tuple[State, State]:
+        still, x = now
         after = step(params, h, x)
         if spare:
             after = jax.tree.map(lambda old, new: jnp.where(still, old, new), h, after)
@@ -50,23 +50,23 @@ def backward_in_stretches(
         first = jnp.broadcast_to(leaf[:1], (spare, *leaf.shape[1:]))
         return jnp.concatenate([first, leaf]).reshape(count, every, *leaf.shape[1:])
 
-    moments = (jnp.arange(T + spare) < spare if spare else None, xs)
+    times = (jnp.arange(T + spare) < spare if spare else None, xs)
     if count == 1:
-        before = jax.lax.scan(advance, h0, moments, length=T)[1]
+        before = jax.lax.scan(advance, h0, times, length=T)[1]
         return stretch(carry, before, xs, T)[1]
-    still = None if moments[0] is None else moments[0].reshape(count, every)
-    moments = (still, jax.tree.map(padded, xs))
+    still = None if times[0] is None else times[0].reshape(count, every)
+    times = (still, jax.tree.map(padded, xs))
 
-    def to_next(h: State, moments: Any) -> tuple[State, State]:
-        return jax.lax.scan(advance, h, moments, length=every)[0], h
+    def to_next(h: State, times: Any) -> tuple[State, State]:
+        return jax.lax.scan(advance, h, times, length=every)[0], h
 
     def back(carry: Any, at: tuple[State, Any]) -> tuple[Any, Any]:
-        begin, moments = at
-        before = jax.lax.scan(advance, begin, moments, length=every)[1]
-        return stretch(carry, before, moments[1], every)
+        begin, times = at
+        before = jax.lax.scan(advance, begin, times, length=every)[1]
+        return stretch(carry, before, times[1], every)
 
-    begins = jax.lax.scan(to_next, h0, moments, length=count)[1]
-    left = jax.lax.scan(back, carry, (begins, moments), reverse=True)[1]
+    begins = jax.lax.scan(to_next, h0, times, length=count)[1]
+    left = jax.lax.scan(back, carry, (begins, times), reverse=True)[1]
     return jax.tree.map(lambda leaf: leaf.reshape(-1)[spare:], left)
 
 

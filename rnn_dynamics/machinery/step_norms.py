@@ -42,8 +42,8 @@ def step_norms(
             return dense_spectral_norm(maps.pull(jnp.eye(n, dtype=dtype)))
         return spectral_norm(lambda v: maps.push(v[:, None])[:, 0], lambda u: maps.pull(u[None])[0], guess)
 
-    def group(guesses: Array, moments: tuple[State, Input]) -> tuple[Array, tuple[Array, Array]]:
-        found = jax.vmap(norm)(*moments, guesses)
+    def group(guesses: Array, times: tuple[State, Input]) -> tuple[Array, tuple[Array, Array]]:
+        found = jax.vmap(norm)(*times, guesses)
         return found.left, (found.value, found.converged)
 
     def grouped(leaf: Array) -> Array:

@@ -105,10 +105,10 @@ def _contributions(
     chosen = entry.varying_like(select(params, wrt), h0)  # the terms of each device, not their sum
     before, direct = direct_gradients(step, losses, params, h0, xs, T)
 
-    def backward(carry: tuple[Array, Params], moment: tuple[Array, State, Input]) -> tuple[tuple[Array, Params], Array]:
+    def backward(carry: tuple[Array, Params], now: tuple[Array, State, Input]) -> tuple[tuple[Array, Params], Array]:
         """Go back over step k. Before it, row t of `adjoints` is d_t J_t ··· J_{k+1}, zero for t < k."""
         adjoints, by_lag = carry
-        k, h, x = moment
+        k, h, x = now
         adjoints = adjoints.at[k].set(direct[k])
         pull_params = jax.vjp(lambda some: flatten(step(filled(some, params), h, x))[0], chosen)[1]
         terms = jax.vmap(lambda a: pull_params(a)[0])(adjoints)

@@ -239,9 +239,9 @@ def _states_at(step: Step, params: Params, h0: State, xs: Input, T: int, times: 
 
         return jax.tree.map(chosen, found, h)
 
-    def advance(carry: tuple[State, State], moment: tuple[Array, Input]) -> tuple[tuple[State, State], None]:
+    def advance(carry: tuple[State, State], now: tuple[Array, Input]) -> tuple[tuple[State, State], None]:
         found, h = carry
-        t, x = moment
+        t, x = now
         return (keep(found, h, t), step(params, h, x)), None
 
     found = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (times.size, *jnp.shape(leaf))), h0)

@@ -76,8 +76,8 @@ def _state_gradients(step: Step, params: Params, h0: State, xs: Input, loss: Los
     def nudged(offsets: State) -> Array:
         """Return the loss with an offset added to every state; its gradient in the offsets is ∂L/∂h_t."""
 
-        def advance(h: State, moment: tuple[Input, State]) -> tuple[State, State]:
-            x, offset = moment
+        def advance(h: State, now: tuple[Input, State]) -> tuple[State, State]:
+            x, offset = now
             h = jax.tree.map(jnp.add, step(params, h, x), offset)
             return h, h
 

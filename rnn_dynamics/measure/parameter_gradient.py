@@ -155,10 +155,10 @@ def _truncated(
     chosen = entry.varying_like(select(params, wrt), h0)
     before, direct = direct_gradients(step, losses, params, h0, xs, T)
 
-    def backward(carry: tuple[Array, Params], moment: tuple[Array, State, Input]) -> tuple[tuple[Array, Params], None]:
+    def backward(carry: tuple[Array, Params], now: tuple[Array, State, Input]) -> tuple[tuple[Array, Params], None]:
         """Go back over step k. Row i of `adjoints` is d_t J_t ··· J_{k+1} for t = k + i; rows past the window drop."""
         adjoints, gradient = carry
-        d, h, x = moment
+        d, h, x = now
         adjoints = jnp.concatenate([d[None], adjoints[:-1]])
         pull_params = jax.vjp(lambda some: flatten(step(filled(some, params), h, x))[0], chosen)[1]
         gradient = jax.tree.map(jnp.add, gradient, pull_params(adjoints.sum(axis=0))[0])

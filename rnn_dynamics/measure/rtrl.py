@@ -92,9 +92,9 @@ def _rtrl(
 
     Carry = tuple[Array, Array, Array]
 
-    def advance(carry: Carry, moment: tuple[Array, Input]) -> tuple[Carry, None]:
+    def advance(carry: Carry, now: tuple[Array, Input]) -> tuple[Carry, None]:
         vector, S, gradient = carry
-        t, x = moment
+        t, x = now
         after, tangent = jax.linearize(lambda theta, vector: step_of_both(theta, vector, x), theta, vector)
         S = jax.vmap(tangent, in_axes=(0, 1), out_axes=1)(directions, S)
         return (after, S, gradient + jax.grad(loss_of)(after, t) @ S), None

@@ -8,7 +8,7 @@ from .address import Address
 from .coordinates import Coordinate
 from .initial_contents import fill_new
 from .options import Options, Sweep
-from .outputs import Layout, Traced
+from .outputs import Layout, TracedOutputs
 from .runner import Programs
 from .store import create, is_there
 from .worker import Request
@@ -31,7 +31,7 @@ def wait_for(address: Address) -> None:
 def make_store(
     sweep: Sweep,
     options: Options,
-    traced: Traced,
+    traced: TracedOutputs,
     layout: Layout,
     coords: list[Coordinate],
     programs: Programs,

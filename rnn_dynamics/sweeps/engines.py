@@ -45,7 +45,7 @@ def elsewhere(executor: Any, job: Job, numbers: Sequence[int]) -> Iterator[Recor
     """Compute the chunks by an executor's workers: one task per chunk, or `executor.jobs` long tasks if it has that."""
     jobs = getattr(executor, "jobs", None)
     shares = [numbers[start::jobs] for start in range(min(jobs, len(numbers)))] if jobs else [[n] for n in numbers]
-    futures = [executor.submit(worker.task, job, share) for share in shares]
+    futures = [executor.submit(worker.share, job, numbers) for numbers in shares]
     try:
         for future in concurrent.futures.as_completed(futures):
             yield from future.result()

@@ -8,7 +8,7 @@ Shape = tuple[int, ...]
 Region = tuple[slice, ...]
 
 
-def block(shape: Shape, size: int) -> Shape:
+def box(shape: Shape, size: int) -> Shape:
     """Return the shape of a box of at most `size` cells: all of the last axes, then an even share of the next one."""
     box = [1] * len(shape)
     for axis in reversed(range(len(shape))):

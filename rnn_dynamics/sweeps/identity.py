@@ -17,12 +17,12 @@ from . import jax_settings
 from .attribute_seal import FORMAT
 from .grid import Grid, label
 from .jax_settings import NAMES, Settings
-from .outputs import Field, Layout, Measure, Traced
+from .outputs import Field, Layout, Measure, TracedOutputs
 from .plan import Plan
 
 
 def of_sweep(
-    measure: Measure, grid: Grid, key: jax.Array, traced: Traced, layout: Layout, chunk: int | None
+    measure: Measure, grid: Grid, key: jax.Array, traced: TracedOutputs, layout: Layout, chunk: int | None
 ) -> dict[str, Any]:
     """Return what is computed, by which measure and in which versions, as flat attributes of the dataset."""
     return {

@@ -18,7 +18,7 @@ Measure = Callable[..., Any]
 Shapes = dict[str, jax.ShapeDtypeStruct]
 
 
-class Traced(NamedTuple):
+class TracedOutputs(NamedTuple):
     """The outputs of each group, or the error that it raised, and a digest of all programs."""
 
     shapes: dict[Group, Shapes]
@@ -80,7 +80,7 @@ def names(axes: tuple[Axis, ...], group: Group) -> dict[str, Any]:
     return dict(zip((axis.name for axis in axes), group, strict=True))
 
 
-def trace(measure: Measure, grid: Grid, key: jax.Array) -> Traced:
+def trace(measure: Measure, grid: Grid, key: jax.Array) -> TracedOutputs:
     """Find the outputs of every group by tracing, without computing anything."""
     shapes, errors, digest = {}, {}, hashlib.blake2b(digest_size=16)
     for group in groups(grid):
@@ -101,7 +101,7 @@ def trace(measure: Measure, grid: Grid, key: jax.Array) -> Traced:
         digest.update(re.sub(r"0x[0-9a-f]+", "", str(program)).encode())
         for constant in map(_plain, _constants(program)):
             digest.update(f"{constant.dtype}{constant.shape}".encode() + constant.tobytes())
-    return Traced(shapes, errors, digest.hexdigest())
+    return TracedOutputs(shapes, errors, digest.hexdigest())
 
 
 def _constants(program: Any) -> Iterator[Any]:

@@ -44,7 +44,7 @@ def make_plan(work: Work, candidates: list[Group], chunk: int | None, programs: 
         width = 1
     if width > 1:
         width = min(width, *(_width(work, group, programs) for group in ends))
-    work = work._replace(window=grid_windows.block(shape, width))
+    work = work._replace(window=grid_windows.box(shape, width))
     if chunk is None:
         found = _few_enough(work, _windows_a_chunk(Runner(work, programs), ends))
     else:
@@ -78,7 +78,7 @@ def vmapped_shape(grid: Grid) -> Shape:
 
 def chunk_shape(shape: Shape, window: Shape, many: int) -> Shape:
     """Return the shape of a chunk of at most `many` windows."""
-    box = grid_windows.block(grid_windows.counts(shape, window), many)
+    box = grid_windows.box(grid_windows.counts(shape, window), many)
     return tuple(width * times for width, times in zip(window, box, strict=True))
 
 

@@ -15,7 +15,7 @@ from .creation import make_store, wait_for
 from .grid import Grid
 from .log import log
 from .options import Options, Sweep
-from .outputs import Layout, Traced, lay_out, trace
+from .outputs import Layout, TracedOutputs, lay_out, trace
 from .progress import Progress
 from .runner import Programs, raise_first
 from .status import BY_MEASURE, describe
@@ -52,7 +52,7 @@ def compute(sweep: Sweep, options: Options) -> xarray.Dataset:
     return open_dataset(sweep.address)
 
 
-def _raise_early(grid: Grid, traced: Traced, options: Options) -> None:
+def _raise_early(grid: Grid, traced: TracedOutputs, options: Options) -> None:
     """Raise an error from tracing if no group can run, or if the caller asked for errors to be raised."""
     if traced.errors and (not traced.shapes or options.on_error == "raise"):
         group, error = next(iter(traced.errors.items()))
@@ -65,7 +65,7 @@ def _first_process(options: Options) -> bool:
     return options.executor is not None or jax.process_index() == 0
 
 
-def _refuse_another(sweep: Sweep, store: Store, options: Options, traced: Traced, layout: Layout) -> None:
+def _refuse_another(sweep: Sweep, store: Store, options: Options, traced: TracedOutputs, layout: Layout) -> None:
     """Raise if the store holds another sweep, or may hold one made by other versions and the user has not consented."""
     there = store.attributes
     here = identity.of_sweep(sweep.measure, sweep.grid, sweep.key, traced, layout, options.chunk)

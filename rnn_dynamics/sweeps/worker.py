@@ -99,7 +99,7 @@ def open_work(job: Job, programs: Programs | None = None) -> tuple[Store, Runner
 _opened = lru_cache(maxsize=4)(open_work)  # a worker is sent the same job again and again
 
 
-def task(job: Job, numbers: Sequence[int]) -> list[Record]:
+def share(job: Job, numbers: Sequence[int]) -> list[Record]:
     """Compute chunks in a worker, which writes them itself, and return their records."""
     with jax_settings.applied(dict(job.settings)):
         store, runner = _opened(job)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import argument
 from . import program
-from .program import Compiled, Record, Settings, State, Update
+from .program import Compiled, Record, Settings, TrainingState, Update
 
 
 class Checkpoints:
@@ -24,7 +24,7 @@ class Checkpoints:
         directory: str | Path | None,
         settings: Settings,
         programs: tuple[Compiled, Compiled],
-        start: State,
+        start: TrainingState,
         noise: Any,
     ) -> None:
         self.manager: Any = None
@@ -46,7 +46,7 @@ class Checkpoints:
         self.manager = orbax.checkpoint.CheckpointManager(self.directory, options=options)
         self.digest, self.kind = digest(programs, start, noise), kind(settings)
 
-    def latest(self, stretches: int) -> tuple[State, list[Record], list[Update]]:
+    def latest(self, stretches: int) -> tuple[TrainingState, list[Record], list[Update]]:
         """Return the state to continue from, and the records and updates before it."""
         done = None if self.manager is None else self.manager.latest_step()
         if done is None:
@@ -77,7 +77,7 @@ class Checkpoints:
         state, records, updates = jax.tree.unflatten(tree, [held[name(place)] for place in range(len(leaves))])
         return as_before(state, self.start), apart(records, done), apart(updates, done)
 
-    def save(self, state: State, records: list[Record], updates: list[Update]) -> None:
+    def save(self, state: TrainingState, records: list[Record], updates: list[Update]) -> None:
         """Save the state after a stretch, with all records and updates so far; writing runs in the background."""
         if self.manager is None:
             return
@@ -96,7 +96,7 @@ class Checkpoints:
             self.manager.close()
 
 
-def digest(programs: tuple[Compiled, Compiled], start: State, noise: Any) -> str:
+def digest(programs: tuple[Compiled, Compiled], start: TrainingState, noise: Any) -> str:
     """Compute a digest of the programs, of the arrays they capture and of the state they start from."""
     record, stretch = programs
     found = hashlib.sha256()
@@ -131,13 +131,13 @@ def plain(leaf: Any) -> Any:
     return jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
 
 
-def raw(state: State) -> State:
+def raw(state: TrainingState) -> TrainingState:
     """Return the state with its key as plain numbers."""
     typed = jax.dtypes.issubdtype(state.key.dtype, jax.dtypes.prng_key)
     return state._replace(key=jax.random.key_data(state.key)) if typed else state
 
 
-def as_before(state: State, start: State) -> State:
+def as_before(state: TrainingState, start: TrainingState) -> TrainingState:
     """Return the state with arrays as leaves and a key of the same kind as at the start of the training."""
     state = jax.tree.map(jax.numpy.asarray, state)
     typed = jax.dtypes.issubdtype(start.key.dtype, jax.dtypes.prng_key)

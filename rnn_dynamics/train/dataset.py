@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import xarray
 
 
-LOOKS = ("step", "recorded")
+AXES = ("step", "recorded")
 
 
 def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | None = None) -> "xarray.Dataset":
@@ -65,7 +65,7 @@ def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | 
     for name, value in found.probes.items():
         probe = as_probe(name, (probes or {}).get(name, Probe(lambda moment: moment)))
         for part, variable in _variables_of(name, probe, value, sizes).items():
-            if part in (*variables, *LOOKS):
+            if part in (*variables, *AXES):
                 raise ValueError(f"probes: got {name!r}, whose variable {part!r} already exists; expected another name")
             variables[part] = variable
     return xarray.Dataset(

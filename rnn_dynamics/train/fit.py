@@ -33,7 +33,7 @@ from .moment import Moment
 from .net import Net, init_net
 from .objective import Unrolling, precision
 from .probe import Probe, as_probe
-from .program import RUNNING, Record, Settings, State, Update
+from .program import RUNNING, Record, Settings, TrainingState, Update
 from .progress import bar
 from .task import Task
 
@@ -266,22 +266,22 @@ def _sharing(devices: Sequence[jax.Device] | None, batch: int) -> tuple[jax.Devi
     return tuple(devices)
 
 
-def _in_one_program(settings: Settings, state: State, noise: Any, stretches: int) -> Fit:
+def _in_one_program(settings: Settings, state: TrainingState, noise: Any, stretches: int) -> Fit:
     """Train as one scan over all stretches, to be traced; a training that has stopped does nothing more."""
 
-    def one(carry: tuple[State, Array], _: None) -> tuple[tuple[State, Array], tuple[Record, Update]]:
-        state, record, runs = _look(settings, *carry)
+    def one(carry: tuple[TrainingState, Array], _: None) -> tuple[tuple[TrainingState, Array], tuple[Record, Update]]:
+        state, record, runs = _evaluated(settings, *carry)
         state, update = program.stretch(settings, state, noise)
         return (state, runs), (record, update)
 
     (state, runs), (records, updates) = jax.lax.scan(one, (state, jnp.asarray(True)), length=stretches)
-    state, last, _ = _look(settings, state, runs)
+    state, last, _ = _evaluated(settings, state, runs)
     records = jax.tree.map(lambda all_but, last: jnp.concatenate([all_but, last[None]]), records, last)
     updates = jax.tree.map(jnp.ravel, updates)
     return _fit(settings, state, records, updates)
 
 
-def _look(settings: Settings, state: State, runs: Array) -> tuple[State, Record, Array]:
+def _evaluated(settings: Settings, state: TrainingState, runs: Array) -> tuple[TrainingState, Record, Array]:
     """Evaluate the net: return the state, a record (blank if training had stopped), and whether training still runs."""
     state, found = program.record(settings, state)
     found = jax.tree.map(lambda leaf: jnp.where(runs, leaf, _blank(leaf.dtype)), found)
@@ -289,7 +289,7 @@ def _look(settings: Settings, state: State, runs: Array) -> tuple[State, Record,
 
 
 def _in_stretches(
-    settings: Settings, state: State, noise: Any, stretches: int, directory: str | Path | None, progress: bool
+    settings: Settings, state: TrainingState, noise: Any, stretches: int, directory: str | Path | None, progress: bool
 ) -> Fit:
     """Train from the host: run one compiled stretch after another, with checkpoints between them."""
     record = program.compiled(partial(program.record, settings), state)
@@ -335,7 +335,7 @@ def _blank(dtype: Any) -> Any:
     return np.asarray(np.nan if jnp.issubdtype(dtype, jnp.inexact) else 0, dtype)
 
 
-def _fit(settings: Settings, state: State, records: Record, updates: Update) -> Fit:
+def _fit(settings: Settings, state: TrainingState, records: Record, updates: Update) -> Fit:
     return Fit(
         net=state.net,
         updates=state.step,

@@ -67,8 +67,8 @@ def states_of(
         cell = clip_each_step(cell, unrolling.clip_each_step / batch)
     every_example = jax.vmap(cell.step, (None, 0, 0))
 
-    def step(params: Params, h: State, moment: tuple[Array, Array]) -> State:
-        x, t = moment
+    def step(params: Params, h: State, now: tuple[Array, Array]) -> State:
+        x, t = now
         if unrolling.truncate is not None:
             cut = t % unrolling.truncate == 0
             h = jax.tree.map(lambda leaf: jnp.where(cut, jax.lax.stop_gradient(leaf), leaf), h)

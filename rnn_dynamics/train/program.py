@@ -40,7 +40,7 @@ class Settings(NamedTuple):
     devices: tuple[jax.Device, ...] | None
 
 
-class State(NamedTuple):
+class TrainingState(NamedTuple):
     """The state of a training, from which it continues bit for bit.
 
     step     the number of updates made
@@ -75,13 +75,13 @@ class Record(NamedTuple):
     probes: dict[str, Any]
 
 
-def start(optimizer: optax.GradientTransformation, net: Net, key: Array) -> State:
+def start(optimizer: optax.GradientTransformation, net: Net, key: Array) -> TrainingState:
     """Return the state before the first update."""
     zero = jnp.zeros((), jnp.int32)
-    return State(zero, zero, key, net, optimizer.init(net))
+    return TrainingState(zero, zero, key, net, optimizer.init(net))
 
 
-def record(settings: Settings, state: State) -> tuple[State, Record]:
+def record(settings: Settings, state: TrainingState) -> tuple[TrainingState, Record]:
     """Evaluate the net, and mark the training as solved if it is to stop then."""
     key_examples, key_probes, _ = jax.random.split(state.key, 3)
     keys = jax.random.split(key_examples, settings.held_out)
@@ -97,11 +97,11 @@ def record(settings: Settings, state: State) -> tuple[State, Record]:
     return state, Record(loss, correct, found)
 
 
-def stretch(settings: Settings, state: State, noise: Any) -> tuple[State, Update]:
+def stretch(settings: Settings, state: TrainingState, noise: Any) -> tuple[TrainingState, Update]:
     """Run `settings.every` updates as one compiled scan; a training that has stopped stays as it is."""
     nothing = Update(*(jnp.full((), jnp.nan, precision(state.net)),) * 3)
 
-    def step(state: State, _: None) -> tuple[State, Update]:
+    def step(state: TrainingState, _: None) -> tuple[TrainingState, Update]:
         return jax.lax.cond(
             state.outcome == RUNNING, partial(one_update, settings, noise=noise), lambda state: (state, nothing), state
         )
@@ -109,7 +109,7 @@ def stretch(settings: Settings, state: State, noise: Any) -> tuple[State, Update
     return jax.lax.scan(step, state, length=settings.every)
 
 
-def one_update(settings: Settings, state: State, noise: Any) -> tuple[State, Update]:
+def one_update(settings: Settings, state: TrainingState, noise: Any) -> tuple[TrainingState, Update]:
     """Make one update, unless the loss, the net or a number kept by the optimizer would become NaN or infinite.
 
     The optimizer's numbers count because Adam's mean of squares overflows first, and the net would then never move
@@ -135,7 +135,7 @@ def one_update(settings: Settings, state: State, noise: Any) -> tuple[State, Upd
     updates, after = optimizer.update(gradient, state.optimizer, state.net, value=loss + penalty)
     net = optax.apply_updates(state.net, updates)
     fine = jnp.isfinite(loss + penalty) & still_finite((state.net, state.optimizer), (net, after))
-    moved = State(state.step + 1, state.outcome, state.key, net, after)
+    moved = TrainingState(state.step + 1, state.outcome, state.key, net, after)
     stayed = state._replace(outcome=jnp.full_like(state.outcome, NOT_FINITE))
     state = jax.tree.map(partial(jnp.where, fine), moved, stayed)
     return state, Update(loss, penalty, log_norm(gradient).astype(loss.dtype))

@@ -27,10 +27,10 @@ shapes = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
 
 @given(shapes, st.integers(1, 40), st.integers(1, 5))
 def test_windows_of_chunks_cover_each_point_once(shape, width, many):
-    window = grid_windows.block(shape, width)
+    window = grid_windows.box(shape, width)
     assert 1 <= math.prod(window) <= width
     chunk = tuple(
-        a * b for a, b in zip(window, grid_windows.block(grid_windows.counts(shape, window), many), strict=True)
+        a * b for a, b in zip(window, grid_windows.box(grid_windows.counts(shape, window), many), strict=True)
     )
     seen = np.zeros(shape, int)
     corners = set()
@@ -46,10 +46,10 @@ def test_windows_of_chunks_cover_each_point_once(shape, width, many):
 
 
 def test_a_block_wastes_little():
-    assert grid_windows.block((21, 8), 16) == (2, 8)
-    assert grid_windows.block((10,), 4) == (4,)
-    assert grid_windows.block((100,), 51) == (50,)
-    assert grid_windows.block((5, 1, 3), 1) == (1, 1, 1)
+    assert grid_windows.box((21, 8), 16) == (2, 8)
+    assert grid_windows.box((10,), 4) == (4,)
+    assert grid_windows.box((100,), 51) == (50,)
+    assert grid_windows.box((5, 1, 3), 1) == (1, 1, 1)
 
 
 def test_a_product_is_traced_by_floats_and_arrays_and_static_by_all_else():
