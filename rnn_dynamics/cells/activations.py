@@ -2,7 +2,7 @@
 
 A vanishing gradient is a product of small derivatives, so small derivatives must not be rounding noise. The textbook
 forms 1 - tanh² and σ(1 - σ) cancel: in float32 the first is exactly 0 for |x| > 9, the Jacobian diag(φ') W is then
-singular, and every logarithm of it is -inf. Written with exponentials of -|x| nothing cancels,
+singular, and the logarithm of its determinant is -inf. Written with exponentials of -|x| nothing cancels,
 
     sech²(x) = (2 e^{-|x|} / (1 + e^{-2|x|}))²          σ'(x) = e^{-|x|} / (1 + e^{-|x|})²
 

@@ -30,7 +30,7 @@ def make_antisymmetric(epsilon: float = 0.01, gamma: float = 0.01) -> Cell:
 
     Args:
         epsilon: ε > 0, the step size. Default: 0.01.
-        gamma: γ, the diffusion constant. Default: 0.01.
+        gamma: γ, the damping (the paper's diffusion constant). Default: 0.01.
 
     Returns:
         A `Cell`. Its parameters are an `Affine`; its state is h, shape (hidden,).

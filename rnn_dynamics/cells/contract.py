@@ -80,8 +80,8 @@ Cell.__doc__ = _Docstring(Cell.__doc__)  # type: ignore[assignment]
 def memoised(make: Callable[..., T]) -> Callable[..., T]:
     """Return `make` with a memory: equal arguments, positional or by keyword, give the very same object.
 
-    Compiled code is looked up by the identity of a step. If a maker built a new step for each call, every measurement
-    would be compiled again for each call.
+    Equal cells are then one object: a step that was declared `pure` stays so, and your own `jax.jit(cell.step)` is
+    compiled once. Measurements would find their program anyway, since they compare computations (`captured_arrays.py`).
     """
     signature = inspect.signature(make)
     remembered = functools.cache(lambda args, kwargs: make(*args, **dict(kwargs)))

@@ -8,12 +8,12 @@ had the first time. Instead, the function is traced when a measurement is called
     jax.jit(measure)(step, params, h0, xs)  # compiled once for each computation, whatever the arrays hold
 
 Two functions with the same computation, such as a new lambda in each iteration of a loop, have equal structures and
-share one program. A call costs one trace of the function: 1 to 3 ms for a cell. A function marked with
-`cells.contract.pure` reads only its arguments and is traced once for each shape.
+share one program. A call costs one trace of the function. A function marked with `cells.contract.pure` reads only its
+arguments and is traced once for each shape.
 
-Two kinds of functions are told apart by identity alone and share no program (`Opaque`): those called inside
-`shard_map`, where the axes that an array varies over are part of a trace, and those with a custom derivative that
-captures a traced array.
+Two kinds of functions equal no other, not even themselves at the next call, so their programs are neither shared nor
+kept (`Opaque`): those called inside `shard_map`, where the axes that an array varies over are part of a trace, and
+those with a custom derivative that captures a traced array.
 
 Next: `computation_name.py` decides when two computations are equal, `compiled_programs.py` keeps their programs.
 """
@@ -50,7 +50,10 @@ class Computation:
 
 
 class Opaque:
-    """A function that is recognised by its identity alone. Its captured arrays stay inside it."""
+    """A function that never equals another, not even itself at the next call: its program is not kept.
+
+    Its captured arrays stay inside it.
+    """
 
     def __init__(self, function: Callable[..., Any], out: Any) -> None:
         self.function, self.out = function, out

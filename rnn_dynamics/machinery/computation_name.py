@@ -1,4 +1,4 @@
-"""Name a computation: two traced programs have equal names exactly when they compute the same from the same arguments.
+"""Name a computation: two traced programs with equal names compute the same from the same arguments.
 
     name = (equations with variables numbered in order, digests of arrays inside, the same for the derivatives)
 

@@ -1,8 +1,9 @@
 """Check the arguments of a measurement before anything is computed, and compile the measurement.
 
     enter       on the host, at each call: the step is callable, every leaf is an array and finite
+    checked     `enter` for step, params, h0 and xs, and the number of steps
     compiled    the decorator of a measurement: trace its step, then run the program for these shapes
-    time_steps, closed, decomposable, losses
+    time_steps, opened, closed, decomposable, losses
                 while tracing, once for each shape: T, the tree, the shapes and the dtypes
 
 Values can be checked only on the host, where the caller has concrete arrays. Shapes, dtypes and trees are known while
@@ -36,8 +37,8 @@ def compiled(
     """Compile a measurement `measure(step, params, h0, xs, ...)` as `jax.jit` does. Its keyword options are static.
 
     At every call the step is traced with the arrays that it captures now (`captured_arrays.py`). float32 products are
-    computed in full float32: accelerators round the factors to fewer bits by default, and a measured exponent would be
-    that rounding's. A precision that the user has set for JAX is kept.
+    computed in full float32: accelerators round the factors to fewer bits by default, and a measured exponent would
+    then reflect that rounding. A precision that the user has set for JAX is kept.
     """
 
     def decorate(measurement: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -53,6 +54,13 @@ def compiled(
         return run
 
     return decorate
+
+
+def checked(step: Step, params: Params, h0: State, xs: Input, length: Any) -> tuple[int | None, int]:
+    """Check step, params, h0, xs and length; return `length` as a plain int or None, and T."""
+    enter(step, params=params, h0=h0, xs=xs)
+    length = whole_number("length", length)
+    return length, time_steps(xs, length)
 
 
 def enter(step: Step, **trees: Any) -> None:
@@ -189,6 +197,11 @@ def time_steps(xs: Input, length: int | None) -> int:
     if T < 1:
         raise ValueError(f"{name}: got {T} time steps, expected at least 1")
     return T
+
+
+def opened(step: Step, params: Params, h0: State, xs: Input) -> State:
+    """Check h0 against what the step returns for the first input, and return it without weak types (`closed`)."""
+    return closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
 
 
 def closed(step: Step, params: Params, h0: State, x: Input) -> State:

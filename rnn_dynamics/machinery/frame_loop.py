@@ -4,7 +4,7 @@
     growth_i = Σ ln |T_ii| + ln |R_ii(F_end)| - ln |R_ii(F_begin)|,   R(F) by QR        λ_i = growth_i / time
 
 The columns would all turn to the fastest direction and overflow, so T is taken out of them every s steps. The first
-term adds up what was taken out. The other two are the volumes of the frames at the two ends, which are 0 for
+term adds up what was taken out. The other two are the log-volumes of the frames at the two ends, which are 0 for
 orthonormal frames. With them the sum is that of a QR decomposition of the whole product, whatever factor was used on
 the way.
 
@@ -50,7 +50,7 @@ class Run(NamedTuple):
     upto        Σ ln |T_ii| since the measurement began
     logs        the part of that sum from this row
     volumes     ln |R_ii(F)| at the end of the row
-    corners     the same, but certain only in the rows that the total needs; the others may be 0
+    corners     the volumes at the rows where the total begins and ends; elsewhere possibly 0
     lost        the most nats of a factor that were lost to cancellation in one interval
     log_det     Σ ln |det J_t|, where the push computes it
     blocks_run  the number of blocks that were run; later rows repeat the last one, with logs of 0
@@ -128,11 +128,11 @@ def growth(
 
     With `until`, stop after the first block at which every standard error is at most that. With `every="auto"` the
     pilot, which has a factorisation after each step, chooses the interval for the other rows. Unless `entire`, the
-    corners are decompositions of their own, so that the compiler can drop the volumes where the caller does not use
-    them.
+    corners are computed separately, so that the compiler can drop the volumes of the other rows where the caller does
+    not use them.
     """
     chooses = every == "auto" and longest > 1
-    interval = jnp.int32(1 if every == "auto" else every)
+    interval = jnp.int32(1 if every == "auto" or longest == 1 else every)
     zeros, zero = jnp.zeros(columns.shape[1], columns.dtype), jnp.zeros((), columns.dtype)
     start = entry.varying_like(_Carry(h0, columns.T, zeros, zeros, zeros, zero, interval), h0)
     advance = partial(_advance, step, params, push, factor, 1 if longest == 1 else every, bool(plan.due.all()))

@@ -8,9 +8,9 @@
     remainder      measured steps that do not fill a block
     blocks         stretches of equal length, from whose growth the standard errors are computed
 
-The pilot after the burn-in and the remainder are measured as well, but belong to no block. A new row begins at every
-border, so some rows would be shorter than a block. They are filled up in front with places that the loop skips. So all
-rows have one shape, and the step is traced and compiled once.
+The part of the pilot after the frame burn-in, and the remainder, are measured too but belong to no block. A new row
+begins at every border, so some rows would be shorter than a block. They are filled up in front with places that the
+loop skips. So all rows have one shape, and the step is traced and compiled once.
 
 Next: `frame_loop.py` runs over these rows.
 """

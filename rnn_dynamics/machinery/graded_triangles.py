@@ -1,4 +1,4 @@
-"""Long products of triangular matrices, whose rows differ in size by more than a float type spans, and their σ_i.
+"""Multiply many triangular matrices whose rows differ in size by more than a float type spans, and find the σ_i.
 
     R = diag(e^s) V,   V upper triangular with rows of size 1, one logarithmic scale s_i for each row
 

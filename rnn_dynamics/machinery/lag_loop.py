@@ -43,8 +43,8 @@ ALWAYS_DENSE = 64
 class Asked(NamedTuple):
     """What to compute: which rows and columns, along which paths, and which of the curves."""
 
-    rows: slice
-    columns: slice
+    rows: tuple[int, int]  # first and last + 1 entry of h_T
+    columns: tuple[int, int]  # the same of the earlier state
     alone: bool  # whether only these blocks of the Jacobians are multiplied, not the whole ones
     curves: tuple[str, ...]
     probed: bool  # whether the rows are random combinations, probes
@@ -92,7 +92,7 @@ def lag_curves(
     """Compute the curves back from the end of the trajectory h0, xs; if given, only for the rows `directions` · I."""
     vector, _ = flatten(h0)
     dtype = vector.dtype
-    identity = jnp.eye(vector.size, dtype=dtype)[asked.rows]
+    identity = jnp.eye(vector.size, dtype=dtype)[slice(*asked.rows)]
     P = identity if directions is None else directions @ identity
     sizes = widths(len(P)) if directions is None and asked.halve else (len(P),)
     backward = partial(_one_lag, step, params, asked, sizes[0])
@@ -121,8 +121,8 @@ def _one_lag(
     dtype = frame.P.dtype
     P = linear_maps(step, params, *now).pull(frame.P * power_of_two(-frame.shift, dtype))
     if asked.alone:
-        P = jnp.where(jnp.zeros(P.shape[1], bool).at[asked.columns].set(True), P, 0)
-    seen, exponent = P[:, asked.columns], frame.exponent + frame.shift
+        P = jnp.where(jnp.zeros(P.shape[1], bool).at[slice(*asked.columns)].set(True), P, 0)
+    seen, exponent = P[:, slice(*asked.columns)], frame.exponent + frame.shift
     # the entries of one combination of all rows are about as large as theirs, and cheaper to look at
     weights = random_vectors(len(P), dtype)[1] * len(P) ** 0.5
     shift = exponent_of(jax.lax.stop_gradient(jnp.max(jnp.abs(weights @ P))))

@@ -1,14 +1,14 @@
 """A step's Jacobian as a linear map: v ↦ J v and u ↦ uᵀ J, linearised once and applied to many vectors at once.
 
-    h' = step(params, h, x),   J = ∂h'/∂h,   row = number of h', column = number of h
+    h' = step(params, h, x),   J = ∂h'/∂h,   row = entry of h', column = entry of h
 
-Every measurement in this package moves vectors through J in one of these two ways: forward in time by `push`
-(Lyapunov exponents, see `frame_push.py`) or backward in time by `pull` (gradients, see `lag_loop.py`).
+Most measurements in this package move vectors through J in one of these two ways: forward in time by `push` (Lyapunov
+exponents, see `frame_push.py`) or backward in time by `pull` (gradients, see `lag_loop.py`).
 
 No n × n matrix is formed unless the caller asks for one. Pushing k columns costs k directional derivatives of the
 step, which batch into one matrix product where the step has one. `push(identity)` is J itself.
 
-Where a number of h' is not finite, its row of J is NaN, as a derivative of it should be. Automatic differentiation
+Where an entry of h' is not finite, its row of J is NaN, as a derivative of it should be. Automatic differentiation
 alone would return finite rows for relu and for linear maps, and a trajectory that has diverged would be measured as if
 nothing had happened.
 """

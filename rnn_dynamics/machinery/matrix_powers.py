@@ -27,7 +27,7 @@ from .svd import norm_of_matrix, singular_values
 
 
 def square(W: Float[Array, "n n"]) -> Float[Array, "n n"]:
-    """Return W after checking that it is real, of 32 or 64 bits, and square; other input gives silent wrong results."""
+    """Return W after checking that it is real, of 32 or 64 bits, and square; other input would silently go wrong."""
     if not hasattr(W, "dtype") or W.dtype not in (jnp.float32, jnp.float64):
         got = f"dtype {W.dtype}" if hasattr(W, "dtype") else repr(W)
         raise TypeError(f"W: got {got}, expected a real array of float32 or float64")
@@ -42,7 +42,7 @@ class EigenPower(NamedTuple):
 
     Attributes:
         value: The computed Wⁿ, real, shape (dim, dim).
-        error_bound: An upper bound of the 2-norm of the error of `value`, a scalar in the units of W; inf or NaN for a
+        error_bound: An upper bound of the 2-norm of the error of `value`, a scalar in the units of Wⁿ; inf or NaN for a
             defective W, inf where the value overflows.
     """
 
@@ -239,8 +239,8 @@ def kreiss_constant(W: Float[Array, "n n"]) -> Float[Array, ""]:
         K(W), a scalar of at least 1.
 
     Cost:
-        About 5000 values of σ_min(zI - W), see `rd.eigen.pseudospectrum`: each is O(dim³), or O(dim²) a step of inverse
-        iteration after one Schur form on CPUs.
+        About 5000 values of σ_min(zI - W), see `rd.eigen.pseudospectrum`: each is O(dim³), or O(dim²) per Lanczos step,
+        after one Schur form, on CPUs.
 
     Example:
         >>> round(float(rd.eigen.kreiss_constant(0.5 * jnp.eye(2))), 3)  # a normal, stable matrix

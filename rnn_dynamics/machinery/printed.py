@@ -115,7 +115,7 @@ def span(values: Any) -> str:
 
 
 def share(flags: Any, word: str) -> str:
-    """Return how many of the flags are set, as "all reliable", "3 of 8 reliable", "none reliable".
+    """Return how many flags are set: "all reliable", "3 of 8 reliable", or for one flag "reliable", "not reliable".
 
     >>> share([True, False], "reliable"), share([True, True], "reliable"), share([False], "reliable")
     ('1 of 2 reliable', 'all reliable', 'not reliable')

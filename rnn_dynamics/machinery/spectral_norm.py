@@ -167,7 +167,7 @@ def spectral_norm(
 def dense_spectral_norm(A: Float[Array, "rows columns"]) -> SpectralNorm:
     """Find σ_max of a small matrix by squaring G = A Aᵀ, or Aᵀ A if that is smaller, until its top eigenvector is left.
 
-        G ← G² / trace(G²),   u = the longest column of G,   σ² = the Rayleigh quotient of u
+        G ← G² / trace(G²),   u ∝ the column of G with the largest diagonal entry,   σ² = the Rayleigh quotient of u
 
     After k squarings that quotient is below the largest eigenvalue by at most 2^-(k+1) of it, however close the other
     eigenvalues are, and by far less where they are not close. No starting vector is needed, so none can miss the
@@ -184,7 +184,7 @@ def dense_spectral_norm(A: Float[Array, "rows columns"]) -> SpectralNorm:
         return G / jnp.where(trace == 0, 1, trace)
 
     def unfinished(at: tuple[Array, Array]) -> Array:
-        # G has trace 1, so what its trace(G²) lacks to 1 is twice the second eigenvalue
+        # G has trace 1, so 1 - trace(G²) is about twice the sum of its other eigenvalues
         return (jnp.sum(at[0] ** 2) < 1 - math.sqrt(eps)) & (at[1] < math.ceil(-0.7 * math.log2(eps)))
 
     def squared(at: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -26,7 +26,8 @@ class Contributions(NamedTuple):
     """Contributions of each past step to the parameter gradient, from `gradient_contributions`.
 
     Attributes:
-        norms: ‖C_tk‖, (T, T): entry [t - 1, k - 1] is the contribution of step k to the loss at time t; zero for k > t.
+        norms: ‖C_tk‖, (T, T): entry [t - 1, k - 1] is the norm of step k's contribution to the gradient of the loss at
+            time t; zero for k > t.
         by_lag: Σ_t C_{t,t-ℓ} for every lag ℓ = 0 .. T - 1, a tree like the parameters with a leading axis T.
         gradient: ∂L/∂θ, the signed sum of all contributions, a tree like the parameters.
     """
@@ -91,8 +92,7 @@ def gradient_contributions(
         >>> found.norms[-1]
         Array([0. , 0.5, 1.5], dtype=float32)
     """
-    entry.enter(step, params=params, h0=h0, xs=xs)
-    T = entry.time_steps(xs, entry.whole_number("length", length))
+    length, T = entry.checked(step, params, h0, xs, length)
     step = entry.traced_step(step, params, h0, entry.first(xs))
     return _contributions(step, params, h0, xs, entry.traced_loss(losses, step, T), T=T, wrt=wrt)
 
@@ -101,7 +101,7 @@ def gradient_contributions(
 def _contributions(
     step: Step, params: Params, h0: State, xs: Input, losses: Loss, *, T: int, wrt: tuple[str, ...] | None
 ) -> Contributions:
-    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.opened(step, params, h0, xs)
     chosen = entry.varying_like(select(params, wrt), h0)  # the terms of each device, not their sum
     before, direct = direct_gradients(step, losses, params, h0, xs, T)
 

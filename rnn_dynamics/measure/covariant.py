@@ -1,8 +1,8 @@
 """Covariant Lyapunov vectors: the directions that grow at each exponent, and the angles between them.
 
-Forward in time  J_t Q_{t-1} = Q_t R_t.  A vector v_t = Q_t c_t whose c_t has i entries lies in the span of the i
-fastest directions. Backward in time  c_{t-1} = R_t⁻¹ c_t  turns it to the slowest of these, which is covariant:
-J_t v_{t-1} ∥ v_t (Ginelli et al. 2007).
+Forward in time  J_t Q_{t-1} = Q_t R_t.  A vector v_t = Q_t c_t whose c_t is zero after its first i entries lies in the
+span of the i fastest directions. Backward in time  c_{t-1} = R_t⁻¹ c_t  turns it towards the slowest of these, which is
+covariant: J_t v_{t-1} ∥ v_t (Ginelli et al. 2007).
 
 The specification, for the vectors `tail` steps before the end:
 
@@ -125,8 +125,8 @@ def covariant_vectors(
         params: Its parameters, any pytree.
         h0: The initial state, a pytree with n numbers in all, of 32 or 64 bits.
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
-        burn_in: Steps at the beginning without vectors.
-        tail: Steps at the end without vectors.
+        burn_in: Steps before the first vectors, in which the frame turns.
+        tail: Steps after the last vectors, in which the vectors turn.
         k: How many of the fastest vectors to compute. Default: all n.
         length: T, needed where xs is None.
         samples: At how many times to give the vectors. Default: √(T - burn_in - tail).
@@ -137,8 +137,8 @@ def covariant_vectors(
 
     Cost:
         Time 2T pushes of k columns and 2T QR decompositions, in two passes, and T triangular solves. Memory: the
-        frames at the sampled times, √tail more, and those of one stretch between two samples, which the backward pass
-        recomputes.
+        frames at the sampled times, √tail more, and the triangular factors R of one stretch between two samples, which
+        the backward pass recomputes.
 
     Example:
         >>> W = jnp.array([[2.0, 1.0], [0.0, 1.0]])  # its eigenvectors (1, 0) and (1, -1) are 45 degrees apart
@@ -151,9 +151,7 @@ def covariant_vectors(
     References:
         Ginelli, Poggi, Turchi, Chaté, Livi & Politi (2007), Physical Review Letters 99, 130601.
     """
-    entry.enter(step, params=params, h0=h0, xs=xs)
-    length = entry.whole_number("length", length)
-    T = entry.time_steps(xs, length)
+    length, T = entry.checked(step, params, h0, xs, length)
     burn_in, tail = argument.size("burn_in", burn_in, 0), argument.size("tail", tail, 0)
     if burn_in + tail >= T:
         raise ValueError(f"burn_in, tail: got {burn_in} and {tail}, expected fewer than T = {T} steps together")
@@ -184,7 +182,7 @@ def _covariant_vectors(
     samples: int,
 ) -> CovariantVectors:
     T = entry.time_steps(xs, length)
-    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.opened(step, params, h0, xs)
     entry.decomposable(h0)
     columns = starting_frame(h0, k, key)
     stretch = (T - burn_in - tail) // samples

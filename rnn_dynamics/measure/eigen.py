@@ -2,8 +2,8 @@
 
 ‖Wⁿ‖ follows ρ(W)ⁿ only for large n. Before that the powers of a non-normal W can grow, the more so the more skewed its
 eigenvectors are. Its pseudospectrum, numerical radius and departure from normality measure this. Eigenvalues of
-nonsymmetric matrices need a CPU or GPU. `pseudospectrum`, `numerical_radius`, the norms of powers and what is computed
-from them need only symmetric eigenproblems and run on any device.
+nonsymmetric matrices, which `kreiss_constant` takes too, need a CPU or GPU. `pseudospectrum`, `numerical_radius` and
+the norms of powers need only singular values or symmetric eigenproblems and run on any device.
 """
 
 import math
@@ -150,7 +150,8 @@ def numerical_radius(W: Float[Array, "n n"]) -> Float[Array, ""]:
 
     It is the largest |eigenvalue| of the Hermitian part of e^{iθ} W over the angles θ. The search takes 33 angles of
     the quarter circle, which is enough for a real W, and refines every local maximum. The result is too small by a
-    relative 1e-9 and rounding, and by at most 3e-4 where two maxima of nearly equal height lie within two angles.
+    relative 1e-9 and rounding, and by at most 3e-4 where two maxima of nearly equal height lie less than two of these
+    angles apart.
 
     Args:
         W: A real square matrix, (n, n), of float32 or float64.
@@ -201,8 +202,8 @@ def departure_from_normality(W: Float[Array, "n n"]) -> Float[Array, ""]:
 
         √(‖W‖_F² - Σ|λ_i|²)
 
-    It is the Frobenius norm of the part above the diagonal in a Schur form, and 0 for a normal matrix. As a difference
-    of squares it is only rounding below √eps ‖W‖_F.
+    It is the Frobenius norm of the part above the diagonal in a Schur form, and 0 for a normal matrix. Computed as a
+    difference of squares, it is rounding noise below √eps ‖W‖_F.
 
     Args:
         W: A real square matrix, (n, n), of float32 or float64.
@@ -248,13 +249,13 @@ def eigenvector_condition(W: Float[Array, "n n"]) -> Float[Array, ""]:
 
 
 def defective(W: Float[Array, "n n"]) -> Bool[Array, ""]:
-    """Return whether W lacks a full set of eigenvectors, or has none that can be told from rounding.
+    """Return whether W lacks a full set of eigenvectors, up to rounding.
 
         κ(Q) = inf,   or some κᵢ > 0.03 / √eps with another eigenvalue within 64 eps ‖W‖ κᵢ of λᵢ
 
     Here κᵢ is the condition number of the eigenvalue λᵢ. An error δ splits an eigenvalue of a Jordan block of size m
-    into m of condition κᵢ = δ^(1/m - 1) / m, at most 2π δ κᵢ apart. The rule passes over large random matrices, whose
-    κ(Q) is large but whose eigenvalues lie farther apart, and multiples of I, whose equal eigenvalues have κᵢ = 1.
+    into m of condition κᵢ = δ^(1/m - 1) / m, at most 2π δ κᵢ apart. The rule does not flag large random matrices, whose
+    κ(Q) is large but whose eigenvalues lie farther apart, or multiples of I, whose equal eigenvalues have κᵢ = 1.
 
     Args:
         W: A real square matrix, (n, n), of float32 or float64.
@@ -356,8 +357,8 @@ def jacobian_eigenvalues(
         Array([[-3.,  1.],
                [-3.,  1.]], dtype=float32)
     """
-    entry.enter(step, params=params, h0=h0, xs=xs)
-    return _jacobian_eigenvalues(step, params, h0, xs, length=entry.whole_number("length", length))
+    length, _ = entry.checked(step, params, h0, xs, length)
+    return _jacobian_eigenvalues(step, params, h0, xs, length=length)
 
 
 @entry.compiled("length")
@@ -365,7 +366,7 @@ def _jacobian_eigenvalues(
     step: Step, params: Params, h0: State, xs: Input, *, length: int | None
 ) -> Complex[Array, "T n"]:
     T = entry.time_steps(xs, length)
-    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.opened(step, params, h0, xs)
     vector, _ = flatten(h0)
     identity = jnp.eye(vector.size, dtype=vector.dtype)
 

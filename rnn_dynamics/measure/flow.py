@@ -61,7 +61,7 @@ def gradient_flow(
         ln ‖P_ℓ‖,   P_ℓ = ∂h_T/∂h_{T-ℓ} = J_T ··· J_{T-ℓ+1},   ℓ = 0 .. T
 
     The norms neither overflow nor underflow. A zero product gives -inf; a NaN stays NaN and is not `converged`. The
-    curves have first derivatives, accurate to about √eps; second derivatives of the 2-norms are not.
+    first derivatives of the curves are accurate to about √eps. Second derivatives of the 2-norms are wrong.
 
     Args:
         step: The recurrent map, `step(params, state, x) -> state`.
@@ -69,7 +69,7 @@ def gradient_flow(
         h0: The initial state, a pytree with n numbers in all, of 32 or 64 bits.
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
         length: T, needed where xs is None.
-        lags: How many lags to measure. Default: T, or as many as the earliest anchor has.
+        lags: How many lags to measure. Default: T, or the earliest anchor.
         anchors: Times (t_1, t_2, ..) to measure back from, 1 .. T. Default: T only.
         average: Whether to return the mean of the logarithms over the anchors. Default: one curve for each.
         block: A pair of parts of the state: `("c", "h")` measures ∂c_T/∂h_{T-ℓ} over all paths. Default: the whole
@@ -79,7 +79,8 @@ def gradient_flow(
         probes: m: pull m random directions back instead of all n, for n in the thousands. This gives an unbiased
             estimate of the squared Frobenius norm with its standard error, and a lower bound of the 2-norm.
         key: A JAX random key for the probes.
-        curves: Which of "norm", "frobenius" and "bound" to compute. Default: all. Others are not compiled either.
+        curves: Which of "norm", "frobenius" and "bound" to compute. Default: all. A curve that you leave out is neither
+            computed nor compiled.
 
     Returns:
         A `GradientFlow`: curves over the lags in natural logarithms, with flags that say where they converged.
@@ -99,11 +100,8 @@ def gradient_flow(
         Knyazev (2001), SIAM Journal on Scientific Computing 23, 517-541 (2-norms).
         Halko, Martinsson & Tropp (2011), SIAM Review 53, 217-288 (products that lose rank).
     """
-    entry.enter(step, params=params, h0=h0, xs=xs)
-    length, lags = entry.whole_number("length", length), entry.whole_number("lags", lags)
-    T = entry.time_steps(xs, length)
-    lags, anchors = _times(lags, anchors, T)
-    part = {"block": _named("block", block), "path": _named("path", path)}
+    length, T = entry.checked(step, params, h0, xs, length)
+    lags, anchors = _times(entry.whole_number("lags", lags), anchors, T)
     if average and anchors is None:
         raise TypeError("average: got True without anchors, expected anchors=(t_1, t_2, ..) to average over")
     if (probes is None) != (key is None):
@@ -114,25 +112,15 @@ def gradient_flow(
         raise ValueError(f"curves: got {curves!r}, expected a tuple of some of {', '.join(CURVES)}")
     curves = tuple(name for name in CURVES if name in curves)
     times = None if anchors is None else jnp.array(anchors)
-    raw = _gradient_flow(
-        step,
-        params,
-        h0,
-        xs,
-        times,
-        key,
-        length=length,
-        lags=lags,
-        **part,
-        probes=probes,
-        curves=curves,
-        halve=inside_transformation(params, h0, xs) or flatten(h0)[0].size >= HALVED_AT_ONCE,
-    )
-    size = _numbers_on_the_diagonal(h0, **part)
-    return finished(partial(flow_of, size=size, curves=curves, probes=probes, average=average), raw)
+    rows, columns = _cut(h0, block, path)
+    halve = inside_transformation(params, h0, xs) or flatten(h0)[0].size >= HALVED_AT_ONCE
+    asked = Asked(rows, columns, path is not None, curves, probes is not None, halve)
+    raw = _gradient_flow(step, params, h0, xs, times, key, length=length, lags=lags, probes=probes, asked=asked)
+    ones = rows[1] - rows[0] if rows == columns else 0  # on the diagonal of the product at lag 0, the identity
+    return finished(partial(flow_of, size=ones, curves=curves, probes=probes, average=average), raw)
 
 
-@entry.compiled("length", "lags", "block", "path", "probes", "curves", "halve", compiler=PLAIN)
+@entry.compiled("length", "lags", "probes", "asked", compiler=PLAIN)
 def _gradient_flow(
     step: Step,
     params: Params,
@@ -143,23 +131,17 @@ def _gradient_flow(
     *,
     length: int | None,
     lags: int | None,
-    block: Any,
-    path: str | None,
     probes: int | None,
-    curves: tuple[str, ...],
-    halve: bool,
+    asked: Asked,
 ) -> RawCurves:
+    """Run the compiled loop, from T or from each of the anchors."""
     T = entry.time_steps(xs, length)
-    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.opened(step, params, h0, xs)
     entry.decomposable(h0)
     lags = T if lags is None else lags
-    rows, columns = _cut(h0, block, path)
-    asked = Asked(rows, columns, path is not None, curves, probes is not None, halve)
-    directions = (
-        None
-        if probes is None or key is None
-        else _directions(key, probes, rows.stop - rows.start, flatten(h0)[0].dtype)
-    )
+    directions = None
+    if probes is not None and key is not None:
+        directions = _directions(key, probes, asked.rows[1] - asked.rows[0], flatten(h0)[0].dtype)
 
     def from_anchor(begin: State, start: Int[Array, ""]) -> RawCurves:
         window = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, lags), xs)
@@ -189,45 +171,28 @@ def _times(lags: int | None, anchors: Any, T: int) -> tuple[int | None, list[int
     return earliest if lags is None else lags, anchors
 
 
-def _named(option: str, parts: Any) -> Any:
-    """Check the name of a part of the state, or a pair of them; a state that is a tuple has its places as names."""
-    names = parts if option == "block" else (parts,)
-    if parts is None:
-        return None
-    if not isinstance(names, tuple) or not all(isinstance(name, str | int) for name in names):
-        raise TypeError(f"{option}: got {parts!r}, expected {'a pair of names' if option == 'block' else 'a name'}")
-    names = tuple(map(str, names))
-    return names if option == "block" else names[0]
-
-
 def _directions(key: Array, probes: int, n: int, dtype: Any) -> Float[Array, "probes n"]:
     """Draw random directions u uniformly on the sphere of radius √n, so that E[u uᵀ] = I and ‖u‖ has no noise."""
     directions = jax.random.normal(key, (probes, n), dtype)
     return directions * jnp.sqrt(n / jnp.sum(directions**2, axis=1, keepdims=True))
 
 
-def _cut(h: State, block: Any, path: str | None) -> tuple[slice, slice]:
-    """Return the requested rows (of h_T) and columns (of h_{T-ℓ})."""
-    places = blocks(h)
+def _cut(h: State, block: Any, path: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return where the requested rows (of h_T) and columns (of h_{T-ℓ}) begin and end."""
+    places = {name: (place.start, place.stop) for name, place in blocks(h).items()}
     if block is not None and path is not None:
         raise ValueError(f"block, path: got {block!r} and {path!r}, expected at most one of the two")
-    names = (path, path) if path is not None else block
+    option, names = ("block", block) if path is None else ("path", (path, path))
     if names is None:
-        return slice(0, flatten(h)[0].size), slice(0, flatten(h)[0].size)
-    if not isinstance(names, tuple) or len(names) != 2:
-        raise TypeError(f"block: got {block!r}, expected a pair (part of h_T, part of the earlier state)")
-    for name in names:
+        return (0, flatten(h)[0].size), (0, flatten(h)[0].size)
+    if not (isinstance(names, tuple) and len(names) == 2 and all(isinstance(name, str | int) for name in names)):
+        expected = "a pair of names (part of h_T, part of the earlier state)" if option == "block" else "a name"
+        raise TypeError(f"{option}: got {(block if path is None else path)!r}, expected {expected}")
+    for name in map(str, names):  # the parts of a tuple are named by their places
         if name not in places:
-            raise ValueError(
-                f"{'block' if path is None else 'path'}: got {name!r}, expected one of {', '.join(places)}"
-            )
+            raise ValueError(f"{option}: got {name!r}, expected one of {', '.join(places)}")
+    names = tuple(map(str, names))
     return places[names[0]], places[names[1]]
-
-
-def _numbers_on_the_diagonal(h: State, block: Any, path: str | None) -> int:
-    """Count the ones in the requested part of the identity, the product at lag 0."""
-    rows, columns = _cut(h, block, path)
-    return rows.stop - rows.start if rows == columns else 0
 
 
 def _states_at(step: Step, params: Params, h0: State, xs: Input, T: int, times: Int[Array, " k"]) -> State:

@@ -63,15 +63,14 @@ def state_gradients(
         ... )
         Array([0.25, 0.5 , 1.  ], dtype=float32)
     """
-    entry.enter(step, params=params, h0=h0, xs=xs)
-    T = entry.time_steps(xs, entry.whole_number("length", length))
+    length, T = entry.checked(step, params, h0, xs, length)
     step = entry.traced_step(step, params, h0, entry.first(xs))
     return _state_gradients(step, params, h0, xs, entry.traced_loss(loss, step, T), T=T, per_loss=per_loss)
 
 
 @entry.compiled("T", "per_loss")
 def _state_gradients(step: Step, params: Params, h0: State, xs: Input, loss: Loss, *, T: int, per_loss: bool) -> State:
-    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.opened(step, params, h0, xs)
 
     def nudged(offsets: State) -> Array:
         """Return the loss with an offset added to every state; its gradient in the offsets is ∂L/∂h_t."""

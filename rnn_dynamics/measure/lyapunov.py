@@ -18,7 +18,7 @@ The specification, for all n exponents, measured from the first step on:
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ from ..machinery.batch_decision import smallest
 from ..machinery.compiled_programs import PLAIN, inside_transformation, is_traced
 from ..machinery.frame_loop import LONGEST, Run, growth
 from ..machinery.frame_push import in_two, whole
-from ..machinery.frame_schedule import schedule
+from ..machinery.frame_schedule import Schedule, schedule
 from ..machinery.lu_frames import METHODS, by_norm, starting_frame
 from ..machinery.numpy_or_jax import finished
 from .lyapunov_result import LargestExponent, LyapunovSpectrum, largest_of, spectrum_of
@@ -40,6 +40,32 @@ from .reliability import seen
 from .unroll import state_after
 
 Result = TypeVar("Result")
+
+
+class Options(NamedTuple):
+    """What a run is compiled for: the options of `lyapunov_spectrum`, and three choices made on the host.
+
+    entire       whether J is formed once for both the push and the determinant
+    careful      whether this is the second run, which keeps the digits that the first one lost
+    determinant  whether ln |det J| is measured
+    """
+
+    k: int | None
+    length: int | None
+    burn_in: int
+    frame_burn_in: int
+    every: int | str
+    method: str
+    blocks: int | None
+    entire: bool = False
+    careful: bool = False
+    determinant: bool = True
+
+    def plan(self, T: int, may_stop: bool) -> Schedule:
+        """Return how the T steps are cut into rows."""
+        return schedule(
+            T - self.burn_in, self.frame_burn_in, pilot=self.every == "auto", blocks=self.blocks, may_stop=may_stop
+        )
 
 
 def lyapunov_spectrum(
@@ -63,7 +89,7 @@ def lyapunov_spectrum(
         λ_i = 1/T Σ_t ln |R_t,ii|,   J_t Q_{t-1} = Q_t R_t
 
     These are finite-time exponents over the T steps that are measured, those left after both burn-ins. For a driven
-    net they depend on its inputs, for a noise-driven one on the draw. Exact zeros of the Jacobian, as of relu,
+    net they depend on its inputs, for a noise-driven net on the noise drawn. Exact zeros of the Jacobian, as of relu,
     threshold and saturated tanh, give -inf for as many exponents and leave the others unchanged. A trajectory that is
     not finite gives NaN.
 
@@ -83,12 +109,12 @@ def lyapunov_spectrum(
         burn_in: The first steps, which only move the state to the attractor. Default: 0.
         frame_burn_in: The steps after those, which also turn the frame to its directions, unmeasured. Default: 0.
         every: Steps from one factorisation to the next. "auto" measures a pilot of at most 16 steps and chooses the
-            longest interval in which no column falls so far behind the first that the float type loses three tenths of
-            its digits.
+            longest interval, of at most 32 steps, in which no column falls so far behind the first that the float type
+            loses three tenths of its digits.
         method: The factorisation, "lu" or "qr". LU is faster and loses fewer digits where units are saturated.
         until: A standard error in nats per step. T is then a budget: the run ends after the first block, from the 32nd
-            on, at which no standard error is larger. A standard error knows only the steps so far, so give a burn-in.
-            Such a run has no reverse-mode derivative.
+            on, at which no standard error is larger. A standard error sees only the steps already run, so give a
+            burn-in. Such a run has no reverse-mode derivative.
         blocks: The number of blocks of time for the standard errors; each costs a QR decomposition of the frame.
             Default: 32, or 256 with `until`, but fewer where blocks would be shorter than 8 steps.
         key: A JAX random key for a random first frame. Default: a fixed frame that lies along no coordinate.
@@ -112,22 +138,8 @@ def lyapunov_spectrum(
     References:
         Benettin, Galgani, Giorgilli & Strelcyn (1980), Meccanica 15, 9-20.
     """
-    return _measured(
-        spectrum_of,
-        step,
-        params,
-        h0,
-        xs,
-        k=k,
-        length=length,
-        burn_in=burn_in,
-        frame_burn_in=frame_burn_in,
-        every=every,
-        method=method,
-        until=until,
-        blocks=blocks,
-        key=key,
-    )
+    options = Options(k, length, burn_in, frame_burn_in, every, method, blocks)
+    return _measured(spectrum_of, step, params, h0, xs, key, until, options)
 
 
 def largest_exponent(
@@ -173,22 +185,8 @@ def largest_exponent(
         >>> round(float(found.exponent), 3)  # -ln 2
         -0.693
     """
-    return _measured(
-        largest_of,
-        step,
-        params,
-        h0,
-        xs,
-        k=1,
-        length=length,
-        burn_in=burn_in,
-        frame_burn_in=frame_burn_in,
-        every="auto",
-        method="lu",
-        until=until,
-        blocks=blocks,
-        key=key,
-    )
+    options = Options(1, length, burn_in, frame_burn_in, "auto", "lu", blocks)
+    return _measured(largest_of, step, params, h0, xs, key, until, options)
 
 
 def _measured(
@@ -197,64 +195,55 @@ def _measured(
     params: Params,
     h0: State,
     xs: Input,
-    *,
-    k: int | None,
-    length: int | None,
-    burn_in: int,
-    frame_burn_in: int,
-    every: int | str,
-    method: str,
-    until: float | None,
-    blocks: int | None,
     key: Array | None,
+    until: float | None,
+    options: Options,
 ) -> Result:
-    entry.enter(step, params=params, h0=h0, xs=xs)
-    length = entry.whole_number("length", length)
-    T = entry.time_steps(xs, length)
+    """Check the arguments, run the loop and turn its `Run` into the result."""
+    length, T = entry.checked(step, params, h0, xs, options.length)
+    options = _checked(options, T)._replace(length=length)
+    if key is not None:
+        argument.key(key)
+    if options.k == 1 < _numbers(h0):
+        options = options._replace(every=1)  # normalising one column costs less than choosing an interval
+    tolerance = None if until is None else jnp.asarray(argument.number("until", until, above=0))
+    options = options._replace(entire=not inside_transformation(params, h0, xs, key, tolerance))
+    run = _run((step, params, h0, xs, key, tolerance), options)
+    plan, full = options.plan(T, until is not None), options.k in (None, _numbers(h0))
+    return finished(partial(finish, plan=plan, full=full), run, tolerance)
+
+
+def _checked(options: Options, T: int) -> Options:
+    """Return the user's options as plain numbers; an error names what is wrong."""
+    k, _, burn_in, frame_burn_in, every, method, blocks, *_ = options
     burn_in, frame_burn_in = argument.size("burn_in", burn_in, 0), argument.size("frame_burn_in", frame_burn_in, 0)
     if burn_in + frame_burn_in >= T:
         raise ValueError(
             f"burn_in, frame_burn_in: got {burn_in} and {frame_burn_in}, expected fewer than T = {T} steps together"
         )
     argument.choice("method", method, tuple(METHODS))
-    if every != "auto":
-        every = argument.size("every", every, 1)
-    if key is not None:
-        argument.key(key)
-    k = None if k is None else argument.size("k", k, 1)
-    blocks = None if blocks is None else argument.size("blocks", blocks, 1)
-    if k == 1 < _numbers(h0):
-        every = 1  # normalising one column costs less than choosing an interval
-    tolerance = None if until is None else jnp.asarray(argument.number("until", until, above=0))
-    plan = schedule(T - burn_in, frame_burn_in, pilot=every == "auto", blocks=blocks, may_stop=until is not None)
-    run = _run(
-        (step, params, h0, xs, key, tolerance),
-        k=k,
-        length=length,
+    return options._replace(
+        k=None if k is None else argument.size("k", k, 1),
         burn_in=burn_in,
         frame_burn_in=frame_burn_in,
-        every=every,
-        method=method,
-        blocks=blocks,
-        entire=not inside_transformation(params, h0, xs, key, tolerance),
+        every=every if every == "auto" else argument.size("every", every, 1),
+        blocks=None if blocks is None else argument.size("blocks", blocks, 1),
     )
-    return finished(partial(finish, plan=plan, full=k in (None, _numbers(h0))), run, tolerance)
 
 
-def _run(given: Any, **options: Any) -> Run:
+def _run(given: Any, options: Options) -> Run:
     """Return the plain run, or a more careful one if the plain one lost digits.
 
     The careful run is a second program. It is not compiled when the host can see that it is not needed.
     """
-    run = _grown(*given, **options)
-    n, k = _numbers(given[2]), options["k"]
-    if k not in (None, n) and (k == 1 or options["every"] != "auto"):
+    run = _grown(*given, length=options.length, options=options)
+    if options.k not in (None, _numbers(given[2])) and (options.k == 1 or options.every != "auto"):
         return run  # a more careful run does not exist
     saw_all = smallest(jnp.all(seen(run.lost))) if is_traced(run) else seen(np.asarray(run.lost)).all()
     keep = given[-1] is None  # a determinant costs a decomposition, and without `until` both runs have the same steps
 
     def careful() -> Run:
-        again = _grown(*given, **options, careful=True, determinant=not keep)
+        again = _grown(*given, length=options.length, options=options._replace(careful=True, determinant=not keep))
         return again._replace(log_det=run.log_det) if keep else again
 
     if isinstance(saw_all, jax.core.Tracer):
@@ -266,10 +255,7 @@ def _numbers(state: State) -> int:
     return sum(jnp.size(leaf) for leaf in jax.tree.leaves(state))
 
 
-@entry.compiled(
-    *("k", "length", "burn_in", "frame_burn_in", "every", "method", "blocks", "entire", "careful", "determinant"),
-    compiler=PLAIN,
-)
+@entry.compiled("length", "options", compiler=PLAIN)
 def _grown(
     step: Step,
     params: Params,
@@ -278,36 +264,29 @@ def _grown(
     key: Array | None,
     until: Float[Array, ""] | None,
     *,
-    k: int | None,
     length: int | None,
-    burn_in: int,
-    frame_burn_in: int,
-    every: int | str,
-    method: str,
-    blocks: int | None,
-    entire: bool,
-    careful: bool = False,
-    determinant: bool = True,
+    options: Options,
 ) -> Run:
+    """Run the compiled loop."""
     T = entry.time_steps(xs, length)
-    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.opened(step, params, h0, xs)
     entry.decomposable(h0)
-    columns = starting_frame(h0, k, key)
+    columns = starting_frame(h0, options.k, key)
     (n, k), dtype = columns.shape, columns.dtype
-    h0 = state_after(step, params, h0, xs, burn_in)
-    xs = jax.tree.map(lambda leaf: leaf[burn_in:], xs)
-    in_halves = partial(in_two, determinant=determinant)
+    h0 = state_after(step, params, h0, xs, options.burn_in)
+    xs = jax.tree.map(lambda leaf: leaf[options.burn_in :], xs)
+    in_halves = partial(in_two, determinant=options.determinant)
     return growth(
         step,
         params,
         h0,
         xs,
         columns,
-        schedule(T - burn_in, frame_burn_in, pilot=every == "auto", blocks=blocks, may_stop=until is not None),
-        every,
-        push=in_halves if careful and k == n else partial(whole, entire=entire),
-        factor=by_norm if k == 1 else METHODS[method],
-        entire=entire,
-        longest=1 if careful else LONGEST,
+        options.plan(T, until is not None),
+        options.every,
+        push=in_halves if options.careful and k == n else partial(whole, entire=options.entire),
+        factor=by_norm if k == 1 else METHODS[options.method],
+        entire=options.entire,
+        longest=1 if options.careful else LONGEST,
         until=None if until is None else until.astype(dtype),
     )

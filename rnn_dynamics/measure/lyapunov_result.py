@@ -23,7 +23,8 @@ class LyapunovSpectrum(NamedTuple):
             eight blocks.
         history: The running estimate after every block, (blocks, k), in nats per step.
         local: The growth within each block, (blocks, k), in nats per step; NaN for blocks that were not run. The
-            pilot's 16 steps and those that fill no block come before the first block and count in `history` only.
+            pilot (at most 16 steps, unless within the frame burn-in) and a remainder that fills no block come before
+            the first block. They count in `exponents`, `history` and `steps`, not in `local` and `stderr`.
         steps: The number of steps behind each row of `history`, (blocks,); the last is the number measured.
         reliable: Whether there is no doubt about the exponent, (k,). Its precision is in `stderr`.
         converged: Whether the standard error is at most `until`, (k,); without `until`, whether it is not NaN.

@@ -54,8 +54,8 @@ def parameter_gradient(
         The gradient, a tree like the parameters, with None for the leaves that `wrt` does not name.
 
     Cost:
-        Reverse: time of about three unrolls, memory O(T). Forward: time O(|θ|) unrolls, memory of one state per
-        parameter. With `window=K`: time O(K) unrolls.
+        Reverse: time of about three unrolls, memory O(T) states. Forward: time O(|θ|) unrolls, memory O(T |θ|) states.
+        With `window=K`: time O(K) unrolls.
 
     Example:
         >>> net = (lambda a, h, x: a * h + x, jnp.array(0.5), jnp.zeros(()), jnp.ones(3), jnp.sum)
@@ -127,7 +127,7 @@ def _whole(
     wrt: tuple[str, ...] | None,
     direction: str,
 ) -> Params:
-    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.opened(step, params, h0, xs)
 
     def total(some: Params) -> Array:
         theta = filled(some, params)
@@ -151,7 +151,7 @@ def _truncated(
     wrt: tuple[str, ...] | None,
     window: int,
 ) -> Params:
-    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.opened(step, params, h0, xs)
     chosen = entry.varying_like(select(params, wrt), h0)
     before, direct = direct_gradients(step, losses, params, h0, xs, T)
 

@@ -42,14 +42,14 @@ def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length
         >>> round(float(product.log_scale + jnp.log(product.direction[0, 0])), 2)  # 1000 ln 2
         693.15
     """
-    entry.enter(step, params=params, h0=h0, xs=xs)
-    return _jacobian_product(step, params, h0, xs, length=entry.whole_number("length", length))
+    length, _ = entry.checked(step, params, h0, xs, length)
+    return _jacobian_product(step, params, h0, xs, length=length)
 
 
 @entry.compiled("length")
 def _jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length: int | None) -> Scaled:
     T = entry.time_steps(xs, length)
-    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.opened(step, params, h0, xs)
     vector, _ = flatten(h0)
 
     glance = start_vector(vector.size, vector.dtype)

@@ -64,7 +64,7 @@ def reasons(doubts: Any) -> np.ndarray:
 
 
 def seen(lost: Float[Any, " k"]) -> Bool[Any, " k"]:
-    """Return whether the rounding error of every factor, about eps e^lost of it per step, stayed below 1/1000."""
+    """Return whether the relative rounding error of each factor, about eps e^lost a factorisation, is below 1/1000."""
     return lost < math.log(0.001 / jnp.finfo(lost.dtype).eps)
 
 
@@ -84,7 +84,7 @@ def doubts_of(
     short: bool,
     converged: Bool[Any, " k"],
 ) -> Int[Any, " k"]:
-    """Return the doubts about each exponent; `gross` is the sum of their absolute values.
+    """Return the doubts about each exponent; `gross` is Σ |λ_i|.
 
     A violated sum rule shows that some exponents are wrong, but not which. If digits were lost or a determinant was
     zero, those exponents explain it. Otherwise all exponents are doubted.

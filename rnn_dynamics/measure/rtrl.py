@@ -2,7 +2,8 @@
 
     S_t = J_t S_{t-1} + ∂⁺h_t/∂θ,   S_0 = 0,        ∂L/∂θ = Σ_t ∂L_t/∂h_t S_t
 
-Williams & Zipser (1989). S_t = ∂h_t/∂θ generalises s_t and r_t of the scalar exercise to any state and parameters.
+Williams & Zipser (1989). S_t = ∂h_t/∂θ generalises s_t and r_t of `experiments/exercises/scalar_linear.py` to any state
+and parameters.
 """
 
 import inspect
@@ -32,16 +33,16 @@ def rtrl(
 
         S_t = J_t S_{t-1} + ∂⁺h_t/∂θ,   S_0 = 0,   ∂L/∂θ = Σ_t ∂L_t/∂h_t S_t
 
-    The result equals that of backpropagation through time. It is cheaper only where T is far above |θ|, or where the
-    trajectory must not be stored.
+    The result equals that of backpropagation through time. It takes about |θ| times as long, and saves memory only
+    where T is far above |θ|.
 
     Args:
         step: The recurrent map, `step(params, state, x) -> state`.
         params: Its parameters θ, any pytree.
         h0: The initial state, a pytree with n numbers in all.
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
-        loss_t: The loss at one time, a real scalar, `loss_t(h_t)` or `loss_t(h_t, t)` with t = 0 for h_1. L is the sum
-            over all times.
+        loss_t: The loss at one time, a real scalar, `loss_t(h_t)` or `loss_t(h_t, t)`, where t counts from 0, so that
+            h_1 has t = 0. L is the sum over all times.
         length: T, needed where xs is None.
         wrt: The leaves of the parameters to differentiate, by their paths, such as ("W",) or ("forget.W",). Default:
             all of them.
@@ -59,8 +60,7 @@ def rtrl(
     References:
         Williams & Zipser (1989), Neural Computation 1, 270-280.
     """
-    entry.enter(step, params=params, h0=h0, xs=xs)
-    T = entry.time_steps(xs, entry.whole_number("length", length))
+    length, T = entry.checked(step, params, h0, xs, length)
     step = entry.traced_step(step, params, h0, entry.first(xs))
     timed = len(inspect.signature(loss_t).parameters) > 1
     time = [jax.ShapeDtypeStruct((), jax.dtypes.canonicalize_dtype(int))] * timed
@@ -79,7 +79,7 @@ def _rtrl(
     timed: bool,
     wrt: tuple[str, ...] | None,
 ) -> Params:
-    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.opened(step, params, h0, xs)
     theta, unravel = ravel_pytree(entry.varying_like(select(params, wrt), h0))  # the gradient of each device
     vector, unflatten = flatten(h0)
 

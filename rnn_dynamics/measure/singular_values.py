@@ -63,8 +63,8 @@ def log_singular_values(
     References:
         Demmel & Veselić (1992), SIAM Journal on Matrix Analysis and Applications 13, 1204-1245.
     """
-    entry.enter(step, params=params, h0=h0, xs=xs)
-    return _log_singular_values(step, params, h0, xs, length=entry.whole_number("length", length))
+    length, _ = entry.checked(step, params, h0, xs, length)
+    return _log_singular_values(step, params, h0, xs, length=length)
 
 
 def log_mean_square(log_values: Float[Array, " n"]) -> Float[Array, ""]:
@@ -88,7 +88,7 @@ def log_mean_square(log_values: Float[Array, " n"]) -> Float[Array, ""]:
 @entry.compiled("length")
 def _log_singular_values(step: Step, params: Params, h0: State, xs: Input, *, length: int | None) -> Float[Array, " n"]:
     T = entry.time_steps(xs, length)
-    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.opened(step, params, h0, xs)
     entry.decomposable(h0)
     vector, _ = flatten(h0)
     n, dtype = vector.size, vector.dtype

@@ -30,8 +30,8 @@ def unroll(
             states.append(h)
         return stack(states)
 
-    Arrays that the step captures (a global, a closure, an attribute) are read at each call. The check that params, h0
-    and xs are finite waits until they are computed; inside your own jit it is left out.
+    Arrays that the step captures (a global, a closure, an attribute) are read at each call. Checking that params, h0
+    and xs are finite blocks until they have been computed; inside your own jit it is left out.
 
     Args:
         step: The recurrent map, `step(params, state, x) -> state`.
@@ -57,15 +57,15 @@ def unroll(
         Griewank (1992), Optimization Methods and Software 1, 35-54.
         Chen, Xu, Zhang & Guestrin (2016), arXiv:1604.06174.
     """
-    entry.enter(step, params=params, h0=h0, xs=xs)
-    length, every = entry.whole_number("length", length), entry.whole_number("checkpoint_every", checkpoint_every)
+    length, _ = entry.checked(step, params, h0, xs, length)
+    every = entry.whole_number("checkpoint_every", checkpoint_every)
     return _unroll(step, params, h0, xs, length=length, every=every)
 
 
 @entry.compiled("length", "every")
 def _unroll(step: Step, params: Params, h0: State, xs: Input, *, length: int | None, every: int | None) -> State:
     T = entry.time_steps(xs, length)
-    h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
+    h0 = entry.opened(step, params, h0, xs)
 
     def advance(h: State, x: Input) -> tuple[State, State]:
         h = step(params, h, x)

@@ -41,13 +41,13 @@ def note(axes: Axes, text: str) -> None:
 
 
 def say_some(axes: Axes, those: NDArray, what: str, unit: str) -> None:
-    """Note what the values marked in `those` are, and how many there are, if there are any."""
+    """Add a note, if there are any: what the values selected by `those` mean, and how many there are."""
     if those.any():
         note(axes, f"{what}, {those.sum()} of {np.ma.count(those)} {unit}")
 
 
 def on_edge(axes: Axes, places: NDArray, marker: str, *, top: bool = False, **style: Any) -> None:
-    """Mark values that have no height on the lower or upper edge; `style` takes matplotlib's long option names."""
+    """On the lower or upper edge, mark values without a finite height; `style` takes matplotlib's long option names."""
     if len(places):
         edge = axes.get_xaxis_transform()
         style = {"markersize": 5, "color": DOUBTED, "clip_on": False, "label": "_on_edge", **style}

@@ -120,7 +120,7 @@ def _floor(axes: Axes, exponents: NDArray, every: int) -> None:
 
 
 def _without_a_height(axes: Axes, index: NDArray, marker: str, name: str) -> None:
-    """Mark exponents that have no height on the lower edge, and write what the marks mean."""
+    """On the lower edge, mark exponents that have no finite height, and write what the marks mean."""
     if len(index):
         on_edge(axes, index, marker)
         axes.annotate(

@@ -65,7 +65,9 @@ def gradient_flow(
     in_powers_of_ten(axes.yaxis)
     if (lags == np.round(lags)).all():
         in_whole_numbers(axes.xaxis)
-    axes.set(xlabel=r"lag $\ell$ (steps)", ylabel=r"$\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert_2$")
+    of_frobenius = isinstance(log_norms, GradientFlow) and log_norms.log_norm is None
+    name = r"$\Vert\partial h_T\,/\,\partial h_{T-\ell}\Vert"
+    axes.set(xlabel=r"lag $\ell$ (steps)", ylabel=f"{name}_F$" if of_frobenius else f"{name}_2$")
     return axes
 
 

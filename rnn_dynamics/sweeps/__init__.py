@@ -53,8 +53,8 @@ def sweep(
 
     The numbers are the same bit for bit on the same kind of device with the same versions and the same `window_shape`
     (an attribute of the dataset), whatever the chunk, the number of devices, the executor and the interruptions. With
-    another window, they agree to rounding. A store keeps its window. A new sweep gets another one if its chunk, or the
-    share of the grid per device, is smaller than a window, or if a window would take many seconds on a slower machine.
+    another window, they agree to rounding. A store keeps its window. Two new sweeps get different windows if `chunk=`,
+    or the number of points per device, is below a window's size, or if a slower machine needs many seconds per window.
 
     Args:
         measure: A function of `key` and the axes that returns a dict or NamedTuple of arrays, made by JAX operations.

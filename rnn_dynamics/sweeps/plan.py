@@ -23,7 +23,7 @@ WINDOW_SECONDS, AT_ONCE = 8.0, 512
 SMALL_ACCELERATOR = 2**32
 # targets for a chunk: its time in seconds, and the bytes of its outputs
 SECONDS, CHUNK_BYTES = 2.0, 2**27
-# with at most this many windows per device, a chunk has one window per device, and nothing is timed
+# with at most this many windows per device, a chunk has one window per device, and no window is timed to size it
 FEW = 32
 
 

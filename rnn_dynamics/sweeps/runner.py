@@ -120,7 +120,7 @@ class Runner:
         return found
 
     def _groups_of(self, cells: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """Return the number of each cell's group. In a product grid a chunk has one place along each static axis."""
+        """Return the index of each cell's group. In a product grid a chunk has one place along each static axis."""
         grid = self.work.grid
         if POINT not in {axis.dim for axis in grid.static}:
             return np.full(inside.shape, self.groups.index(group_at(grid, cells[:, 0, 0])))

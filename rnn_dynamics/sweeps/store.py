@@ -1,7 +1,7 @@
 """The store of a sweep: a zarr v3 group that plain `xarray.open_zarr` reads, with a record for each finished chunk.
 
 A chunk is finished when it has a record and its data match the digest in that record. The record is written after the
-data. Whether the files or values of a chunk exist does not count.
+data. Files or values without a record do not count.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from .address import Address, backend, reading, writing
 from .grid_windows import Region, Shape
 from .log import log
 
-# the attribute of a store that is being created where, unlike a folder, it cannot appear whole
+# marks a store under creation, on storage where, unlike a folder, it cannot be renamed into place
 UNFINISHED = "unfinished_sweep"
 
 
@@ -53,7 +53,7 @@ def is_there(address: Address) -> bool:
 
 
 def _is_full_folder(address: Path) -> bool:
-    """Return whether there is a non-empty folder; also True for anything that is not a folder, refused afterwards."""
+    """Return whether there is a non-empty folder; True too for a plain file, which the caller then refuses."""
     return address.exists() and (not address.is_dir() or any(address.iterdir()))
 
 

@@ -1,4 +1,4 @@
-"""Continue a sweep with other versions than it was started with; ask the user where they may hide a changed measure.
+"""Continue a sweep with other versions than its own; ask for consent where these could hide a change of `measure`.
 
 A store identifies its measure by the program that JAX traces from it. Another version of JAX may print the same program
 differently, and another version of this package may compute the same numbers with another program.

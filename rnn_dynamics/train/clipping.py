@@ -7,7 +7,7 @@
 `clip_by_norm` and `clip_by_value` treat special gradients alike:
 
     zero      stays exactly zero
-    tiny      passes unchanged; numbers that the machine flushes to zero are zero
+    tiny      passes unchanged, except that subnormal numbers may be flushed to zero
     huge      is clipped however large it is: ‖g‖ is computed without squaring large numbers, where a plain sum of
               squares would be inf (from 1e19 in float32) and the clipped gradient 0
     inf, NaN  one such entry makes the whole update zero and adds one to `skipped` in the optimizer's state. Later
@@ -126,7 +126,7 @@ def clipped_to_norm(tree: Any, limit: Float[Array, ""]) -> Any:
     """Multiply the tree by min(1, limit / norm); the result has no meaning where the tree is not finite."""
     largest = _largest(tree)
     limit = limit.astype(largest.dtype)
-    # scale entries below 1 by a power of two, which is exact, before squaring them
+    # before squaring, scale all entries by one power of two, which is exact, so that the largest is below 1
     exponent = exponent_of(largest)
     unit = power_of_two(-exponent, largest.dtype)
     shares = [jnp.abs(leaf * unit.astype(leaf.dtype)).astype(unit.dtype) for leaf in jax.tree.leaves(tree)]

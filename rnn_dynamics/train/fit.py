@@ -118,8 +118,9 @@ def fit(
 
         θ ← θ + optimizer(∂(L + Σ penalties)/∂θ),    L = mean over the batch of the loss of an example
 
-    After every `every` updates the net is evaluated on the same held-out examples: their loss, the fraction of correct
-    answers, the probes, and a checkpoint if there is a `directory`.
+    Before the first update and after each `every` updates the net is evaluated on the same held-out examples: their
+    loss, the fraction of correct answers and the probes. If there is a `directory`, a checkpoint is kept after each
+    `every` updates.
 
     The same key and settings give the same numbers. Each call traces the programs again, so that arrays captured by the
     task, optimizer, probes and penalties are read as they are now; an equal computation is compiled only once. An

@@ -64,7 +64,8 @@ def is_affine(node: Any) -> bool:
 def recurrent_matrices(params: Any) -> list[Float[Array, "hidden hidden"]]:
     """Return the W of every Affine in the tree, which may be a Net, as it is stored; raise if there is none.
 
-    Only the antisymmetric cell acts by another matrix than the stored one, W - Wᵀ - γ I.
+    The antisymmetric cell acts by another matrix than the stored one, W - Wᵀ - γ I. The V of coRNN, which acts on
+    velocities, is in no Affine.
     """
     found = [node.W for node in jax.tree.leaves(params, is_leaf=is_affine) if is_affine(node)]
     if not found:

@@ -20,7 +20,7 @@ Penalty = Callable[[Moment], Array]
 def weighted(weight: Any, penalty: Penalty) -> Penalty:
     """Return the penalty weight · penalty(moment), for a weight of at least 0 that may be traced.
 
-    For a Python number it returns the same function each time, so that training compiles once.
+    For a Python number it returns the same function each time.
     """
     argument.real("weight", weight, at_least=0)
     return (_remembered if isinstance(weight, int | float) else _weighted)(weight, penalty)

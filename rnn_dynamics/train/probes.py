@@ -1,7 +1,7 @@
-"""Measurements to take during training, averaged over some held-out examples.
+"""Measurements to take during training, most of them averaged over some held-out examples.
 
-Each maker returns the same probe for equal arguments, so that training again compiles nothing. Any other function of a
-`Moment` is a probe as well; `rd.train.problem(moment)` gives the arguments of the measurements of `rnn_dynamics`.
+Each maker returns the same probe for equal arguments. Any other function of a `Moment` is a probe as well;
+`rd.train.problem(moment)` gives the arguments of the measurements of `rnn_dynamics`.
 """
 
 from collections.abc import Callable
@@ -120,7 +120,8 @@ def lyapunov(k: int = 1, burn_in: int = 0, examples: int = 4) -> Probe:
 
     Returns:
         A `Probe` with three results, each (k,): `exponents`, their means, and `stderr`, their standard errors, in nats
-        per step; and `reliable`, whether the exponent is reliable for all examples.
+        per step; and `reliable`, whether no example has a doubt about the exponent other than TOO_SHORT, since the
+        standard error comes from the scatter of the examples.
 
     Cost:
         That of `rd.lyapunov_spectrum` for each example: time O(T n² k), memory O(n k).
@@ -186,9 +187,10 @@ def contributions() -> Probe:
 
 @memoised
 def spectral_radius() -> Probe:
-    """Make a probe of the spectral radius ρ = max |λ| of every recurrent matrix of the cell.
+    """Make a probe of the spectral radius ρ = max |λ| of the W of every Affine of the cell.
 
-    The matrices are the W as they are stored, in the order of the parameters; a gated cell has one for each gate.
+    The matrices are the W as they are stored, in the order of the parameters; a gated cell has one for each gate. The V
+    of coRNN is in no Affine and is left out.
 
     Returns:
         A `Probe` with result (matrices,), a pure number, and the dimension `matrix`.

@@ -1,10 +1,10 @@
-"""Keep the spectral radius of every recurrent matrix at or below a limit, by scaling the matrix after each update.
+"""Keep the spectral radius of the W of every Affine at or below a limit, by scaling the matrix after each update.
 
     W' = W + ΔW,    ΔW ← min(1, limit / ρ(W')) W' - W
 
-ρ is the rate at which powers of W grow in the long run, so this keeps W from exploding where units do not saturate. It
-bounds neither ‖W‖ nor the first few powers of W. JAX computes the eigenvalues of a nonsymmetric matrix only on CPUs
-and GPUs (jnp.linalg.eigvals).
+ρ is the rate at which powers of W grow in the long run, so this keeps them, and with them gradients, from exploding
+where units do not saturate. It bounds neither ‖W‖ nor the first few powers of W. JAX computes the eigenvalues of a
+nonsymmetric matrix only on CPUs and GPUs (jnp.linalg.eigvals).
 """
 
 from typing import Any
@@ -22,15 +22,15 @@ from .orthogonality import is_affine, recurrent_matrices
 
 
 def project_spectral_radius(limit: Any) -> optax.GradientTransformation:
-    """Make a gradient transformation that keeps the spectral radius of every recurrent matrix at or below a limit.
+    """Make a gradient transformation that keeps the spectral radius of the W of every Affine at or below a limit.
 
         W' = W + ΔW,    ΔW ← min(1, limit / ρ(W')) W' - W
 
     After each update ρ(W) <= limit, up to rounding, for the W of every Affine in the parameters of a cell or a Net, so
-    for every gate. It works on W as it is stored and leaves everything else alone. If W' is within the limit, or is not
-    finite, its update is unchanged. ρ is the rate at which powers of W grow in the long run; this bounds neither ‖W‖
-    nor the first few powers of W. The update is not to be differentiated, and runs only on CPUs and GPUs
-    (jnp.linalg.eigvals).
+    for every gate. It works on W as it is stored and leaves everything else alone, such as the V of coRNN. If W' is
+    within the limit, or is not finite, its update is unchanged. ρ is the rate at which powers of W grow in the long
+    run; this bounds neither ‖W‖ nor the first few powers of W. The update is not to be differentiated, and runs only on
+    CPUs and GPUs (jnp.linalg.eigvals).
 
     Args:
         limit: The largest spectral radius, at least 0; may be traced.

@@ -1,7 +1,7 @@
 """The contract of a task: how examples are drawn from a key, and how answers are judged.
 
 Every function is unbatched and pure; callers `jax.vmap`. A task is hashable, and its maker returns the same object
-for equal arguments, so that training compiles once.
+for equal arguments.
 """
 
 from collections.abc import Callable

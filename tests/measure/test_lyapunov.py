@@ -355,6 +355,14 @@ def test_the_careful_run_is_compiled_when_it_is_needed(key, compilations):
     assert spectrum.reliable.all()
 
 
+def test_a_careful_run_tells_its_own_interval(key):
+    W = jax.random.normal(key, (3, 3)) * jnp.array([[1.0, 1e-9, 1e-18]])
+    spectrum = rd.lyapunov_spectrum(lambda W, h, x: W @ h, W, jnp.ones(3), None, length=90, every=5)
+    assert spectrum.reliable.all()
+    assert spectrum.every == 1  # it factorises after each step, whatever was asked for
+    assert rd.lyapunov_spectrum(lambda W, h, x: W @ h, jnp.eye(3), jnp.ones(3), None, length=90, every=5).every == 5
+
+
 def test_a_careful_run_that_ends_elsewhere_has_its_own_sum_rule(key):
     """The plain run loses the tiny columns' digits and ends when their noise allows; the careful one ends later."""
     xs = jax.random.normal(key, (900, 3, 3)) * jnp.array([1.0, 1e-9, 1e-18])[None, None]

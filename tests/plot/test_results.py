@@ -37,6 +37,7 @@ def test_a_batch_of_flows_is_a_median_with_a_band(axes, named):
 def test_a_flow_without_2_norms_is_drawn_by_its_frobenius_norms(axes, named):
     plot.gradient_flow(axes, flow(DECAY[0], curves=("frobenius",)), label="one")
     assert named("one")[0].get_ydata()[0] == pytest.approx(np.log(2) / 2 / TEN)
+    assert axes.get_ylabel().endswith("_F$")
     with pytest.raises(ValueError, match="log_norms: got a GradientFlow without norms"):
         plot.gradient_flow(axes, flow(DECAY[0], curves=("bound",)))
 

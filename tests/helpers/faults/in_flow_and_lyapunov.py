@@ -148,7 +148,7 @@ EXPONENTS = [
     Fault(
         "burn-in-ignored",
         "measure/lyapunov.py",
-        "h0 = state_after(step, params, h0, xs, burn_in)",
+        "h0 = state_after(step, params, h0, xs, options.burn_in)",
         "h0 = state_after(step, params, h0, xs, 0)",
         f"{LYAPUNOV}_logistic_map",
     ),
@@ -242,6 +242,13 @@ EXPONENTS = [
         "xp.argsort(-held(xp, found.total), stable=True)",
         "xp.arange(k)",
         f"{LYAPUNOV}_columns_are_in_descending_order_with_all_that_belongs_to_them",
+    ),
+    Fault(
+        "interval-of-the-plain-run",
+        "machinery/frame_loop.py",
+        'if every == "auto" or longest == 1 else every)',
+        'if every == "auto" else every)',
+        f"{LYAPUNOV}_a_careful_run_tells_its_own_interval",
     ),
     Fault(
         "no-careful-run",
