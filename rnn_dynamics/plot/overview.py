@@ -110,7 +110,7 @@ def _draw(axes: Axes, dataset: Any, along: str, panel: Panel) -> None:
 
 
 def _map(axes: Axes, values: Any, along: str, up: str, name: str) -> None:
-    """Draw the medians over the repeats as colours; blue and red are below and above 0, if there are both."""
+    """Draw the medians over the repeats as colours: of two kinds if some are below 0 and some above."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # if all repeats are NaN, the hatching is intended
         heights = values.median("repeat").sortby([along, up]).transpose(up, along)

@@ -171,7 +171,7 @@ def test_two_axes_of_numbers_are_drawn_as_a_map(key):
     (mesh,) = (artist for artist in axes.collections if hasattr(artist, "get_coordinates"))
     assert mesh.get_array().shape == (3, 4)
     np.testing.assert_allclose(mesh.get_array()[0], [-1.5, -1.0, -0.5, 0.0], atol=1e-6)
-    # blue and red on either side of 0
+    # the same reach on either side of 0
     assert mesh.get_clim() == (-1.5, 1.5)
     assert (axes.get_xlabel(), axes.get_ylabel(), bar.get_ylabel()) == ("gain", "drive", "sum")
     plt.close(figure)
