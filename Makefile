@@ -39,7 +39,9 @@ ifeq ($(version),3.11)
 quick += --xla_cpu_use_fusion_emitters=false  # halves compilation in the JAX pinned here; newer ones refuse the word
 endif
 
-pytest = XLA_FLAGS="$(strip $(quick)) $$XLA_FLAGS" $(python) -m pytest -n 2 --dist loadfile -q
+# XLA takes flags of nothing but a space for the name of a file
+flags = $(if $(strip $(quick)),XLA_FLAGS="$(strip $(quick)) $$XLA_FLAGS")
+pytest = $(flags) $(python) -m pytest -n 2 --dist loadfile -q
 
 test: $(tools)
 	$(pytest) -m "not slow"
