@@ -68,7 +68,7 @@ def _covariant(*net: Any) -> Any:
 
 def _product(*net: Any) -> Any:
     found = rd.jacobian_product(*net)
-    return rd.machinery.scaled.log_norm(found), found.matrix
+    return found.log_norm(), found.matrix
 
 
 MEASUREMENTS: dict[str, Callable[..., Any]] = {
@@ -81,7 +81,7 @@ MEASUREMENTS: dict[str, Callable[..., Any]] = {
     "log_singular_values": rd.log_singular_values,
     "state_gradients": partial(rd.state_gradients, loss=_loss),
     "gradient_contributions": lambda step, p, h, xs: rd.gradient_contributions(step, p, h, xs, _loss).norms,
-    "parameter_gradient": partial(rd.parameter_gradient, losses=_loss),
+    "parameter_gradient": partial(rd.parameter_gradient, loss=_loss),
     "rtrl": partial(rd.rtrl, loss_t=_loss_t, wrt=("b",)),
     "jacobian_eigenvalues": lambda *net: jnp.abs(rd.eigen.jacobian_eigenvalues(*net)[:, 0]),
 }

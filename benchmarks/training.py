@@ -36,7 +36,7 @@ LOOKS = 50
 SIZES = ((16, 20), (32, 50), (64, 100), (128, 200))
 PROBES = {
     "flow": train.probes.gradient_flow(),
-    "gradients": train.probes.state_gradients(),
+    "gradients": train.probes.log_state_gradients(),
     "exponents": train.probes.lyapunov(2),
     "radius": train.probes.spectral_radius(),
 }

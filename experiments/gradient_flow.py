@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import tyro
@@ -82,8 +81,7 @@ def measure(
         """Return ½ (mean h_T - 1)², whose gradient at the last step points in the direction of all ones."""
         return (net.output(jax.tree.map(lambda leaf: leaf[-1], states)).mean() - 1) ** 2 / 2
 
-    gradients = rd.state_gradients(*end, loss)
-    log_gradient = log_norms(gradients)[::-1]
+    log_gradient = rd.log_state_gradients(*end, loss)[::-1]
     return {
         "log_gradient": log_gradient - log_gradient[0],
         "log_norm": flow.log_norm,
@@ -93,13 +91,6 @@ def measure(
         "reliable": first.reliable,
         "radius": rd.eigen.spectral_radius(RECURRENT[cell](params)),
     }
-
-
-def log_norms(gradients: Any) -> jax.Array:
-    """Return ln ‖∂L/∂h_t‖ for each t, dividing by the largest entry first so that the squares do not underflow."""
-    rows = jnp.concatenate([leaf.reshape(len(leaf), -1) for leaf in jax.tree.leaves(gradients)], axis=1)
-    size = jnp.abs(rows).max(axis=1)
-    return jnp.log(size) + jnp.log(jnp.linalg.norm(rows / jnp.where(size > 0, size, 1)[:, None], axis=1))
 
 
 def run(config: Config = Config()) -> xarray.Dataset:

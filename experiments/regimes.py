@@ -30,7 +30,6 @@ from rnn_dynamics.sweeps import Variable, described, one_device_per_core
 
 from . import critical
 from .figure import FIGURES, Output, folder, write
-from .gradient_flow import log_norms
 from .regimes_figure import draw
 
 README = Path("README.md")
@@ -130,7 +129,6 @@ def measure(
     k, steps = min(leading, vector.size), length + burn_in
     spectrum = rd.lyapunov_spectrum(*net_at, k=k, length=steps, frame_burn_in=burn_in, key=for_frame)
     flow = rd.gradient_flow(*net_at, length=lags)
-    gradients = rd.state_gradients(*net_at, loss, length=lags)
     W = critical.RECURRENT[cell](params)
     return {
         "exponents": spectrum.exponents,
@@ -138,7 +136,7 @@ def measure(
         "reliable": spectrum.reliable,
         "log_norm": flow.log_norm,
         "log_bound": flow.log_bound,
-        "log_gradient": log_norms(gradients)[::-1],
+        "log_gradient": rd.log_state_gradients(*net_at, loss, length=lags)[::-1],
         "log_singular_values": rd.log_singular_values(*net_at, length=lags),
         "radius": rd.eigen.spectral_radius(W),
         "norm": rd.eigen.spectral_norm(W),

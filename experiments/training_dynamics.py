@@ -58,7 +58,7 @@ def learn(
 ) -> dict[str, jax.Array]:
     """Train one net and return what was recorded during training."""
     probes = {
-        "states": train.probes.state_gradients(examples=16),
+        "states": train.probes.log_state_gradients(examples=16),
         "lyapunov": train.probes.lyapunov(examples=4),
     }
     optimizer = optax.chain(train.clip_by_norm(limit), optax.adam(rate))

@@ -41,7 +41,7 @@ def of_cells() -> Iterator[tuple[str, Any]]:
         def loss(states: Any, cell: Any = cell) -> jax.Array:
             return jnp.sum(jnp.abs(jax.vmap(cell.output)(states)) ** 2)
 
-        def loss_t(state: Any, t: Any, cell: Any = cell) -> jax.Array:
+        def loss_t(state: Any, cell: Any = cell) -> jax.Array:
             return jnp.sum(jnp.abs(cell.output(state)) ** 2)
 
         yield f"{name} init", params
@@ -115,7 +115,7 @@ def of_training() -> Iterator[tuple[str, Any]]:
         "flow": train.probes.gradient_flow(2),
         "radius": train.probes.spectral_radius(),
         "lyapunov": train.probes.lyapunov(examples=2),
-        "gradients": train.probes.state_gradients(2),
+        "gradients": train.probes.log_state_gradients(2),
     }
     penalties = (train.flossing(0.1, k=2, examples=2), train.soft_orthogonality(0.1), train.norm_preserving(0.1))
     for name, cell in (("elman", rd.cells.elman), ("gru", rd.cells.gru)):

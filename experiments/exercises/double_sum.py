@@ -21,7 +21,6 @@ from matplotlib.figure import Figure
 import rnn_dynamics as rd
 from rnn_dynamics import plot
 from rnn_dynamics.cells.activations import logistic, tanh
-from rnn_dynamics.machinery.scaled import to_array
 
 from ..figure import Output
 from .report import Report, Row, present
@@ -90,7 +89,7 @@ def power_by_toolkit(W: np.ndarray, n: int) -> np.ndarray:
     """Return W^n as the product of the n step Jacobians of the linear net."""
     params = rd.cells.Affine(W=jnp.asarray(W), U=jnp.zeros((len(W), 0)))
     product = rd.jacobian_product(rd.cells.linear.step, params, jnp.zeros(len(W)), None, length=n)
-    return np.asarray(to_array(product))
+    return np.asarray(product.to_array())
 
 
 def lstm_blocks(c: Config, forget_bias: float, input_bias: float) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +98,7 @@ def lstm_blocks(c: Config, forget_bias: float, input_bias: float) -> tuple[np.nd
     biases = {"forget_bias": forget_bias, "input_bias": input_bias, "cell_bias": 0.0, "output_bias": 0.0}
     p = LSTM.init(key_p, inputs=c.inputs, hidden=c.hidden, **biases)
     xs = jax.random.normal(key_x, (c.lstm_T, c.inputs))
-    product = np.asarray(to_array(rd.jacobian_product(LSTM.step, p, LSTM.initial_state(p), xs)))
+    product = np.asarray(rd.jacobian_product(LSTM.step, p, LSTM.initial_state(p), xs).to_array())
     cell = rd.blocks(LSTM.initial_state(p))["c"]
     return np.diag(np.asarray(gates(p, xs)["f"]).prod(axis=0)), product[cell, cell]
 

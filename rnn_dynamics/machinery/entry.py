@@ -178,11 +178,11 @@ def whole_number(name: str, value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-def time_steps(xs: Input, length: int | None) -> int:
-    """Return T, from the leading axes of `xs` or from `length`, which must agree."""
+def time_steps(xs: Input, length: int | None, argument: str = "xs") -> int:
+    """Return T, from the leading axes of `xs` or from `length`, which must agree; `argument` is the name of `xs`."""
     sizes = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(xs):
-        name = "xs" + jax.tree_util.keystr(path)
+        name = argument + jax.tree_util.keystr(path)
         if jnp.ndim(leaf) == 0:
             raise ValueError(f"{name}: got a scalar, expected an array with a leading time axis")
         sizes[name] = jnp.shape(leaf)[0]
@@ -238,11 +238,11 @@ def decomposable(state: State) -> None:
             )
 
 
-def losses(name: str, value: Any, T: int | None) -> Any:
-    """Return `value` after checking that it is a real scalar, or one real number for each of T times."""
-    expected = "a scalar" if T is None else f"one number for each of {T} times, shape ({T},)"
-    if jnp.shape(value) != (() if T is None else (T,)):
-        raise ValueError(f"{name}: returned shape {jnp.shape(value)}, expected {expected}")
+def losses(name: str, value: Any, *shapes: tuple[int, ...]) -> Any:
+    """Return what a loss has returned, after checking that it is real and has one of these shapes: (), or (T,)."""
+    if jnp.shape(value) not in shapes:
+        words = (f"one number for each of {shape[0]} times, shape {shape}" if shape else "a scalar" for shape in shapes)
+        raise ValueError(f"{name}: returned shape {jnp.shape(value)}, expected {' or '.join(words)}")
     if not jnp.issubdtype(jnp.result_type(value), jnp.floating):
         raise TypeError(f"{name}: returned dtype {jnp.result_type(value)}, expected a real floating dtype")
     return value

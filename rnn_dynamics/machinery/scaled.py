@@ -17,29 +17,38 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
+from .printed import Table, fields_of, printable, span
 
+
+@printable
 class Scaled(NamedTuple):
     """An array that may be too large or too small for its float type.
 
         A = direction · e^{log_scale}
 
     `rd.jacobian_product` returns one. A direction of all zeros is an exact zero, whatever its scale. Differentiate
-    direction and scale together: the scale alone counts as a constant.
+    direction and scale together, as the methods do: the scale alone counts as a constant. `left @ right` is the product
+    of two, for the products of two stretches of time. A batch, as `jax.vmap` returns it, has a scale for each array.
 
     Attributes:
         direction: The array up to a positive factor, shape (*shape,). As the package makes it, its largest magnitude
             is in [½, 1).
-        log_scale: The natural logarithm of that factor, a scalar in nats.
+        log_scale: The natural logarithm of that factor, in nats, a scalar; of a batch, its leading axes.
 
     Example:
         >>> P = rd.jacobian_product(lambda W, h, x: W @ h, 0.5 * jnp.eye(2), jnp.ones(2), None, length=1000)
         >>> P.direction
         Array([[0.5, 0. ],
                [0. , 0.5]], dtype=float32)
-        >>> round(float(P.log_scale + jnp.log(P.direction[0, 0])), 2)  # 1000 ln ½; 0.5**1000 underflows in float32
-        -693.15
+        >>> round(float(P.log_norm()), 2)  # 1000 ln ½ + ½ ln 2; 0.5**1000 underflows in float32
+        -692.8
+        >>> round(float((P @ P).log_norm()), 2)
+        -1385.95
+        >>> float(jnp.abs(P.to_array()).max())
+        0.0
     """
 
     direction: Float[Array, "*shape"]
@@ -49,6 +58,27 @@ class Scaled(NamedTuple):
     def matrix(self) -> Float[Array, "*shape"]:
         """Return the direction, under the name that fits a product of matrices. It does not include e^{log_scale}."""
         return self.direction
+
+    def log_norm(self) -> Float[Array, "*batch"]:
+        """Compute ln of the Frobenius (Euclidean) norm; -inf for an exact zero."""
+        axes = tuple(range(jnp.ndim(self.log_scale), jnp.ndim(self.direction)))
+        return self.log_scale + jnp.log(jnp.sum(jnp.abs(self.direction) ** 2, axis=axes)) / 2
+
+    def to_array(self) -> Float[Array, "*shape"]:
+        """Convert to a plain array, which overflows or underflows where the float type cannot hold it."""
+        inner = (1,) * (jnp.ndim(self.direction) - jnp.ndim(self.log_scale))
+        return self.direction * jnp.exp(self.log_scale).reshape(*jnp.shape(self.log_scale), *inner)
+
+    def __matmul__(self, right: "Scaled") -> "Scaled":
+        """Compute the matrix product self · right."""
+        direction, exponent = rescaled(self.direction @ right.direction)
+        return Scaled(direction, self.log_scale + right.log_scale + from_exponent(direction, exponent).log_scale)
+
+    def _headline(self) -> str:
+        return f"{np.shape(self.direction)}: ln of the Frobenius norm = {span(self.log_norm())}"
+
+    def _table(self) -> Table:
+        return fields_of(self)
 
 
 def rescaled(array: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Int[Array, ""]]:
@@ -90,25 +120,3 @@ def sum_of(
 def from_exponent(direction: Float[Array, "*shape"], exponent: Int[Array, ""]) -> Scaled:
     """Return direction · 2^exponent as a `Scaled`."""
     return Scaled(direction, exponent.astype(direction.dtype) * math.log(2))
-
-
-def scaled(array: Float[Array, "*shape"]) -> Scaled:
-    """Return `array` as a `Scaled`."""
-    return from_exponent(*rescaled(array))
-
-
-def product(left: Scaled, right: Scaled) -> Scaled:
-    """Compute the matrix product left · right."""
-    direction, exponent = rescaled(left.direction @ right.direction)
-    result = from_exponent(direction, exponent)
-    return Scaled(direction, left.log_scale + right.log_scale + result.log_scale)
-
-
-def log_norm(array: Scaled) -> Float[Array, ""]:
-    """Compute ln of the Frobenius (Euclidean) norm; -inf for an exact zero."""
-    return array.log_scale + jnp.log(jnp.linalg.norm(array.direction.ravel()))
-
-
-def to_array(array: Scaled) -> Float[Array, "*shape"]:
-    """Convert to a plain array, which overflows or underflows where the float type cannot hold it."""
-    return array.direction * jnp.exp(array.log_scale)

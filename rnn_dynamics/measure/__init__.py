@@ -9,7 +9,7 @@ from .contributions import Contributions, gradient_contributions
 from .covariant import CovariantVectors, covariant_vectors
 from .flow import gradient_flow
 from .flow_result import GradientFlow
-from .gradients import state_gradients
+from .gradients import log_state_gradients, state_gradients
 from .jacobian import step_jacobian, step_jacobians
 from .lyapunov import largest_exponent, lyapunov_spectrum
 from .lyapunov_result import LargestExponent, LyapunovSpectrum
@@ -41,6 +41,7 @@ __all__ = [
     "linear_maps",
     "log_mean_square",
     "log_singular_values",
+    "log_state_gradients",
     "lyapunov_spectrum",
     "parameter_gradient",
     "participation_ratio",

@@ -56,7 +56,7 @@ def gradient_contributions(
     params: Params,
     h0: State,
     xs: Input,
-    losses: Loss,
+    loss: Loss,
     *,
     length: int | None = None,
     wrt: tuple[str, ...] | None = None,
@@ -73,8 +73,8 @@ def gradient_contributions(
         params: Its parameters θ, any pytree.
         h0: The initial state, a pytree with n numbers in all.
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
-        losses: A function of the states as `unroll` stacks them; L is the sum of what it returns, a scalar or one
-            number for each time.
+        loss: A function of the states as `unroll` stacks them. It returns L, a real scalar, or the terms of L, one real
+            number for each time, (T,).
         length: T, needed where xs is None.
         wrt: The leaves of the parameters to differentiate, by their paths, such as ("W",) or ("forget.W",). Default:
             all of them.
@@ -94,16 +94,16 @@ def gradient_contributions(
     """
     length, T = entry.checked(step, params, h0, xs, length)
     step = entry.traced_step(step, params, h0, entry.first(xs))
-    return _contributions(step, params, h0, xs, entry.traced_loss(losses, step, T), T=T, wrt=wrt)
+    return _contributions(step, params, h0, xs, entry.traced_loss(loss, step, T), T=T, wrt=wrt)
 
 
 @entry.compiled("T", "wrt")
 def _contributions(
-    step: Step, params: Params, h0: State, xs: Input, losses: Loss, *, T: int, wrt: tuple[str, ...] | None
+    step: Step, params: Params, h0: State, xs: Input, loss: Loss, *, T: int, wrt: tuple[str, ...] | None
 ) -> Contributions:
     h0 = entry.opened(step, params, h0, xs)
     chosen = entry.varying_like(select(params, wrt), h0)  # the terms of each device, not their sum
-    before, direct = direct_gradients(step, losses, params, h0, xs, T)
+    before, direct = direct_gradients(step, loss, params, h0, xs, T)
 
     def backward(carry: tuple[Array, Params], now: tuple[Array, State, Input]) -> tuple[tuple[Array, Params], Array]:
         """Go back over step k. Before it, row t of `adjoints` is d_t J_t ··· J_{k+1}, zero for t < k."""

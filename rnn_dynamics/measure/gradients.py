@@ -1,5 +1,7 @@
 """Gradients of a loss with respect to every state, ∂L/∂h_t, in one backward pass.
 
+A loss is a function of the states as `unroll` stacks them. It returns L, or the T terms whose sum is L.
+
 With a_t = ∂L/∂h_t (all paths) and d_t = ∂⁺L/∂h_t (h_t alone, the later states held fixed)
 
     a_t = d_t + a_{t+1} J_{t+1}          ∂L/∂θ = Σ_t a_t ∂⁺h_t/∂θ = Σ_t Σ_{k<=t} d_t (J_t ··· J_{k+1}) ∂⁺h_k/∂θ
@@ -17,7 +19,7 @@ from jaxtyping import Array, Float
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
 from ..machinery.linear_maps import linear_maps
-from ..machinery.scaled import from_exponent, log_norm, rescaled, sum_of
+from ..machinery.scaled import from_exponent, rescaled, sum_of
 from ..machinery.state_vector import flatten
 
 Loss = Callable[[State], Array]
@@ -46,9 +48,10 @@ def state_gradients(
         params: Its parameters, any pytree.
         h0: The initial state, any pytree.
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
-        loss: L = `loss(states)`, a real scalar, of the states as `unroll` stacks them.
+        loss: A function of the states as `unroll` stacks them. It returns L, a real scalar, or the terms of L, one real
+            number for each time, (T,).
         length: T, needed where xs is None.
-        per_loss: Whether the loss returns one number for each time, (T,), and each of them gets its own gradients.
+        per_loss: Whether each of the T terms gets its own gradients. Default: the gradients of their sum.
 
     Returns:
         The gradients, a pytree like h0 with a leading axis T: entry [t - 1] is ∂L/∂h_t. With `per_loss=True` there are
@@ -80,8 +83,8 @@ def _state_gradients(step: Step, params: Params, h0: State, xs: Input, loss: Los
             h = jax.tree.map(jnp.add, step(params, h, x), offset)
             return h, h
 
-        value = loss(jax.lax.scan(advance, h0, (xs, offsets), length=T)[1])
-        return entry.losses("loss", value, T if per_loss else None)
+        states = jax.lax.scan(advance, h0, (xs, offsets), length=T)[1]
+        return entry.losses("loss", loss(states), (T,)) if per_loss else total(loss, states, T)
 
     nothing = jax.tree.map(lambda leaf: jnp.zeros((T, *leaf.shape), leaf.dtype), h0)
     # inside shard_map, offsets that do not vary would get the sum of all devices' gradients
@@ -90,29 +93,70 @@ def _state_gradients(step: Step, params: Params, h0: State, xs: Input, loss: Los
     return jax.tree.map(jnp.conj, gradients[0])
 
 
-def log_state_gradients(step: Step, params: Params, h0: State, xs: Input, losses: Loss) -> Float[Array, " T"]:
-    """Compute ln ‖∂L/∂h_t‖ for t = 1 .. T, (T,), with L = Σ `losses(states)`; -inf only for an exact zero.
+def log_state_gradients(
+    step: Step, params: Params, h0: State, xs: Input, loss: Loss, *, length: int | None = None
+) -> Float[Array, " T"]:
+    """Compute the logarithm of the norm of the gradient with respect to every state, however small or large it is.
 
-    a_t is carried back as direction · 2^exponent, so that it neither underflows nor overflows.
+        ln ‖a_t‖,   a_t = ∂L/∂h_t = ∂⁺L/∂h_t + a_{t+1} J_{t+1},   t = 1 .. T
+
+    The gradient is carried back with its scale apart, so it neither underflows nor overflows: a float32 gradient below
+    1e-38 would be 0. `state_gradients` returns the gradients themselves.
+
+    Args:
+        step: The recurrent map, `step(params, state, x) -> state`.
+        params: Its parameters, any pytree.
+        h0: The initial state, a pytree with n numbers in all.
+        xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
+        loss: A function of the states as `unroll` stacks them. It returns L, a real scalar, or the terms of L, one real
+            number for each time, (T,).
+        length: T, needed where xs is None.
+
+    Returns:
+        The logarithms in nats, (T,): entry [t - 1] is ln ‖∂L/∂h_t‖; -inf only for an exact 0.
+
+    Cost:
+        Time of one unroll and one backward pass, memory O(T) states.
+
+    Example:
+        >>> logs = rd.log_state_gradients(
+        ...     lambda a, h, x: a * h, 0.5, jnp.ones(()), None, lambda states: states[-1], length=1000
+        ... )
+        >>> round(float(logs[0]), 2)  # 999 ln ½
+        -692.45
     """
-    before, direct = direct_gradients(step, losses, params, h0, xs, len(jax.tree.leaves(xs)[0]))
+    length, T = entry.checked(step, params, h0, xs, length)
+    step = entry.traced_step(step, params, h0, entry.first(xs))
+    return _log_state_gradients(step, params, h0, xs, entry.traced_loss(loss, step, T), T=T)
+
+
+@entry.compiled("T")
+def _log_state_gradients(step: Step, params: Params, h0: State, xs: Input, loss: Loss, *, T: int) -> Float[Array, " T"]:
+    h0 = entry.opened(step, params, h0, xs)
+    before, direct = direct_gradients(step, loss, params, h0, xs, T)
 
     def backward(later: tuple[Array, Array], at: tuple[State, Input, Array]) -> tuple[tuple[Array, Array], Array]:
         (direction, exponent), (h, x, d) = later, at
-        norm = log_norm(from_exponent(direction, exponent))
+        norm = from_exponent(direction, exponent).log_norm()
         pulled, grown = rescaled(linear_maps(step, params, h, x).pull(direction[None])[0])
         return sum_of((pulled, exponent + grown), rescaled(d)), norm
 
     # the loss does not depend on h_0 directly
     earlier = jnp.concatenate([jnp.zeros_like(direct[:1]), direct[:-1]])
-    return jax.lax.scan(backward, rescaled(direct[-1]), (before, xs, earlier), reverse=True)[1]
+    start = entry.varying_like(rescaled(direct[-1]), h0)
+    return jax.lax.scan(backward, start, (before, xs, earlier), reverse=True)[1]
+
+
+def total(loss: Loss, states: State, T: int) -> Float[Array, ""]:
+    """Return L, the sum of what the loss returns: a scalar, or one number for each time."""
+    return entry.losses("loss", loss(states), (), (T,)).sum()
 
 
 def direct_gradients(
-    step: Step, losses: Loss, params: Params, h0: State, xs: Input, T: int
+    step: Step, loss: Loss, params: Params, h0: State, xs: Input, T: int
 ) -> tuple[State, Float[Array, "T n"]]:
-    """Return the states h_0 .. h_{T-1} before each step, and d_t = ∂⁺L/∂h_t of L = Σ `losses(states)`, flattened."""
+    """Return the states h_0 .. h_{T-1} before each step, and d_t = ∂⁺L/∂h_t, flattened."""
     states = jax.lax.scan(lambda h, x: (step(params, h, x),) * 2, h0, xs, length=T)[1]
     before = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest[:-1]]), h0, states)
-    direct = jax.tree.map(jnp.conj, jax.grad(lambda s: losses(s).sum())(states))
+    direct = jax.tree.map(jnp.conj, jax.grad(lambda states: total(loss, states, T))(states))
     return before, jax.vmap(lambda d: flatten(d)[0])(direct)

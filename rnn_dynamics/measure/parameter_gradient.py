@@ -14,7 +14,7 @@ from ..machinery import entry
 from ..machinery.linear_maps import linear_maps
 from ..machinery.state_vector import filled, flatten, select
 from .contributions import Contributions
-from .gradients import Loss, direct_gradients
+from .gradients import Loss, direct_gradients, total
 
 # a forward pass carries one tangent per parameter; a reverse pass costs about as much as two tangents
 FEW_PARAMETERS = 2
@@ -25,7 +25,7 @@ def parameter_gradient(
     params: Params,
     h0: State,
     xs: Input,
-    losses: Loss,
+    loss: Loss,
     *,
     length: int | None = None,
     wrt: tuple[str, ...] | None = None,
@@ -41,8 +41,8 @@ def parameter_gradient(
         params: Its parameters θ, any pytree.
         h0: The initial state, any pytree.
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
-        losses: A function of the states as `unroll` stacks them; L is the sum of what it returns, a scalar or one
-            number for each time.
+        loss: A function of the states as `unroll` stacks them. It returns L, a real scalar, or the terms of L, one real
+            number for each time, (T,).
         length: T, needed where xs is None.
         wrt: The leaves of the parameters to differentiate, by their paths, such as ("W",) or ("forget.W",). Default:
             all of them.
@@ -73,10 +73,10 @@ def parameter_gradient(
         raise ValueError(f"window: got {wrong}, expected at least 1 step, and the reverse direction")
     T = entry.time_steps(xs, entry.whole_number("length", length))
     step = entry.traced_step(step, params, h0, entry.first(xs))
-    losses = entry.traced_loss(losses, step, T)
+    loss = entry.traced_loss(loss, step, T)
     if window is not None:
-        return _truncated(step, params, h0, xs, losses, window=window, T=T, wrt=wrt)
-    return _whole(step, params, h0, xs, losses, direction=direction, T=T, wrt=wrt)
+        return _truncated(step, params, h0, xs, loss, window=window, T=T, wrt=wrt)
+    return _whole(step, params, h0, xs, loss, direction=direction, T=T, wrt=wrt)
 
 
 def truncation_bias(contributions: Contributions) -> Float[Array, " windows"]:
@@ -121,7 +121,7 @@ def _whole(
     params: Params,
     h0: State,
     xs: Input,
-    losses: Loss,
+    loss: Loss,
     *,
     T: int,
     wrt: tuple[str, ...] | None,
@@ -129,14 +129,14 @@ def _whole(
 ) -> Params:
     h0 = entry.opened(step, params, h0, xs)
 
-    def total(some: Params) -> Array:
+    def of_parameters(some: Params) -> Array:
         theta = filled(some, params)
-        return losses(jax.lax.scan(lambda h, x: (step(theta, h, x),) * 2, h0, xs, length=T)[1]).sum()
+        return total(loss, jax.lax.scan(lambda h, x: (step(theta, h, x),) * 2, h0, xs, length=T)[1], T)
 
     chosen = entry.varying_like(select(params, wrt), h0)
     count = sum(leaf.size for leaf in jax.tree.leaves(chosen))
     forward = direction == "forward" or (direction == "auto" and count <= FEW_PARAMETERS)
-    return jax.jacfwd(total)(chosen) if forward else jax.grad(total)(chosen)
+    return jax.jacfwd(of_parameters)(chosen) if forward else jax.grad(of_parameters)(chosen)
 
 
 @entry.compiled("T", "wrt", "window")
@@ -145,7 +145,7 @@ def _truncated(
     params: Params,
     h0: State,
     xs: Input,
-    losses: Loss,
+    loss: Loss,
     *,
     T: int,
     wrt: tuple[str, ...] | None,
@@ -153,7 +153,7 @@ def _truncated(
 ) -> Params:
     h0 = entry.opened(step, params, h0, xs)
     chosen = entry.varying_like(select(params, wrt), h0)
-    before, direct = direct_gradients(step, losses, params, h0, xs, T)
+    before, direct = direct_gradients(step, loss, params, h0, xs, T)
 
     def backward(carry: tuple[Array, Params], now: tuple[Array, State, Input]) -> tuple[tuple[Array, Params], None]:
         """Go back over step k. Row i of `adjoints` is d_t J_t ··· J_{k+1} for t = k + i; rows past the window drop."""

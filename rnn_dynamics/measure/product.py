@@ -31,7 +31,8 @@ def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length
         length: T, needed where xs is None.
 
     Returns:
-        A `Scaled` with a direction of shape (n, n) and a scalar log_scale in nats.
+        A `Scaled` with a direction of shape (n, n) and a scalar log_scale in nats. Its methods give the logarithm of
+        its norm, a plain array, and the product with another one.
 
     Cost:
         Time O(T) pushes of n columns through the linearised step. Memory O(n²) for any T: no Jacobian is stored.
@@ -39,8 +40,8 @@ def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length
     Example:
         >>> W = 2 * jnp.eye(2)
         >>> product = rd.jacobian_product(lambda W, h, x: W @ h, W, jnp.zeros(2), None, length=1000)
-        >>> round(float(product.log_scale + jnp.log(product.direction[0, 0])), 2)  # 1000 ln 2
-        693.15
+        >>> round(float(product.log_norm()), 2)  # ln ‖2^1000 I‖_F = 1000 ln 2 + ½ ln 2
+        693.49
     """
     length, _ = entry.checked(step, params, h0, xs, length)
     return _jacobian_product(step, params, h0, xs, length=length)

@@ -8,6 +8,7 @@ and parameters.
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,7 @@ def rtrl(
     xs: Input,
     loss_t: Callable[..., Array],
     *,
+    targets: Any = None,
     length: int | None = None,
     wrt: tuple[str, ...] | None = None,
 ) -> Params:
@@ -41,8 +43,10 @@ def rtrl(
         params: Its parameters θ, any pytree.
         h0: The initial state, a pytree with n numbers in all.
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
-        loss_t: The loss at one time, a real scalar, `loss_t(h_t)` or `loss_t(h_t, t)`, where t counts from 0, so that
-            h_1 has t = 0. L is the sum over all times.
+        loss_t: The loss at one time, a real scalar, `loss_t(state)`, or `loss_t(state, target)` with `targets`. L is
+            the sum over all times. The other measurements, which hold all states, take `jax.vmap(loss_t)`.
+        targets: What else the loss at each time depends on, a pytree with leading axis T, such as the targets, weights,
+            or the times `jnp.arange(T)`. Default: nothing.
         length: T, needed where xs is None.
         wrt: The leaves of the parameters to differentiate, by their paths, such as ("W",) or ("forget.W",). Default:
             all of them.
@@ -61,22 +65,34 @@ def rtrl(
         Williams & Zipser (1989), Neural Computation 1, 270-280.
     """
     length, T = entry.checked(step, params, h0, xs, length)
+    entry.enter(step, targets=targets)
+    if targets is not None and (steps := entry.time_steps(targets, None, "targets")) != T:
+        raise ValueError(f"targets: got {steps} time steps, expected T = {T}")
     step = entry.traced_step(step, params, h0, entry.first(xs))
-    timed = len(inspect.signature(loss_t).parameters) > 1
-    time = [jax.ShapeDtypeStruct((), jax.dtypes.canonicalize_dtype(int))] * timed
-    return _rtrl(step, params, h0, xs, entry.traced_loss(loss_t, step, None, *time), T=T, timed=timed, wrt=wrt)
+    target = () if targets is None else (entry.first(targets),)
+    _refuse_other_arguments(loss_t, h0, *target)
+    loss_t = entry.traced_loss(loss_t, step, None, *target)
+    return _rtrl(step, params, h0, xs, loss_t, targets, T=T, wrt=wrt)
 
 
-@entry.compiled("T", "timed", "wrt")
+def _refuse_other_arguments(loss_t: Callable[..., Array], *given: Any) -> None:
+    try:
+        inspect.signature(loss_t).bind(*given)
+    except TypeError as error:
+        expected = "loss_t(state, target)" if len(given) > 1 else "loss_t(state), or targets= such as jnp.arange(T)"
+        raise TypeError(f"loss_t: {error} in {loss_t!r}; expected {expected}") from None
+
+
+@entry.compiled("T", "wrt")
 def _rtrl(
     step: Step,
     params: Params,
     h0: State,
     xs: Input,
     loss_t: Callable[..., Array],
+    targets: Any,
     *,
     T: int,
-    timed: bool,
     wrt: tuple[str, ...] | None,
 ) -> Params:
     h0 = entry.opened(step, params, h0, xs)
@@ -86,21 +102,21 @@ def _rtrl(
     def step_of_both(theta: Array, vector: Array, x: Input) -> Array:
         return flatten(step(filled(unravel(theta), params), unflatten(vector), x))[0]
 
-    def loss_of(vector: Array, t: Array) -> Array:
+    def loss_of(vector: Array, target: Any) -> Array:
         state = unflatten(vector)
-        return entry.losses("loss_t", loss_t(state, t) if timed else loss_t(state), None)
+        return entry.losses("loss_t", loss_t(state) if targets is None else loss_t(state, target), ())
 
     Carry = tuple[Array, Array, Array]
 
-    def advance(carry: Carry, now: tuple[Array, Input]) -> tuple[Carry, None]:
+    def advance(carry: Carry, now: tuple[Input, Any]) -> tuple[Carry, None]:
         vector, S, gradient = carry
-        t, x = now
+        x, target = now
         after, tangent = jax.linearize(lambda theta, vector: step_of_both(theta, vector, x), theta, vector)
         S = jax.vmap(tangent, in_axes=(0, 1), out_axes=1)(directions, S)
-        return (after, S, gradient + jax.grad(loss_of)(after, t) @ S), None
+        return (after, S, gradient + jax.grad(loss_of)(after, target) @ S), None
 
     directions = entry.varying_like(jnp.eye(theta.size, dtype=theta.dtype), theta)
     S, gradient = jnp.zeros((vector.size, theta.size), vector.dtype), jnp.zeros_like(theta)
     start = entry.varying_like((vector, S, gradient), h0)
-    (_, _, gradient), _ = jax.lax.scan(advance, start, (jnp.arange(T), xs))
+    (_, _, gradient), _ = jax.lax.scan(advance, start, (xs, targets), length=T)
     return unravel(gradient)

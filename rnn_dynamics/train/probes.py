@@ -14,12 +14,11 @@ from jaxtyping import Array
 from .. import argument, measure
 from ..cells.contract import memoised
 from ..cells.gates import gates as gates_of
-from ..measure.gradients import log_state_gradients
 from .moment import Moment, losses_along, problem
 from .orthogonality import recurrent_matrices
 from .probe import Probe
 
-__all__ = ["contributions", "gates", "gradient_flow", "lyapunov", "spectral_radius", "state_gradients"]
+__all__ = ["contributions", "gates", "gradient_flow", "log_state_gradients", "lyapunov", "spectral_radius"]
 
 
 def over_examples(measurement: Callable[[Moment, Array], Any], moment: Moment, examples: int) -> Any:
@@ -68,7 +67,7 @@ def gradient_flow(examples: int = 4) -> Probe:
 
 
 @memoised
-def state_gradients(examples: int = 4) -> Probe:
+def log_state_gradients(examples: int = 4) -> Probe:
     """Make a probe of the gradient of the loss with respect to each state.
 
         ln ‖∂L/∂h_t‖,    t = 1 .. T,    the mean over the examples
@@ -90,14 +89,14 @@ def state_gradients(examples: int = 4) -> Probe:
         >>> net = rd.train.init_net(cell, task, key=key, hidden=3, gain=np.e, recurrent=identity)
         >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
         >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
-        >>> curve = rd.train.probes.state_gradients(2).measure(moment)
+        >>> curve = rd.train.probes.log_state_gradients(2).measure(moment)
         >>> [round(float(change), 3) for change in jnp.diff(curve)]
         [-1.0, -1.0, -1.0, -1.0]
     """
     examples = argument.size("examples", examples, 1)
 
     def log_norms(moment: Moment, index: Array) -> Array:
-        return log_state_gradients(*problem(moment, index), losses_along(moment, index))
+        return measure.log_state_gradients(*problem(moment, index), losses_along(moment, index))
 
     return Probe(
         lambda moment: jnp.mean(over_examples(log_norms, moment, examples), axis=0),

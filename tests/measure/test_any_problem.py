@@ -33,14 +33,12 @@ def test_everything_equals_the_explicit_product(name, hidden, inputs, T, gain, s
     bound = np.concatenate([[0.0], np.cumsum(log([np.linalg.norm(J, 2) for J in Js[::-1]]))])
     np.testing.assert_allclose(flow.log_bound, bound, atol=1e-10)
     P = rd.jacobian_product(cell.step, params, h0, xs, length=length)
-    np.testing.assert_allclose(
-        rd.machinery.scaled.to_array(P), products[-1], rtol=1e-10, atol=1e-10 * np.exp(bound[-1])
-    )
+    np.testing.assert_allclose(P.to_array(), products[-1], rtol=1e-10, atol=1e-10 * np.exp(bound[-1]))
 
     def losses(states):
         return jax.vmap(lambda state: (cell.output(state) ** 2).sum())(states)
 
-    def loss_t(state, t):
+    def loss_t(state):
         return (cell.output(state) ** 2).sum()
 
     back = rd.parameter_gradient(cell.step, params, h0, xs, losses, length=length, direction="reverse")

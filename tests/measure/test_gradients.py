@@ -1,5 +1,7 @@
 """One gradient by four ways: backpropagation, real-time recurrent learning, the double sum, finite differences."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,6 @@ import pytest
 from problems import assert_trees_close, every_kind, explicit_products, problem
 
 import rnn_dynamics as rd
-from rnn_dynamics.measure.gradients import log_state_gradients
 from rnn_dynamics.train.norm import log_norm
 
 
@@ -17,18 +18,18 @@ def per_time_losses(cell, T=5):
     def losses(states):
         return weights * jnp.sum(jax.vmap(cell.output)(states) ** 2, axis=1)
 
-    def loss_t(state, t):
-        return weights[t] * jnp.sum(cell.output(state) ** 2)
+    def loss_t(state, weight):
+        return weight * jnp.sum(cell.output(state) ** 2)
 
-    return losses, loss_t
+    return losses, partial(rd.rtrl, loss_t=loss_t, targets=weights)
 
 
 @every_kind
 def test_backpropagation_rtrl_and_double_sum_agree(cell, key):
     params, h0, xs = problem(cell, key)
-    losses, loss_t = per_time_losses(cell)
+    losses, rtrl = per_time_losses(cell)
     truth = jax.jit(jax.grad(lambda p: losses(rd.unroll(cell.step, p, h0, xs)).sum()))(params)
-    assert_trees_close(rd.rtrl(cell.step, params, h0, xs, loss_t), truth)
+    assert_trees_close(rtrl(cell.step, params, h0, xs), truth)
     table = rd.gradient_contributions(cell.step, params, h0, xs, losses)
     assert_trees_close(table.gradient, truth)
     assert table.norms.shape == (5, 5)
@@ -39,8 +40,8 @@ def test_backpropagation_rtrl_and_double_sum_agree(cell, key):
 def test_that_gradient_against_finite_differences(cell, key):
     """Along one random direction through all parameters, central differences of fourth order."""
     params, h0, xs = problem(cell, key)
-    losses, loss_t = per_time_losses(cell)
-    gradient = rd.rtrl(cell.step, params, h0, xs, loss_t)
+    losses, rtrl = per_time_losses(cell)
+    gradient = rtrl(cell.step, params, h0, xs)
     paths, tree = jax.tree_util.tree_flatten_with_path(params)
     leaves = [leaf for _, leaf in paths]
     # a gain among the parameters is data, held in every derivative
@@ -61,9 +62,9 @@ def test_that_gradient_against_finite_differences(cell, key):
 def test_one_named_parameter_alone(key):
     cell = rd.cells.gru
     params, h0, xs = problem(cell, key)
-    _, loss_t = per_time_losses(cell)
-    all_of_it = rd.rtrl(cell.step, params, h0, xs, loss_t)
-    gradient = rd.rtrl(cell.step, params, h0, xs, loss_t, wrt=("candidate.W",))
+    _, rtrl = per_time_losses(cell)
+    all_of_it = rtrl(cell.step, params, h0, xs)
+    gradient = rtrl(cell.step, params, h0, xs, wrt=("candidate.W",))
     assert gradient.reset.W is None
     np.testing.assert_allclose(gradient.candidate.W, all_of_it.candidate.W, rtol=1e-12)
 
@@ -163,30 +164,53 @@ def test_both_directions_agree_and_wrong_ones_are_refused(key):
 def test_names_that_do_not_exist_are_refused(key):
     cell = rd.cells.lstm
     params, h0, xs = problem(cell, key)
-    losses, loss_t = per_time_losses(cell)
+    losses, rtrl = per_time_losses(cell)
     with pytest.raises(ValueError, match=r"wrt: got 'forgot', expected one of input.W"):
         rd.gradient_contributions(cell.step, params, h0, xs, losses, wrt=("forgot",))
-    gate = rd.rtrl(cell.step, params, h0, xs, loss_t, wrt=("forget",)).forget
+    gate = rtrl(cell.step, params, h0, xs, wrt=("forget",)).forget
     assert gate.W.shape == gate.W.shape == (3, 3)
 
 
 def test_a_loss_of_the_wrong_shape_is_refused(key):
     cell = rd.cells.elman
     params, h0, xs = problem(cell, key)
-    with pytest.raises(ValueError, match=r"loss: returned shape \(5, 3\), expected a scalar"):
+    with pytest.raises(ValueError, match=r"loss: returned shape \(5, 3\), expected a scalar or one number"):
         rd.state_gradients(cell.step, params, h0, xs, lambda states: states)
     with pytest.raises(ValueError, match=r"loss: returned shape \(\), expected one number for each of 5 times"):
         rd.state_gradients(cell.step, params, h0, xs, jnp.sum, per_loss=True)
     with pytest.raises(ValueError, match=r"loss_t: returned shape \(3,\), expected a scalar"):
         rd.rtrl(cell.step, params, h0, xs, lambda h: h)
+    for measure in (rd.log_state_gradients, rd.gradient_contributions, rd.parameter_gradient):
+        with pytest.raises(ValueError, match=r"loss: returned shape \(5, 3\), expected a scalar or one number"):
+            measure(cell.step, params, h0, xs, lambda states: states)
+
+
+def test_a_loss_with_other_arguments_is_told_of_targets(key):
+    cell = rd.cells.elman
+    params, h0, xs = problem(cell, key)
+    with pytest.raises(TypeError, match=r"loss_t: missing a required argument: 't' .* targets= such as jnp.arange"):
+        rd.rtrl(cell.step, params, h0, xs, lambda h, t: h.sum())
+    with pytest.raises(TypeError, match=r"loss_t: too many positional arguments .* expected loss_t\(state, target"):
+        rd.rtrl(cell.step, params, h0, xs, lambda h: h.sum(), targets=jnp.arange(5))
+    with pytest.raises(ValueError, match="targets: got 4 time steps, expected T = 5"):
+        rd.rtrl(cell.step, params, h0, xs, lambda h, t: h.sum(), targets=jnp.arange(4))
+
+
+def test_a_loss_may_return_its_terms_or_their_sum(key):
+    cell = rd.cells.lstm
+    params, h0, xs = problem(cell, key)
+    losses, _ = per_time_losses(cell)
+    for measure in (rd.state_gradients, rd.log_state_gradients, rd.parameter_gradient):
+        terms = measure(cell.step, params, h0, xs, losses)
+        assert_trees_close(terms, measure(cell.step, params, h0, xs, lambda states: losses(states).sum()))
 
 
 def test_works_in_float32_and_under_vmap(dtype, key):
     cell = rd.cells.gru
     params, h0, xs = problem(cell, key)
-    losses, loss_t = per_time_losses(cell)
+    losses, rtrl = per_time_losses(cell)
     many = jnp.stack([xs, -xs])
-    batched = jax.vmap(lambda xs: rd.rtrl(cell.step, params, h0, xs, loss_t))(many)
+    batched = jax.vmap(lambda xs: rtrl(cell.step, params, h0, xs))(many)
     alone = rd.gradient_contributions(cell.step, params, h0, -xs, losses).gradient
     assert_trees_close(jax.tree.map(lambda leaf: leaf[1], batched), alone, rtol=1e-4, atol=1e-5)
     assert alone.update.W.dtype == dtype
@@ -205,6 +229,6 @@ def test_log_norms_are_those_of_the_state_gradients(name, key):
 
     plain = rd.state_gradients(cell.step, params, h0, xs, lambda states: losses(states).sum())
     expected = [log_norm(jax.tree.map(lambda leaf, t=t: leaf[t], plain)) for t in range(7)]
-    found = log_state_gradients(cell.step, params, h0, xs, losses)
+    found = rd.log_state_gradients(cell.step, params, h0, xs, losses)
     np.testing.assert_allclose(found, expected, rtol=1e-10)
     assert found[-1] == -np.inf

@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 from problems import every_cell, explicit_products, problem
 
 import rnn_dynamics as rd
-from rnn_dynamics.machinery import scaled
+from rnn_dynamics.machinery.scaled import from_exponent, rescaled
 
 
 def as_array(result):
-    return np.asarray(scaled.to_array(result))
+    return np.asarray(result.to_array())
+
+
+def scaled(array):
+    return from_exponent(*rescaled(array))
 
 
 @every_cell
@@ -53,7 +57,7 @@ def test_a_million_factors(exponent, dtype, key):
         return jnp.asarray(np.exp(exponent), h.dtype) * (Q @ h)  # h stays at the fixed point 0
 
     result = rd.jacobian_product(step, Q, jnp.zeros(n, dtype), None, length=T)
-    error = float(scaled.log_norm(result)) / (exponent * T + np.log(n) / 2) - 1
+    error = float(result.log_norm()) / (exponent * T + np.log(n) / 2) - 1
     assert abs(error) < (1e-9 if dtype == "float64" else 1e-5)
 
 
@@ -61,7 +65,7 @@ def test_a_singular_step_gives_an_exact_zero(key):
     params, h0, xs = problem(rd.cells.threshold, key)
     result = rd.jacobian_product(rd.cells.threshold.step, params, h0, xs)
     assert not result.direction.any()
-    assert scaled.log_norm(result) == -jnp.inf
+    assert result.log_norm() == -jnp.inf
 
 
 def test_a_diverging_trajectory_gives_nan_not_a_number():
@@ -81,7 +85,7 @@ def test_differentiable_vmappable_and_compiled_once(key, compilations):
     params, h0, xs = problem(cell, key)
 
     def log_norm(params):
-        return scaled.log_norm(rd.jacobian_product(cell.step, params, h0, xs))
+        return rd.jacobian_product(cell.step, params, h0, xs).log_norm()
 
     gradient = jax.grad(log_norm)(params).W[0, 1]
     nudge = jnp.zeros((3, 3)).at[0, 1].set(1e-5)
@@ -97,15 +101,26 @@ def test_differentiable_vmappable_and_compiled_once(key, compilations):
 
 
 def test_scaled_products_and_norms(dtype):
-    A = scaled.scaled(jnp.full((2, 2), 3e30, dtype))
-    product = scaled.product(scaled.product(A, A), A)
-    np.testing.assert_allclose(scaled.log_norm(product), 3 * np.log(3e30) + np.log(8), rtol=1e-6)
+    A = scaled(jnp.full((2, 2), 3e30, dtype))
+    product = A @ A @ A
+    np.testing.assert_allclose(product.log_norm(), 3 * np.log(3e30) + np.log(8), rtol=1e-6)
     above = jnp.array([[0.0, 1], [0, 0]], dtype)  # e₁e₂ᵀ, whose product with its transpose tells left from right
-    left = scaled.product(scaled.scaled(above), scaled.scaled(above.T))
-    np.testing.assert_allclose(scaled.to_array(left), above @ above.T, rtol=1e-6)
-    zero = scaled.scaled(jnp.zeros((2, 2), dtype))
-    assert scaled.log_norm(scaled.product(A, zero)) == -jnp.inf
-    np.testing.assert_allclose(scaled.to_array(scaled.scaled(jnp.array([0.1, -7.0], dtype))), [0.1, -7.0], rtol=1e-6)
+    left = scaled(above) @ scaled(above.T)
+    np.testing.assert_allclose(left.to_array(), above @ above.T, rtol=1e-6)
+    zero = scaled(jnp.zeros((2, 2), dtype))
+    assert (A @ zero).log_norm() == -jnp.inf
+    np.testing.assert_allclose(scaled(jnp.array([0.1, -7.0], dtype)).to_array(), [0.1, -7.0], rtol=1e-6)
     extremes = jnp.array([jnp.finfo(dtype).tiny, jnp.finfo(dtype).max], dtype)
     for value in extremes:
-        np.testing.assert_allclose(scaled.log_norm(scaled.scaled(value[None])), np.log(float(value)), rtol=1e-6)
+        np.testing.assert_allclose(scaled(value[None]).log_norm(), np.log(float(value)), rtol=1e-6)
+
+
+def test_a_batch_of_products_has_one_scale_each():
+    W = jnp.array([[0.0, 2], [1, 0]])
+    many = jax.vmap(lambda gain: rd.jacobian_product(lambda W, h, x: W @ h, gain * W, jnp.ones(2), None, length=4))(
+        jnp.array([1.0, 3.0])
+    )
+    np.testing.assert_allclose(many.log_norm(), np.log([4 * 2**0.5, 81 * 4 * 2**0.5]), rtol=1e-6)
+    np.testing.assert_allclose(many.to_array(), [4 * np.eye(2), 324 * np.eye(2)], rtol=1e-6)
+    np.testing.assert_allclose((many @ many).log_norm(), np.log([16 * 2**0.5, 324**2 * 2**0.5]), rtol=1e-6)
+    assert repr(many) == "Scaled(2, 2, 2): ln of the Frobenius norm = 1.733 .. 6.127"

@@ -33,7 +33,7 @@ def test_a_gaussian_tanh_net_does_not_and_its_gradient_says_why():
     """At g = .5 and T = 50 the gradient of the first state is 13 orders of magnitude below that of the last."""
     task, cell = train.tasks.adding(50), rd.cells.elman
     net = train.init_net(cell, task, key=jax.random.key(0), hidden=32, gain=0.5)
-    probes = {"gradient": train.probes.state_gradients(16)}
+    probes = {"gradient": train.probes.log_state_gradients(16)}
     found = train.fit(cell, task, optimizer(), net=net, probes=probes, **BUDGET)
     assert found.outcome == 0
     assert (found.held_out_loss[1:] > 0.8 * task.chance).all()

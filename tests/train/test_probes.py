@@ -29,7 +29,7 @@ def test_probes_are_the_measurements_averaged_over_examples(moment):
     np.testing.assert_allclose(train.probes.gradient_flow(4).measure(moment), np.mean(flows, axis=0), rtol=1e-9)
     first = rd.state_gradients(*problems[0], train.loss_along(moment))
     norms = np.sqrt(sum(np.asarray(leaf**2).sum(axis=1) for leaf in first))
-    np.testing.assert_allclose(train.probes.state_gradients(1).measure(moment), np.log(norms), rtol=1e-9)
+    np.testing.assert_allclose(train.probes.log_state_gradients(1).measure(moment), np.log(norms), rtol=1e-9)
     spectra = [
         rd.lyapunov_spectrum(*p, k=2, key=jax.random.fold_in(moment.key, i)).exponents for i, p in enumerate(problems)
     ]
@@ -78,7 +78,7 @@ def test_a_gradient_that_no_float_can_hold(key):
         net = net._replace(cell=net.cell._replace(W=1e-3 * jnp.eye(3, dtype=jnp.float32)))
         examples = draw(task, jax.random.split(key, 2), jnp.float32)
         moment = train.Moment(rd.cells.linear, task, net, examples, key, jnp.int32(0))
-        found = np.asarray(train.probes.state_gradients(2).measure(moment))
+        found = np.asarray(train.probes.log_state_gradients(2).measure(moment))
     np.testing.assert_allclose(found - found[-1], -np.log(1000) * np.arange(59, -1, -1), atol=2e-3)
 
 

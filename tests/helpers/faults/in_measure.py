@@ -67,14 +67,14 @@ JACOBIANS = [
     Fault(
         "scaled-order",
         "machinery/scaled.py",
-        "rescaled(left.direction @ right.direction)",
-        "rescaled(right.direction @ left.direction)",
+        "rescaled(self.direction @ right.direction)",
+        "rescaled(right.direction @ self.direction)",
         f"{PRODUCT}_scaled_products_and_norms[float64]",
     ),
     Fault(
         "scale-forgotten",
         "machinery/scaled.py",
-        "return array.log_scale + jnp.log(",
+        "return self.log_scale + jnp.log(",
         "return jnp.log(",
         f"{PRODUCT}_scaled_products_and_norms[float64]",
     ),
@@ -126,8 +126,8 @@ OF_LOSSES = [
     Fault(
         "rtrl-time",
         "measure/rtrl.py",
-        "(jnp.arange(T), xs)",
-        "(jnp.arange(1, T + 1), xs)",
+        "start, (xs, targets), length=T",
+        "start, (xs, targets if targets is None else jax.tree.map(lambda t: t[::-1], targets)), length=T",
         f"{GRADIENTS}_backpropagation_rtrl_and_double_sum_agree[elman]",
     ),
     Fault(
