@@ -62,7 +62,7 @@ def _spectrum(*net: Any) -> Any:
 
 
 def _covariant(*net: Any) -> Any:
-    found = rd.covariant_vectors(*net, burn_in=10, tail=10, k=3)
+    found = rd.covariant_vectors(*net, frame_burn_in=10, tail=10, k=3)
     return jnp.abs(found.vectors), found.rates
 
 
@@ -146,17 +146,19 @@ def matrix(n: int) -> tuple[jax.Array]:
     return (1.2 * jax.random.normal(jax.random.key(2), (n, n)) / n**0.5,)
 
 
-def training(hidden: int, T: int, steps: int, batch: int = 64) -> Callable[[jax.Array], jax.Array]:
+def training(hidden: int, T: int, updates: int, batch: int = 64) -> Callable[[jax.Array], jax.Array]:
     """Return a function of the key that trains an LSTM on the adding problem and returns its loss."""
     import optax
 
     from rnn_dynamics import train
 
     adam, task = optax.adam(1e-3), train.tasks.adding(T)
-    options: dict[str, Any] = {"steps": steps, "every": steps, "hidden": hidden, "batch": batch, "held_out": 1}
+    evaluation = train.Evaluation(updates, examples=1)
+    options: dict[str, Any] = {"updates": updates, "hidden": hidden, "batch": batch, "evaluation": evaluation}
 
     def run(key: jax.Array) -> jax.Array:
-        return train.fit(rd.cells.lstm, task, adam, key=key, devices=list(key.devices()), **options).loss
+        here = train.Execution(devices=list(key.devices()))
+        return train.fit(rd.cells.lstm, task, adam, key=key, execution=here, **options).loss
 
     return run
 
@@ -196,12 +198,12 @@ def batched(measure: Callable[..., Any], cell: str) -> Callable[..., Any]:
 
 def exponents_at_every_step(*net: Any) -> jax.Array:
     """Return only the full spectrum, with a factorisation at every step."""
-    return rd.lyapunov_spectrum(*net, every=1).exponents
+    return rd.lyapunov_spectrum(*net, interval=1).exponents
 
 
 def exponents_by_qr(*net: Any) -> jax.Array:
     """Return the full spectrum by our own QR."""
-    return rd.lyapunov_spectrum(*net, every=1, method="qr").exponents
+    return rd.lyapunov_spectrum(*net, interval=1, method="qr").exponents
 
 
 def naive_spectrum(step: Any, params: Any, h0: Any, xs: Any) -> jax.Array:
@@ -293,7 +295,7 @@ def timings(small: bool) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
         yield f"bare product, n = {n}, {count} nets", partial(bare_product, n, T, count)
     hidden, steps = (4, 2) if small else (128, 10)
     yield (
-        f"{steps} training steps, LSTM of {hidden}, T = {T}",
+        f"{steps} updates, LSTM of {hidden}, T = {T}",
         partial(against_cpu, training(hidden, T, steps), lambda: (jax.random.key(1),)),
     )
     yield "sweep of spectra", partial(sweep_speed, *((32, 4, 40) if small else (4096, 32, 400)))

@@ -174,9 +174,8 @@ def naive_training(cell: str) -> Any:
 def our_training(cell: str) -> Any:
     """Return a call that does the same with `train.fit`, which also evaluates the net before and after."""
     adam, task = optax.adam(1e-3), train.tasks.adding(T)
-    return lambda: (
-        train.fit(rd.cells.CELLS[cell], task, adam, key=KEY, steps=10, every=10, hidden=N, batch=64, held_out=64).loss
-    )
+    settings: Any = {"key": KEY, "updates": 10, "hidden": N, "batch": 64, "evaluation": train.Evaluation(10, 64)}
+    return lambda: train.fit(rd.cells.CELLS[cell], task, adam, **settings).loss
 
 
 OURS: dict[str, Callable[..., Any]] = {
@@ -184,7 +183,7 @@ OURS: dict[str, Callable[..., Any]] = {
     "lyapunov_spectrum": rd.lyapunov_spectrum,
     "largest_exponent": partial(rd.largest_exponent, key=KEY),
     "log_singular_values": rd.log_singular_values,
-    "covariant_vectors": partial(rd.covariant_vectors, burn_in=50, tail=50),
+    "covariant_vectors": partial(rd.covariant_vectors, frame_burn_in=50, tail=50),
 }
 NAIVE = {
     "gradient_flow": naive_flow,

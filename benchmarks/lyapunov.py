@@ -38,10 +38,10 @@ KINDS = ("torch", "scipy")
 
 
 def exponents(
-    cell: rd.cells.Cell, every: int | str, length: int, params: Any, h0: Any, xs: Any = None, k: int | None = None
+    cell: rd.cells.Cell, interval: int | str, length: int, params: Any, h0: Any, xs: Any = None, k: int | None = None
 ) -> jax.Array:
     """Return only the exponents, so that jit leaves out the rest of the spectrum."""
-    return rd.lyapunov_spectrum(cell.step, params, h0, xs, length=length, every=every, k=k).exponents
+    return rd.lyapunov_spectrum(cell.step, params, h0, xs, length=length, interval=interval, k=k).exponents
 
 
 def on_all_devices(measure: Callable) -> Callable:
@@ -70,7 +70,7 @@ def steps(n: int) -> int:
 def row(n: int) -> str:
     """Time one size and return its row."""
     T = steps(n)
-    every_step, auto = (partial(exponents, rd.cells.elman, every, T) for every in (1, "auto"))
+    every_step, auto = (partial(exponents, rd.cells.elman, interval, T) for interval in (1, "auto"))
     calls: dict[str, Callable[[], Any]] = {}
     with contextlib.ExitStack() as stack, torch.no_grad():
         for nets in (1, *BATCHES):

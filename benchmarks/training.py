@@ -1,4 +1,4 @@
-"""Compare training steps with PyTorch's own layers, and measure the cost of probes and of many seeds, in one run.
+"""Compare updates with PyTorch's own layers, and measure the cost of probes and of many seeds, in one run.
 
     python -m benchmarks.training
 
@@ -43,13 +43,13 @@ PROBES = {
 
 
 def ours(cell: rd.cells.Cell, length: int = T, **options: Any) -> Callable[[], Any]:
-    """Return a call that makes some training steps in one compiled program."""
-    settings = {"steps": STEPS, "every": STEPS, "hidden": HIDDEN, "batch": BATCH, "held_out": 1} | options
+    """Return a call that makes some updates in one compiled program."""
+    settings = small(HIDDEN) | options
     return lambda: train.fit(cell, train.tasks.adding(length), ADAM, key=jax.random.key(0), **settings).loss
 
 
 def theirs(layer: type[torch.nn.Module]) -> Callable[[], Any]:
-    """Return a call that makes as many steps in a PyTorch user's loop."""
+    """Return a call that makes as many updates in a PyTorch user's loop."""
     torch.manual_seed(0)
     net, readout = layer(2, HIDDEN), torch.nn.Linear(HIDDEN, 1)
     optimizer = torch.optim.Adam([*net.parameters(), *readout.parameters()], 1e-3)
@@ -88,33 +88,33 @@ def many_seeds(count: int, hidden: int, length: int) -> Callable[[], Any]:
 
 def small(hidden: int) -> dict[str, Any]:
     """Return the settings of a small training."""
-    return {"steps": STEPS, "every": STEPS, "hidden": hidden, "batch": BATCH, "held_out": 1}
+    return {"updates": STEPS, "hidden": hidden, "batch": BATCH, "evaluation": train.Evaluation(STEPS, examples=1)}
 
 
 def main() -> None:
     """Print the table."""
     torch.set_flush_denormal(True)
     print(machine())
-    print(f"a training step, T = {T}, batch {BATCH}, hidden {HIDDEN}: PyTorch's time over ours")
+    print(f"an update, T = {T}, batch {BATCH}, hidden {HIDDEN}: PyTorch's time over ours")
     for (name, (cell, layer)), wanted in zip(LAYERS.items(), ("1.5", "1"), strict=True):
         found = seconds({"ours": ours(cell), "theirs": theirs(layer)}, 7, pause=0.3)
         print(f"    {name:>6}  {found['theirs'] / found['ours']:5.2f}    wanted: at least {wanted}")
     print(f"16 seeds, vmapped, over one training on one device, and on all: tanh, batch {BATCH}; wanted: less than 8")
+    one_device = train.Execution(devices=jax.devices()[:1])
     for hidden, length in SIZES:
         calls = {
-            "alone": ours(rd.cells.elman, length=length, devices=jax.devices()[:1], **small(hidden)),
+            "alone": ours(rd.cells.elman, length=length, execution=one_device, **small(hidden)),
             "shared": ours(rd.cells.elman, length=length, **small(hidden)),
             "all": many_seeds(16, hidden, length),
         }
         found = seconds(calls, 5)
         over = [found["all"] / found[name] for name in ("alone", "shared")]
         print(f"    hidden {hidden:>3}, T = {length:>3}  {over[0]:5.2f}  {over[1]:5.2f}")
-    print(f"a training with probes every {LOOKS} steps over one without; wanted: at most 1.5")
+    print(f"a training with probes every {LOOKS} updates over one without; wanted: at most 1.5")
     for name, (cell, _) in LAYERS.items():
-        long = {"steps": 2 * LOOKS}
         calls = {
-            "with": ours(cell, **long, every=LOOKS, probes=PROBES, held_out=64),
-            "without": ours(cell, **long, every=2 * LOOKS),
+            "with": ours(cell, updates=2 * LOOKS, evaluation=train.Evaluation(LOOKS, 64, probes=PROBES)),
+            "without": ours(cell, updates=2 * LOOKS, evaluation=train.Evaluation(2 * LOOKS, 1)),
         }
         found = seconds(calls, 3)
         print(f"    {name:>6}  {found['with'] / found['without']:5.2f}")

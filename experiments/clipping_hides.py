@@ -58,7 +58,7 @@ def losses(cell: rd.cells.Cell, task: train.Task, net: train.Net, examples: trai
     """Return the loss of every example."""
 
     def one(example: train.Example) -> jax.Array:
-        states = rd.unroll(cell.step, net.cell, cell.initial_state(net.cell), example.xs)
+        states = rd.unroll(cell.step, net.params, cell.initial_state(net.params), example.xs)
         return loss_of_states(cell, task, net.readout, states, example)
 
     return jax.vmap(one)(examples)
@@ -71,9 +71,9 @@ def gradient(cell: rd.cells.Cell, task: train.Task, net: train.Net, examples: tr
     """
 
     def total(params: rd.cells.Affine) -> jax.Array:
-        return jnp.sum(losses(cell, task, net._replace(cell=params), examples))
+        return jnp.sum(losses(cell, task, net._replace(params=params), examples))
 
-    return jax.tree.map(lambda leaf: leaf / len(examples.mask), jax.grad(total)(net.cell))
+    return jax.tree.map(lambda leaf: leaf / len(examples.mask), jax.grad(total)(net.params))
 
 
 def vector(tree: Any) -> jax.Array:
@@ -96,7 +96,7 @@ def examine(key: jax.Array, gain: jax.Array, *, task: train.Task, config: Config
     p = vector(true)
     cut = train.clip_each_step(CELL, config.limit)
     single_net, single_batch = in_single_precision((net, batch))
-    nudged = net._replace(cell=net.cell._replace(W=net.cell.W * (1 + NUDGE)))
+    nudged = net._replace(params=net.params._replace(W=net.params.W * (1 + NUDGE)))
     directions = {
         "norm": clipped(train.clip_by_norm(config.limit), true),
         "value": clipped(train.clip_by_value(config.limit / p.size**0.5), true),
@@ -132,8 +132,8 @@ def clipped(transformation: Any, tree: rd.cells.Affine) -> rd.cells.Affine:
 def fall(task: train.Task, net: train.Net, examples: train.Example, along: rd.cells.Affine, stride: float) -> jax.Array:
     """Return the relative fall of the loss on the examples in a step of length `stride` down the direction `along`."""
     size = jnp.linalg.norm(vector(along))
-    moved = jax.tree.map(lambda leaf, d: leaf - (stride / size) * d.astype(leaf.dtype), net.cell, along)
-    before, after = (jnp.mean(losses(CELL, task, net._replace(cell=cell), examples)) for cell in (net.cell, moved))
+    moved = jax.tree.map(lambda leaf, d: leaf - (stride / size) * d.astype(leaf.dtype), net.params, along)
+    before, after = (jnp.mean(losses(CELL, task, net._replace(params=cell), examples)) for cell in (net.params, moved))
     return 1 - after / before
 
 

@@ -13,7 +13,7 @@ The orthogonal cell and flossing during training are ahead by two or three nets.
 learning, and cells whose gates start open are too slow for the budget.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -41,7 +41,7 @@ class Plan(NamedTuple):
     before: optax.GradientTransformation = optax.identity()
     after: optax.GradientTransformation = optax.identity()
     penalties: tuple[Any, ...] = ()
-    unrolled: Mapping[str, float] = {}  # options of `fit`
+    unrolling: train.Unrolling = train.Unrolling()
     preflossed: bool = False
 
 
@@ -51,8 +51,8 @@ PLANS: dict[str, Callable[[], Plan]] = {
     "none": Plan,
     "clip by norm": lambda: Plan(before=train.clip_by_norm(1.0)),
     "clip by value": lambda: Plan(before=train.clip_by_value(0.1)),
-    "clip each step": lambda: Plan(unrolled={"clip_each_step": 1.0}),
-    "noise": lambda: Plan(unrolled={"noise": 0.05}),
+    "clip each step": lambda: Plan(unrolling=train.Unrolling(clip_each_step=1.0)),
+    "noise": lambda: Plan(unrolling=train.Unrolling(noise=0.05)),
     "radius at most 1": lambda: Plan(after=train.project_spectral_radius(1.0)),
     "soft orthogonality": lambda: Plan(penalties=(train.soft_orthogonality(1.0),)),
     "orthogonal start": lambda: Plan(recurrent=rd.cells.initializers.orthogonal),
@@ -78,7 +78,7 @@ class Config(Output):
     alphabet: int = 4
     seeds: int = 8
     hidden: int = 24
-    steps: int = 400
+    updates: int = 400
     looks: int = 8
     batch: int = 16
     rate: float = 0.01
@@ -88,10 +88,10 @@ class Config(Output):
     def __post_init__(self) -> None:
         """Refuse invalid settings before the sweep starts."""
         unknown = set(self.interventions) - set(PLANS)
-        if unknown or self.steps % self.looks:
+        if unknown or self.updates % self.looks:
             raise ValueError(
                 f"interventions, looks: got {unknown or self.looks}, "
-                f"expected some of {tuple(PLANS)}, and a divisor of steps"
+                f"expected some of {tuple(PLANS)}, and a divisor of updates"
             )
 
 
@@ -119,7 +119,7 @@ def start(
     options |= {gate: sign * bias for gate, sign in zip(plan.chrono, (1, -1), strict=False)}
     net = train.init_net(plan.cell, task, key=for_net, hidden=hidden, **options)
     if plan.preflossed:
-        floss: dict[str, Any] = {"k": FLOSSED, "steps": flossed, "optimizer": optax.adam(rate)}
+        floss: dict[str, Any] = {"k": FLOSSED, "updates": flossed, "optimizer": optax.adam(rate)}
         net = train.prefloss(plan.cell, net, task, key=for_floss, **floss).net
     return net
 
@@ -138,7 +138,7 @@ def learn(
     symbols: int,
     alphabet: int,
     hidden: int,
-    steps: int,
+    updates: int,
     looks: int,
     batch: int,
     rate: Any,
@@ -150,21 +150,31 @@ def learn(
     net = start(plan, hardest, key=for_net, hidden=hidden, longest=longest, flossed=flossed, rate=rate)
     task = copy_after(delay, longest, symbols, alphabet)
     optimizer = optax.chain(plan.before, optax.adam(rate), plan.after)
-    options: dict[str, Any] = {"batch": batch, "every": steps // looks, "penalties": plan.penalties, **plan.unrolled}
-    found = train.fit(plan.cell, task, optimizer, key=for_fit, steps=steps, net=net, **options)
+    found = train.fit(
+        plan.cell,
+        task,
+        optimizer,
+        key=for_fit,
+        updates=updates,
+        net=net,
+        batch=batch,
+        penalties=plan.penalties,
+        unrolling=plan.unrolling,
+        evaluation=train.Evaluation(every=updates // looks),
+    )
     return {"loss": found.held_out_loss, "correct": found.correct, "outcome": found.outcome}
 
 
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
     """Return the held-out loss over (intervention, delay, repeat, look), and `learnt`, whether it was low enough."""
-    names = ("symbols", "alphabet", "hidden", "steps", "looks", "batch", "rate", "flossed")
+    names = ("symbols", "alphabet", "hidden", "updates", "looks", "batch", "rate", "flossed")
     grid: dict[str, Any] = {"intervention": list(config.interventions), "delay": [float(d) for d in config.delays]}
     grid |= {name: [getattr(config, name)] for name in names} | {"longest": [max(config.delays)]}
     found = rd.sweep(learn, grid, key=jax.random.key(config.seed), repeats=config.seeds, progress=progress)
     found = found.squeeze((*names, "longest")).load()
     ever = (found.loss <= FEW_WRONG).any("look") & (found.status != 3)
     chance = train.tasks.copy_memory(alphabet=config.alphabet).chance
-    return found.assign(learnt=ever).assign_attrs(solved=FEW_WRONG, chance=chance, steps=config.steps)
+    return found.assign(learnt=ever).assign_attrs(solved=FEW_WRONG, chance=chance, updates=config.updates)
 
 
 def main() -> None:
@@ -173,7 +183,7 @@ def main() -> None:
     one_device_per_core()
     dataset = run(config, progress=True)
     counts, losses = learnt(dataset), dataset.loss.min("look").median("repeat")
-    print(f"nets out of {config.seeds} that learnt in {config.steps} updates of {config.batch} (median lowest loss)")
+    print(f"nets out of {config.seeds} that learnt in {config.updates} updates of {config.batch} (median lowest loss)")
     print(f"{'delay':>20}" + "".join(f"{delay:>14}" for delay in config.delays))
     for row, name in zip(counts, dataset.intervention.values, strict=True):
         medians = losses.sel(intervention=name).values

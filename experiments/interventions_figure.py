@@ -65,7 +65,7 @@ def lowest(axes: Axes, at: xarray.Dataset) -> None:
     best = int(np.argmin(losses[:, place]))
     plain = f"{losses[names.index('none'), place]:.2g} without intervention, " if "none" in names else ""
     axes.set_title(
-        f"{at.attrs['steps']} updates; grey: the other interventions. At a delay of\n"
+        f"{at.attrs['updates']} updates; grey: the other interventions. At a delay of\n"
         f"{at.delay.values[place]:g} the loss falls to {plain}{losses[best, place]:.2g} with {names[best]}"
     )
     plot.label_ends(axes)

@@ -42,7 +42,7 @@ class Config(Output):
     bits: int = 6
     far: int = 60
     nets: int = 32
-    steps: int = 4000
+    updates: int = 4000
     batch: int = 64
     rate: float = 0.01
     slope: float = 8.0
@@ -62,10 +62,11 @@ class Adder(NamedTuple):
 def learn(config: Config) -> train.Fit:
     """Train all nets at once; the results have a leading axis."""
     task, optimizer = train.tasks.binary_addition(config.bits), optax.adam(config.rate)
-    options: dict[str, Any] = {"steps": config.steps, "hidden": config.hidden, "batch": config.batch}
+    options: dict[str, Any] = {"updates": config.updates, "hidden": config.hidden, "batch": config.batch}
+    looks = train.Evaluation(every=max(1, config.updates // 40))
 
     def one(key: jax.Array) -> train.Fit:
-        return train.fit(TANH, task, optimizer, key=key, every=max(1, config.steps // 40), **options)
+        return train.fit(TANH, task, optimizer, key=key, evaluation=looks, **options)
 
     return jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(config.seed), config.nets))
 
@@ -73,7 +74,7 @@ def learn(config: Config) -> train.Fit:
 def as_adder(net: train.Net) -> Adder:
     """Return the trained net with the two classes of its readout as one number, positive for a bit of 1."""
     V, c = net.readout
-    return Adder(TANH, net.cell, np.asarray(V[1] - V[0]), float(c[1] - c[0]))
+    return Adder(TANH, net.params, np.asarray(V[1] - V[0]), float(c[1] - c[0]))
 
 
 def wired(slope: float) -> Adder:
@@ -84,7 +85,7 @@ def wired(slope: float) -> Adder:
 
 def states(net: Adder, xs: np.ndarray) -> np.ndarray:
     """Return h_1 .. h_T of every example, (examples, T, hidden)."""
-    return np.asarray(unrolled(net.cell, net.params, jnp.asarray(xs, net.params.W.dtype)))
+    return np.asarray(unrolled(net.params, net.params, jnp.asarray(xs, net.params.W.dtype)))
 
 
 @partial(jax.jit, static_argnames="cell")
@@ -139,7 +140,7 @@ def flows(net: Adder, lags: int, key: jax.Array, examples: int = 64) -> dict[str
     """Return ln ‖∂h_t/∂h_{t-ℓ}‖ (example, lag) along both kinds of input, in float64."""
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), net.params)
     keys = jax.random.split(key, examples)
-    return {kind: np.asarray(log_norms(net.cell, params, keys, kind=kind, lags=lags)) for kind in STREAMS}
+    return {kind: np.asarray(log_norms(net.params, params, keys, kind=kind, lags=lags)) for kind in STREAMS}
 
 
 def long_sums(net: Adder, far: int, seed: int, pairs: int = 2000) -> dict[str, float]:

@@ -2,9 +2,9 @@
 
 Yes, if nearly all of them are brought to 0 (Engelken 2023, who flosses 75 exponents of 80; here the sizes are smaller).
 tanh nets learn to output b_{t-d/2} XOR b_{t-d} of a stream of bits. They start in four ways: from a Gaussian W with
-gain 1, from an orthogonal W, and from the Gaussian W after `updates` updates of flossing few or nearly all exponents.
-All get the same training budget. λ_1 near 0 is not enough, because d bits must be carried back along d directions. An
-orthogonal W does not keep λ near 0, because the inputs saturate the units.
+gain 1, from an orthogonal W, and from the Gaussian W after `floss_updates` updates of flossing few or nearly all
+exponents. All get the same training budget. λ_1 near 0 is not enough, because d bits must be carried back along d
+directions. An orthogonal W does not keep λ near 0, because the inputs saturate the units.
 
 A delay counts as learnt if at one of the looks at most one held-out answer in twenty is wrong. Each net starts from the
 same weights for every delay.
@@ -53,10 +53,10 @@ class Config(Output):
     delays: int = 4
     seeds: int = 6
     hidden: int = 48
-    updates: int = 200
+    floss_updates: int = 200
     floss_length: int = 55
     floss_rate: float = 0.005
-    steps: int = 1000
+    updates: int = 1000
     looks: int = 20
     batch: int = 16
     rate: float = 0.001
@@ -66,10 +66,10 @@ class Config(Output):
     def __post_init__(self) -> None:
         """Refuse invalid settings before the sweep starts."""
         unknown = set(self.starts) - set(STARTS)
-        if unknown or self.steps % self.looks or self.spacing % 2:
+        if unknown or self.updates % self.looks or self.spacing % 2:
             raise ValueError(
                 f"starts, looks, spacing: got {unknown or None}, {self.looks}, {self.spacing}, "
-                f"expected some of {tuple(STARTS)}, a divisor of {self.steps}, an even number"
+                f"expected some of {tuple(STARTS)}, a divisor of {self.updates}, an even number"
             )
 
 
@@ -96,10 +96,10 @@ def learn(
     spacing: int,
     delays: int,
     hidden: int,
-    updates: int,
+    floss_updates: int,
     floss_length: int,
     floss_rate: Any,
-    steps: int,
+    updates: int,
     looks: int,
     batch: int,
     rate: Any,
@@ -112,17 +112,26 @@ def learn(
     net = train.init_net(cell, hardest, key=for_net, hidden=hidden, recurrent=STARTS[start].recurrent)
     k = round(STARTS[start].flossed * hidden)
     if k:
-        options: dict[str, Any] = {"steps": updates, "optimizer": optax.adam(floss_rate), "length": floss_length}
+        options: dict[str, Any] = {
+            "updates": floss_updates,
+            "optimizer": optax.adam(floss_rate),
+            "length": floss_length,
+        }
         net = train.prefloss(cell, net, hardest, key=for_floss, k=k, **options).net
     stream = train.tasks.temporal_xor(500, longest).sample(for_stream).xs
-    spectrum = rd.lyapunov_spectrum(cell.step, net.cell, cell.initial_state(net.cell), stream, burn_in=100)
+    spectrum = rd.lyapunov_spectrum(cell.step, net.params, cell.initial_state(net.params), stream, burn_in=100)
     optimizer = optax.chain(optax.clip_by_global_norm(limit), optax.adam(rate))
 
     def fitted(delay: jax.Array) -> train.Fit:
-        task = after(delay, hardest)
-        return train.fit(
-            cell, task, optimizer, key=for_fit, steps=steps, net=net, batch=batch, every=steps // looks, held_out=64
-        )
+        evaluation = train.Evaluation(every=updates // looks, examples=64)
+        given: dict[str, Any] = {
+            "key": for_fit,
+            "updates": updates,
+            "net": net,
+            "batch": batch,
+            "evaluation": evaluation,
+        }
+        return train.fit(cell, after(delay, hardest), optimizer, **given)
 
     found = jax.vmap(fitted)(spacing * (1 + jnp.arange(delays)))
     return {
@@ -140,7 +149,7 @@ def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
     }
     grid: dict[str, Any] = {"start": list(config.starts)} | numbers
     found = rd.sweep(learn, grid, key=jax.random.key(config.seed), repeats=config.seeds, progress=progress)
-    delay, look = config.spacing * (1 + found.delay), found.look * (config.steps // config.looks)
+    delay, look = config.spacing * (1 + found.delay), found.look * (config.updates // config.looks)
     found = found.squeeze(tuple(numbers)).load().assign_coords(delay=delay, look=look)
     return found.assign(learnt=(found.correct >= 1 - train.tasks.levels.FEW).any("look"))
 
@@ -150,7 +159,9 @@ def main() -> None:
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
-    print(f"nets out of {config.seeds} that learnt in {config.steps} updates of {config.batch} (median best accuracy)")
+    print(
+        f"nets out of {config.seeds} that learnt in {config.updates} updates of {config.batch} (median best accuracy)"
+    )
     print(f"{'delay':>20}" + "".join(f"{delay:>14}" for delay in dataset.delay.values) + f"{'λ₁':>10}{'last λ':>10}")
     for name, counts in zip(dataset.start.values, learnt(dataset), strict=True):
         at = dataset.sel(start=name)

@@ -39,12 +39,12 @@ class Config(Output):
     seed: int = 0
 
 
-METHODS: dict[str, dict[str, Any]] = {"LU": {}, "QR": {"method": "qr", "every": 1}}
+METHODS: dict[str, dict[str, Any]] = {"LU": {}, "QR": {"method": "qr", "interval": 1}}
 # dimensions of the fields of a spectrum that are arrays
 DIMS = {
     **dict.fromkeys(("exponents", "stderr", "reliable", "converged", "doubts"), ("index",)),
-    **dict.fromkeys(("history", "local"), ("block", "index")),
-    "steps": ("block",),
+    **dict.fromkeys(("history", "local"), ("segment", "index")),
+    "steps": ("segment",),
 }
 
 
@@ -65,9 +65,9 @@ def at(gain: float, config: Config) -> xarray.Dataset:
     params = cell.init(key_params, inputs=1, hidden=config.hidden, gain=gain)
     h0 = jax.random.normal(key_state, (config.hidden,))
     h0 = rd.unroll(cell.step, params, h0, None, length=config.burn_in)[-1]
-    blocks = max(2, min(32, config.T // 10))  # the same for both methods, so that they fit one array
+    segments = max(2, min(32, config.T // 10))  # the same for both methods, so that they fit one array
     found = [
-        rd.lyapunov_spectrum(cell.step, params, h0, None, length=config.T, blocks=blocks, **options)
+        rd.lyapunov_spectrum(cell.step, params, h0, None, length=config.T, segments=segments, **options)
         for options in METHODS.values()
     ]
     with jax.enable_x64(True):  # rounding would hide small eigenvalues too

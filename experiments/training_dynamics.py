@@ -6,7 +6,7 @@ exponent λ_1 along the examples. Before training every gradient vanishes, faste
 their λ_1 T rises from below -5 to -3 and above. The tanh nets start with a larger gradient than the GRU, lose it, and
 stay at chance.
 
-All nets get the same budget: `steps` updates of `batch` examples, Adam, gradients clipped by norm. What is not learnt
+All nets get the same budget: `updates` updates of `batch` examples, Adam, gradients clipped by norm. What is not learnt
 within it may be learnt in a larger one. λ_1 is the mean over T steps from h_0 = 0 and over examples; exp(λ_1 T) is
 about the fraction of a gradient that is left after T steps. With only two nets per cell and length, the figure gives
 their range and no error.
@@ -37,7 +37,7 @@ class Config(Output):
     lengths: tuple[int, ...] = (50, 100, 200)
     seeds: int = 2
     hidden: int = 32
-    steps: int = 900
+    updates: int = 900
     looks: int = 18
     batch: int = 32
     rate: float = 0.01
@@ -47,14 +47,14 @@ class Config(Output):
 
 @described(
     loss=Variable("1", "held-out loss", ("look",)),
-    updates=Variable("1", "number of updates so far", ("look",)),
+    made=Variable("1", "number of updates so far", ("look",)),
     log_state_gradient=Variable("nats", "ln of the norm of the loss's gradient in h_t", ("look", "time")),
     exponent=Variable("nats per step", "largest Lyapunov exponent", ("look",)),
     stderr=Variable("nats per step", "its standard error", ("look",)),
     reliable=Variable("1", "whether the exponent is reliable", ("look",)),
 )
 def learn(
-    key: jax.Array, *, cell: str, length: int, hidden: int, steps: int, looks: int, batch: int, rate: Any, limit: Any
+    key: jax.Array, *, cell: str, length: int, hidden: int, updates: int, looks: int, batch: int, rate: Any, limit: Any
 ) -> dict[str, jax.Array]:
     """Train one net and return what was recorded during training."""
     probes = {
@@ -63,11 +63,13 @@ def learn(
     }
     optimizer = optax.chain(train.clip_by_norm(limit), optax.adam(rate))
     task, chosen = train.tasks.adding(length), rd.cells.CELLS[cell]
-    options: dict[str, Any] = {"hidden": hidden, "batch": batch, "every": steps // looks, "probes": probes}
-    found = train.fit(chosen, task, optimizer, key=key, steps=steps, **options)
+    evaluation = train.Evaluation(every=updates // looks, probes=probes)
+    found = train.fit(
+        chosen, task, optimizer, key=key, updates=updates, hidden=hidden, batch=batch, evaluation=evaluation
+    )
     return {
         "loss": found.held_out_loss,
-        "updates": found.recorded,
+        "made": found.recorded,
         "log_state_gradient": found.probes["states"],
         "exponent": found.probes["lyapunov"]["exponents"][:, 0],
         "stderr": found.probes["lyapunov"]["stderr"][:, 0],
@@ -78,9 +80,9 @@ def learn(
 def run(config: Config = Config(), *, progress: bool = False) -> xarray.Dataset:
     """Train all nets and return the records over (cell, length, repeat, look)."""
     grid: dict[str, Any] = {"cell": list(config.cells), "length": list(config.lengths)}
-    grid |= {name: [getattr(config, name)] for name in ("hidden", "steps", "looks", "batch", "rate", "limit")}
+    grid |= {name: [getattr(config, name)] for name in ("hidden", "updates", "looks", "batch", "rate", "limit")}
     found = rd.sweep(learn, grid, key=jax.random.key(config.seed), repeats=config.seeds, progress=progress)
-    return found.squeeze(("hidden", "steps", "looks", "batch", "rate", "limit")).load()
+    return found.squeeze(("hidden", "updates", "looks", "batch", "rate", "limit")).load()
 
 
 def main() -> None:
@@ -88,7 +90,7 @@ def main() -> None:
     config = tyro.cli(Config)
     one_device_per_core()
     dataset = run(config, progress=True)
-    print(f"{config.steps} updates of {config.batch} examples; solved: held-out loss below {SOLVED}")
+    print(f"{config.updates} updates of {config.batch} examples; solved: held-out loss below {SOLVED}")
     print(f"{'cell':>6}{'T':>5}{'net':>5}{'solved after':>14}{'loss':>10}{'λ₁ before':>12}{'after':>9}{'2 errors':>10}")
     for cell in dataset.cell.values:
         for length in dataset.length.values:

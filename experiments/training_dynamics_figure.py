@@ -50,7 +50,7 @@ def name_of(cell: str) -> str:
 def solved_after(at: xarray.Dataset) -> np.ndarray:
     """Return after how many updates each net was first seen to solve the task, (repeat,); inf for never."""
     done = at.loss.transpose("repeat", "look").values <= SOLVED
-    updates = at.updates.transpose("repeat", "look").values
+    updates = at.made.transpose("repeat", "look").values
     return np.where(done.any(axis=1), updates[np.arange(len(done)), done.argmax(axis=1)], np.inf)
 
 
@@ -106,7 +106,7 @@ def losses(axes: Axes, at: xarray.Dataset, length: int) -> None:
     for position, cell in enumerate(at.cell.values):
         of = at.sel(cell=cell)
         heights = np.log10(of.loss.transpose("repeat", "look").values)
-        of_every_net(axes, of.updates.isel(repeat=0).values, heights, color=f"C{position}", label=name_of(cell))
+        of_every_net(axes, of.made.isel(repeat=0).values, heights, color=f"C{position}", label=name_of(cell))
         counts.append(f"{name_of(cell)} {np.isfinite(solved_after(of)).sum()}")
     said_line(axes, np.log10(CHANCE), "chance", below=True)
     said_line(axes, np.log10(SOLVED), "solved")
@@ -122,7 +122,7 @@ def exponents(axes: Axes, at: xarray.Dataset, length: int) -> None:
     seen = length * at.exponent.where(reliable).transpose("cell", "repeat", "look")
     for position, cell in enumerate(at.cell.values):
         values = seen.sel(cell=cell).values
-        updates = at.updates.sel(cell=cell).isel(repeat=0).values
+        updates = at.made.sel(cell=cell).isel(repeat=0).values
         of_every_net(axes, updates, values, color=f"C{position}", label=name_of(cell))
         found.append(f"{name_of(cell)} {said_range(values[:, -1], said_number)}")
     axes.axhline(np.log(0.01), ls="--", lw=1, color="0.35", label="_needed")

@@ -202,9 +202,10 @@ def show(command: Show) -> int:
     from .plot import STYLE
     from .plot.overview import drawable, overview
     from .sweeps.in_memory import load_dataset
+    from .sweeps.in_words import in_words
 
     dataset = open_dataset(command.store)
-    sys.stdout.write(f"{printable(dataset)}\n")
+    sys.stdout.write(f"{printable(in_words(dataset))}\n")
     code = report(command.store)
     if not drawable(dataset):
         sys.stdout.write("no figure: none of the outputs is a real number or a row of real numbers\n")

@@ -46,17 +46,17 @@ def of_cells() -> Iterator[tuple[str, Any]]:
 
         yield f"{name} init", params
         yield f"{name} unroll", rd.unroll(*given)
-        yield f"{name} unroll in pieces", rd.unroll(*given, checkpoint_every=7)
+        yield f"{name} unroll in pieces", rd.unroll(*given, keep_every=7)
         yield f"{name} step_jacobian", rd.step_jacobian(cell.step, params, h0, xs[0])
         yield f"{name} step_jacobians", rd.step_jacobians(*given)
         yield f"{name} jacobian_product", tuple(rd.jacobian_product(*given))
         yield f"{name} gradient_flow", tuple(rd.gradient_flow(*given))
         yield f"{name} gradient_flow anchors", tuple(rd.gradient_flow(*given, anchors=(20, T), lags=9))
-        yield f"{name} gradient_flow probes", tuple(rd.gradient_flow(*given, probes=3, key=KEY))
+        yield f"{name} gradient_flow directions", tuple(rd.gradient_flow(*given, directions=3, key=KEY))
         yield f"{name} lyapunov_spectrum", tuple(rd.lyapunov_spectrum(*given))
-        yield f"{name} lyapunov_spectrum qr", tuple(rd.lyapunov_spectrum(*given, method="qr", every=1, k=2))
+        yield f"{name} lyapunov_spectrum qr", tuple(rd.lyapunov_spectrum(*given, method="qr", interval=1, k=2))
         yield f"{name} largest_exponent", tuple(rd.largest_exponent(*given, key=KEY))
-        yield f"{name} covariant_vectors", tuple(rd.covariant_vectors(*given, burn_in=5, tail=5, k=2))
+        yield f"{name} covariant_vectors", tuple(rd.covariant_vectors(*given, frame_burn_in=5, tail=5, k=2))
         yield f"{name} log_singular_values", rd.log_singular_values(*given)
         yield f"{name} state_gradients", rd.state_gradients(*given, loss)
         yield f"{name} rtrl", rd.rtrl(*given, loss_t)
@@ -119,11 +119,12 @@ def of_training() -> Iterator[tuple[str, Any]]:
     }
     penalties = (train.flossing(0.1, k=2, examples=2), train.soft_orthogonality(0.1), train.norm_preserving(0.1))
     for name, cell in (("elman", rd.cells.elman), ("gru", rd.cells.gru)):
-        settings: Any = {"key": KEY, "steps": 6, "hidden": 4, "batch": 5, "held_out": 6, "every": 3}
-        task = train.tasks.adding(8)
-        yield f"fit {name}", jax.tree.leaves(train.fit(cell, task, optax.adam(1e-2), **settings, probes=probes))
+        settings: Any = {"key": KEY, "updates": 6, "hidden": 4, "batch": 5}
+        task, looks = train.tasks.adding(8), train.Evaluation(3, 6, probes=probes)
+        yield f"fit {name}", jax.tree.leaves(train.fit(cell, task, optax.adam(1e-2), **settings, evaluation=looks))
         optimizer = optax.chain(train.clip_by_norm(0.1), optax.sgd(0.1), train.project_spectral_radius(0.9))
-        found = train.fit(cell, task, optimizer, **settings, penalties=penalties, truncate=4, clip_each_step=0.5)
+        settings |= {"evaluation": train.Evaluation(3, 6), "unrolling": train.Unrolling(truncate=4, clip_each_step=0.5)}
+        found = train.fit(cell, task, optimizer, **settings, penalties=penalties)
         yield f"fit {name} with interventions", jax.tree.leaves(found)
     for name in train.tasks.TASKS:
         example = train.tasks.TASKS[name]().sample(KEY)

@@ -2,33 +2,15 @@
 
 import inspect
 import os
-import subprocess
-import sys
 
 import pytest
+from programs import output
 
 import rnn_dynamics as rd
 
 MODULES = ("", ".cells", ".cells.activations", ".cells.initializers", ".eigen", ".plot", ".sweeps", ".theory", ".train")
 MODULES += (".train.probes", ".train.tasks")
 ALIASES = {"Step", "Penalty"}
-EXAMPLES = """
-import doctest, sys
-import jax, jax.numpy as jnp, matplotlib, numpy as np, optax
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-import rnn_dynamics as rd
-module = eval("rd" + sys.argv[1])
-known = {"jax": jax, "jnp": jnp, "np": np, "plt": plt, "optax": optax, "rd": rd, "key": jax.random.key(0)}
-runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-for name in module.__all__:
-    found = getattr(module, name)
-    if callable(found) and found.__doc__:
-        runner.run(doctest.DocTestParser().get_doctest(found.__doc__, dict(known), name, None, 0))
-        plt.close("all")
-print(runner.tries)
-sys.exit(runner.failures > 0)
-"""
 
 
 def public():
@@ -67,9 +49,7 @@ def test_a_docstring_has_a_summary_and_its_sections(name, value):
 def test_examples_run(module):
     # in a process of its own: float32 and JAX's defaults, as a user has them
     environment = {key: value for key, value in os.environ.items() if not key.startswith("JAX_NUMPY")}
-    done = subprocess.run([sys.executable, "-c", EXAMPLES, module], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stdout
-    assert int(done.stdout) > 0
+    assert int(output("examples.py", module, environment=environment)) > 0
 
 
 @pytest.mark.parametrize("name", rd.cells.CELLS)

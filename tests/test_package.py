@@ -22,7 +22,6 @@ MAY_IMPORT = {
     "train": {"cells", "machinery", "measure"},
     "sweeps": set(),
     "plot": {"measure"},
-    "interop": {"cells"},
 }
 MODULES = {"cells", "eigen", "plot", "sweeps", "theory", "train"}
 # files beside the folders that all of them may import

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from learning import loss_of_example
+from learning import fit, loss_of_example
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
@@ -51,7 +51,7 @@ def test_gradient_flow(given):
 
 def test_covariant_vectors(given):
     plain = specified("rnn_dynamics.measure.covariant", "covariant_vectors")
-    found = rd.covariant_vectors(*given, burn_in=0, tail=25)
+    found = rd.covariant_vectors(*given, frame_burn_in=0, tail=25)
     expected = plain(*given, tail=T - int(found.times[-1]))
     cosines = np.sum(found.vectors[-1] * expected, axis=0)
     np.testing.assert_allclose(abs(cosines), 1, atol=1e-6)
@@ -83,6 +83,6 @@ def test_fit(key):
         examples = [task.sample(jax.random.split(k)[0]) for k in jax.random.split(key_batch, 2)]
         return sum(loss_of_example(CELL, task, net, example) for example in examples) / 2
 
-    found = train.fit(CELL, task, optimizer, key=key, steps=3, net=net, batch=2, held_out=3).net
+    found = fit(CELL, task, optimizer, key=key, updates=3, net=net, batch=2, held_out=3).net
     for one, other in zip(*map(jax.tree.leaves, (found, plain(net, optimizer, loss, keys))), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-10)

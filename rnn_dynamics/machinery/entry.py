@@ -32,7 +32,7 @@ Result = TypeVar("Result")
 
 
 def compiled(
-    *static: str, compiler: dict[str, Any] = QUICKER
+    *, compiler: dict[str, Any] = QUICKER
 ) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
     """Compile a measurement `measure(step, params, h0, xs, ...)` as `jax.jit` does. Its keyword options are static.
 
@@ -189,7 +189,8 @@ def time_steps(xs: Input, length: int | None, argument: str = "xs") -> int:
     if length is not None:
         sizes["length"] = length
     if not sizes:
-        raise ValueError("xs: got no array and length=None, expected inputs over time or length=T for an undriven map")
+        other = "inputs over time or length=T for an undriven map" if argument == "xs" else "an array with a time axis"
+        raise ValueError(f"{argument}: got no array and length=None, expected {other}")
     name, T = next(iter(sizes.items()))
     for other, size in sizes.items():
         if size != T:
@@ -240,6 +241,8 @@ def decomposable(state: State) -> None:
 
 def losses(name: str, value: Any, *shapes: tuple[int, ...]) -> Any:
     """Return what a loss has returned, after checking that it is real and has one of these shapes: (), or (T,)."""
+    if not isinstance(value, jax.Array | np.ndarray | np.generic | float | int):
+        raise TypeError(f"{name}: returned {type(value).__name__}, expected one array of real numbers")
     if jnp.shape(value) not in shapes:
         words = (f"one number for each of {shape[0]} times, shape {shape}" if shape else "a scalar" for shape in shapes)
         raise ValueError(f"{name}: returned shape {jnp.shape(value)}, expected {' or '.join(words)}")

@@ -13,7 +13,7 @@ The interval s is chosen from the growth during a pilot of 16 steps, so that col
     s = min(0.3 ln(1/eps) / (largest - smallest rate),  ln(largest float) / 4 / largest |rate|,  32),  at least 1
 
 A loop over the rows of a `Schedule`, and within it a loop over the steps of a row, do everything: the pilot, the steps
-that only turn the frame, and the measured blocks. So the step is traced and compiled once.
+that only turn the frame, and the measured segments. So the step is traced and compiled once.
 
 `growth` runs the loop: `_row` is one row, `_advance` one step, `_brought_back` one factorisation. How a frame is pushed
 is in `frame_push.py`, how it is factored in `lu_frames.py`, how time is cut in `frame_schedule.py`. Next:
@@ -38,7 +38,9 @@ from .linear_maps import linear_maps
 from .lu_frames import ORTHONORMAL, Factor, by_qr
 from .standard_error import standard_error
 
-FEWEST_TO_STOP_AT = 32  # blocks before a run may stop: then blocks four times as long enter the standard error as well
+FEWEST_TO_STOP_AT = (
+    32  # segments before a run may stop: then segments four times as long enter the standard error as well
+)
 LONGEST = 32  # steps between factorisations at most
 
 
@@ -53,8 +55,8 @@ class Run(NamedTuple):
     corners     the volumes at the rows where the total begins and ends; elsewhere possibly 0
     lost        the most nats of a factor that were lost to cancellation in one interval
     log_det     Σ ln |det J_t|, where the push computes it
-    blocks_run  the number of blocks that were run; later rows repeat the last one, with logs of 0
-    every       the interval between factorisations
+    segments_run  the number of segments that were run; later rows repeat the last one, with logs of 0
+    interval    the number of steps between factorisations
     """
 
     upto: Float[Any, "rows k"]
@@ -63,16 +65,16 @@ class Run(NamedTuple):
     volumes: Float[Any, "rows k"]
     lost: Float[Any, " k"]
     log_det: Float[Any, ""]
-    blocks_run: Int[Any, ""]
-    every: Int[Any, ""]
+    segments_run: Int[Any, ""]
+    interval: Int[Any, ""]
 
 
 class Growth(NamedTuple):
-    """The growth of ln |R_ii| of the product of Jacobians: over all measured time, and within each block."""
+    """The growth of ln |R_ii| of the product of Jacobians: over all measured time, and within each segment."""
 
     total: Float[Any, " k"]
-    upto: Float[Any, "blocks k"]  # from the beginning up to the end of each block
-    blocks: Float[Any, "blocks k"]  # 0 for those that were not run
+    upto: Float[Any, "segments k"]  # from the beginning up to the end of each segment
+    segments: Float[Any, "segments k"]  # 0 for those that were not run
 
 
 class _Frame(NamedTuple):
@@ -116,7 +118,7 @@ def growth(
     xs: Input,
     columns: Float[Array, "n k"],
     plan: Schedule,
-    every: int | str,
+    interval: int | str,
     *,
     push: Push,
     factor: Factor,
@@ -126,16 +128,16 @@ def growth(
 ) -> Run:
     """Measure the growth of orthonormal columns over the rows of the plan.
 
-    With `until`, stop after the first block at which every standard error is at most that. With `every="auto"` the
+    With `until`, stop after the first segment at which every standard error is at most that. With `interval="auto"` the
     pilot, which has a factorisation after each step, chooses the interval for the other rows. Unless `entire`, the
     corners are computed separately, so that the compiler can drop the volumes of the other rows where the caller does
     not use them.
     """
-    chooses = every == "auto" and longest > 1
-    interval = jnp.int32(1 if every == "auto" or longest == 1 else every)
+    chooses = interval == "auto" and longest > 1
+    steps = jnp.int32(1 if interval == "auto" or longest == 1 else interval)
     zeros, zero = jnp.zeros(columns.shape[1], columns.dtype), jnp.zeros((), columns.dtype)
-    start = entry.varying_like(_Carry(h0, columns.T, zeros, zeros, zeros, zero, interval), h0)
-    advance = partial(_advance, step, params, push, factor, 1 if longest == 1 else every, bool(plan.due.all()))
+    start = entry.varying_like(_Carry(h0, columns.T, zeros, zeros, zeros, zero, steps), h0)
+    advance = partial(_advance, step, params, push, factor, longest == 1 or interval == 1, bool(plan.due.all()))
     volumes = (lambda frame: zeros) if factor in ORTHONORMAL else (lambda frame: by_qr(frame).logs)
     entire = entire or until is not None
     row = partial(_row, advance, volumes, plan, longest if chooses else None, entire)
@@ -145,16 +147,16 @@ def growth(
         run = jnp.int32(len(plan.steps))
     else:
         end, found, run = _until_precise(row, start, inputs, plan, until)
-    return Run(*found, lost=end.lost, log_det=end.log_det, blocks_run=run, every=end.interval)
+    return Run(*found, lost=end.lost, log_det=end.log_det, segments_run=run, interval=end.interval)
 
 
 def measured_growth(xp: Any, plan: Schedule, run: Run) -> Growth:
-    """Compute the growth over all measured time and within each block from the rows of a run."""
+    """Compute the growth over all measured time and within each segment from the rows of a run."""
     before = run.corners[plan.first - 1] if plan.first else xp.zeros_like(run.corners[0])
     return Growth(
         total=run.upto[-1] + run.corners[-1] - before,
-        upto=(run.upto + run.volumes)[plan.block :] - before[None],
-        blocks=_within_blocks(xp, plan, run.logs, run.volumes),
+        upto=(run.upto + run.volumes)[plan.segment :] - before[None],
+        segments=_within_segments(xp, plan, run.logs, run.volumes),
     )
 
 
@@ -202,7 +204,7 @@ def _advance(
     params: Params,
     push: Push,
     factor: Factor,
-    every: int | str,
+    always: bool,
     full: bool,
     interval: Array,
     frame: _Frame,
@@ -217,7 +219,7 @@ def _advance(
         rest, lost = frame.rest + pushed.logs, jnp.maximum(frame.lost, pushed.lost)
         log_det = compensated(frame.log_det, pushed.log_det + frame.log_det_rest)
         moved = _Frame(maps.after, pushed.rows, frame.age + 1, frame.logs, rest, lost, *log_det)
-        if every == 1:
+        if always:
             return _brought_back(factor, moved)
         old = (moved.age >= interval) | (due == BRING_BACK)
         return jax.lax.cond(old, partial(_brought_back, factor), lambda frame: frame, moved)
@@ -236,12 +238,12 @@ def _brought_back(factor: Factor, frame: _Frame) -> _Frame:
     return frame._replace(rows=new.frame.T, age=jnp.zeros_like(frame.age), logs=logs, rest=rest, lost=lost)
 
 
-def _within_blocks(
+def _within_segments(
     xp: Any, plan: Schedule, logs: Float[Any, "rows k"], volumes: Float[Any, "rows k"]
-) -> Float[Any, "blocks k"]:
-    """Compute what each block has added to ln |R_ii|."""
-    volumes = volumes if plan.block else xp.concatenate([xp.zeros_like(volumes[:1]), volumes])
-    return logs[plan.block :] + xp.diff(volumes[max(plan.block - 1, 0) :], axis=0)
+) -> Float[Any, "segments k"]:
+    """Compute what each segment has added to ln |R_ii|."""
+    volumes = volumes if plan.segment else xp.concatenate([xp.zeros_like(volumes[:1]), volumes])
+    return logs[plan.segment :] + xp.diff(volumes[max(plan.segment - 1, 0) :], axis=0)
 
 
 def _interval(logs: Float[Array, " k"], steps: int, longest: int) -> Int[Array, ""]:
@@ -262,13 +264,13 @@ def _safe(rates: Float[Array, " k"]) -> Int[Array, ""]:
 def _until_precise(
     row: Callable, start: _Carry, inputs: tuple[Array, Array, Input], plan: Schedule, until: Float[Array, ""]
 ) -> tuple[_Carry, _Row, Array]:
-    """Scan `row` until the standard error of every column's growth in a block is small enough. Count the blocks run."""
+    """Scan `row` until the standard error of each column's growth in a segment is small; count the segments run."""
     tolerance, rows = until * plan.size, len(plan.due)
 
     def unfinished(carry: tuple) -> Array:
         count, _, found = carry
-        error = standard_error(_within_blocks(jnp, plan, found.logs, found.volumes), count - plan.block)
-        return (count < rows) & ((count < plan.block + FEWEST_TO_STOP_AT) | ~jnp.all(error <= tolerance))
+        error = standard_error(_within_segments(jnp, plan, found.logs, found.volumes), count - plan.segment)
+        return (count < rows) & ((count < plan.segment + FEWEST_TO_STOP_AT) | ~jnp.all(error <= tolerance))
 
     def run(carry: tuple) -> tuple:
         count, state, found = carry
@@ -280,4 +282,4 @@ def _until_precise(
     count, end, found = jax.lax.while_loop(unfinished, run, entry.varying_like((jnp.int32(0), start, nothing), start))
     last = jnp.minimum(jnp.arange(rows, dtype=jnp.int32), count - 1)
     found = found._replace(upto=found.upto[last], corner=found.corner[last], volumes=found.volumes[last])
-    return end, found, count - plan.block
+    return end, found, count - plan.segment

@@ -1,15 +1,15 @@
-"""Cut time into rows of equal length, so that one loop body serves the pilot, the burn-in and the measured blocks.
+"""Cut time into rows of equal length, so that one loop body serves the pilot, the burn-in and the measured segments.
 
-    0         piloted, skipped                 T - blocks · size                                  T
-    |  pilot, frame burn-in  |  remainder  |  block 1  |  block 2  |    ...    |  last block  |
+    0         piloted, skipped                 T - segments · size                                  T
+    |  pilot, frame burn-in  |  remainder  |  segment 1  |  segment 2  |    ...    |  last segment  |
 
     pilot          the first 16 steps, or T/4 if that is less: they choose the interval between factorisations
     frame burn-in  the first `skipped` steps: they turn the frame and are not measured; this may overlap the pilot
-    remainder      measured steps that do not fill a block
-    blocks         stretches of equal length, from whose growth the standard errors are computed
+    remainder      measured steps that do not fill a segment
+    segments       stretches of equal length, from whose growth the standard errors are computed
 
-The part of the pilot after the frame burn-in, and the remainder, are measured too but belong to no block. A new row
-begins at every border, so some rows would be shorter than a block. They are filled up in front with places that the
+The part of the pilot after the frame burn-in, and the remainder, are measured too but belong to no segment. A new row
+begins at every border, so some rows would be shorter than a segment. They are filled up in front with places that the
 loop skips. So all rows have one shape, and the step is traced and compiled once.
 
 Next: `frame_loop.py` runs over these rows.
@@ -24,10 +24,10 @@ import numpy as np
 
 from ..cells.contract import Input
 
-# how many blocks standard errors are computed from; more where the run may end after any of them
-BLOCKS = 32
-BLOCKS_TO_STOP_AT = 256
-SHORTEST_BLOCK = 8
+# how many segments standard errors are computed from; more where the run may end after any of them
+SEGMENTS = 32
+SEGMENTS_TO_STOP_AT = 256
+SHORTEST_SEGMENT = 8
 # steps of the pilot
 PILOT = 16
 # what the loop does at a place of a row: nothing, a step, or a step with a factorisation after it
@@ -42,8 +42,8 @@ class Schedule(NamedTuple):
     pilot    the row at whose end the interval is chosen; -1 if there is no pilot
     piloted  the number of steps up to there
     first    the first row that is measured
-    block    the first row that is a block; all later rows are blocks too
-    steps    the number of steps measured up to the end of each block
+    segment    the first row that is a segment; all later rows are segments too
+    steps    the number of steps measured up to the end of each segment
     """
 
     time: np.ndarray
@@ -51,12 +51,12 @@ class Schedule(NamedTuple):
     pilot: int
     piloted: int
     first: int
-    block: int
+    segment: int
     steps: np.ndarray
 
     @property
     def size(self) -> int:
-        """Return the number of steps in a block."""
+        """Return the number of steps in a segment."""
         return self.time.shape[1]
 
     def rows_of(self, xs: Input) -> Input:
@@ -68,32 +68,32 @@ class Schedule(NamedTuple):
 
 
 @functools.lru_cache(maxsize=16)
-def schedule(T: int, skipped: int, *, pilot: bool, blocks: int | None, may_stop: bool) -> Schedule:
+def schedule(T: int, skipped: int, *, pilot: bool, segments: int | None, may_stop: bool) -> Schedule:
     """Return the rows for T steps, of which the first `skipped` are not measured.
 
-    Measured steps that do not fill a block come before the blocks.
+    Measured steps that do not fill a segment come before the segments.
     """
     piloted = min(PILOT, T // 4) if pilot else 0
     measured = T - max(piloted, skipped)
-    if blocks is None:
-        blocks = max(1, min(BLOCKS_TO_STOP_AT if may_stop else BLOCKS, measured // SHORTEST_BLOCK))
-    if blocks > measured:
-        raise ValueError(f"blocks: got {blocks}, expected at most {measured}, the steps after burn-in and pilot")
-    size = measured // blocks
-    edges = [*sorted({0, piloted, skipped, T - blocks * size}), T]
+    if segments is None:
+        segments = max(1, min(SEGMENTS_TO_STOP_AT if may_stop else SEGMENTS, measured // SHORTEST_SEGMENT))
+    if segments > measured:
+        raise ValueError(f"segments: got {segments}, expected at most {measured}, the steps after burn-in and pilot")
+    size = measured // segments
+    edges = [*sorted({0, piloted, skipped, T - segments * size}), T]
     starts, stops = np.concatenate([_cut(*part, size) for part in itertools.pairwise(edges)], axis=1)
     place = np.arange(size)
     due = np.where(place < size - (stops - starts)[:, None], SKIP, MOVE)
     due[:, -1] = BRING_BACK
-    block = len(stops) - blocks
+    segment = len(stops) - segments
     return Schedule(
         time=np.maximum(stops[:, None] - size + place, 0).astype(np.int32),
         due=due.astype(np.int32),
         pilot=int(np.searchsorted(stops, piloted)) if piloted else -1,
         piloted=piloted,
         first=int(np.sum(stops <= skipped)),
-        block=block,
-        steps=(stops[block:] - skipped).astype(np.int32),
+        segment=segment,
+        steps=(stops[segment:] - skipped).astype(np.int32),
     )
 
 

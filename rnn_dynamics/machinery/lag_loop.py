@@ -12,7 +12,7 @@ Three things keep it cheap over a long time:
   stage with a program of its own, and `_at_stage` moves to the next one at the end of a stretch.
 - The power of two for the next pull is read from one combination of the rows instead of all of them.
 
-With probes, P begins with a few random directions instead of I. The norms ‖J_t‖₂ of single steps, whose product bounds
+With random directions, P begins with a few of them instead of I. The norms ‖J_t‖₂ of single steps, whose product bounds
 ‖P_ℓ‖₂, come from `step_norms.py`. Next: `measure/flow_result.py` turns `RawCurves` into a `GradientFlow`.
 """
 
@@ -47,7 +47,7 @@ class Asked(NamedTuple):
     columns: tuple[int, int]  # the same of the earlier state
     alone: bool  # whether only these blocks of the Jacobians are multiplied, not the whole ones
     curves: tuple[str, ...]
-    probed: bool  # whether the rows are random combinations, probes
+    random: bool  # whether the rows are random combinations
     halve: bool  # whether rows may be dropped, which compiles one program for each number of rows
 
 
@@ -66,10 +66,10 @@ class RawCurves(NamedTuple):
     """What the loop returns for every step, in the order of time. Norms of the product are in units of 2^exponent.
 
     square     the squared Frobenius norm of the product
-    spread     the relative standard error of its root, from probes
+    spread     the relative standard error of its root, from random directions
     norm       the 2-norm of the product, and whether it is certain
     step_norm  the 2-norm of the step's own Jacobian, and whether it is certain
-    begun      the 2-norm of the directions that the probes begin with
+    begun      the 2-norm of the random directions it begins with
     """
 
     exponent: Int[Any, "*anchors steps"]
@@ -87,7 +87,7 @@ def lag_curves(
     xs: Input,
     lags: int,
     asked: Asked,
-    directions: Float[Array, "probes rows"] | None,
+    directions: Float[Array, "directions rows"] | None,
 ) -> RawCurves:
     """Compute the curves back from the end of the trajectory h0, xs; if given, only for the rows `directions` · I."""
     vector, _ = flatten(h0)
@@ -135,7 +135,7 @@ def _one_lag(
         found = _norm(seen, left, scale, square, ALWAYS_DENSE if full <= ALWAYS_DENSE else DENSE)
         norm, left = (found.value * scale, found.converged & trusted), found.left
     frame = _Frame(P, exponent, shift, left, trusted, frame.stage)
-    spread = _spread(squares) if asked.probed else None
+    spread = _spread(squares) if asked.random else None
     return frame, RawCurves(exponent + shift, square, spread, norm, None, None)
 
 
@@ -175,8 +175,8 @@ def _padded(array: Array, rows: int) -> Array:
     return jnp.concatenate([array, jnp.zeros((rows - len(array), *array.shape[1:]), array.dtype)])
 
 
-def _spread(squares: Float[Array, " probes"]) -> Float[Array, ""]:
-    """Compute the relative standard error of the root of their mean; inf for a single probe."""
+def _spread(squares: Float[Array, " directions"]) -> Float[Array, ""]:
+    """Compute the relative standard error of the root of their mean; inf for a single direction."""
     mean = jnp.mean(squares)
     variance = jnp.sum((squares - mean) ** 2) / max(len(squares) - 1, 1)
     error = jnp.sqrt(variance / len(squares)) / (2 * jnp.where(mean == 0, 1, mean))

@@ -6,7 +6,7 @@
 
 **Any such factor will do.** For every i the first i columns of F span the same subspace as those of Y, because T is
 upper triangular. So Lyapunov exponents can be measured with either. An LU frame is not orthonormal, so its own volume
-is measured at both ends, and at the end of each block for the standard error, and taken out.
+is measured at both ends, and at the end of each segment for the standard error, and taken out.
 
 **LU is cheaper**: a quarter of a QR decomposition that forms Q.
 

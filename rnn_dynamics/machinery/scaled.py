@@ -70,15 +70,31 @@ class Scaled(NamedTuple):
         return self.direction * jnp.exp(self.log_scale).reshape(*jnp.shape(self.log_scale), *inner)
 
     def __matmul__(self, right: "Scaled") -> "Scaled":
-        """Compute the matrix product self · right."""
-        direction, exponent = rescaled(self.direction @ right.direction)
-        return Scaled(direction, self.log_scale + right.log_scale + from_exponent(direction, exponent).log_scale)
+        """Compute the matrix product self · right, of each pair of two batches of one shape."""
+        if not isinstance(right, Scaled):
+            return NotImplemented
+        batch = jnp.shape(self.log_scale)
+        if jnp.shape(right.log_scale) != batch:
+            raise ValueError(f"right: got a batch of shape {jnp.shape(right.log_scale)}, expected {batch}")
+        multiply = _multiplied
+        for _ in batch:
+            multiply = jax.vmap(multiply)
+        return multiply(self, right)
 
     def _headline(self) -> str:
-        return f"{np.shape(self.direction)}: ln of the Frobenius norm = {span(self.log_norm())}"
+        scale, direction = np.asarray(self.log_scale), np.asarray(self.direction)
+        axes = tuple(range(scale.ndim, direction.ndim))
+        with np.errstate(divide="ignore"):
+            norms = scale + np.log(np.sum(np.abs(direction) ** 2, axis=axes)) / 2
+        return f"{direction.shape}: ln of the Frobenius norm = {span(norms)}"
 
     def _table(self) -> Table:
         return fields_of(self)
+
+
+def _multiplied(left: Scaled, right: Scaled) -> Scaled:
+    direction, exponent = rescaled(left.direction @ right.direction)
+    return Scaled(direction, left.log_scale + right.log_scale + from_exponent(direction, exponent).log_scale)
 
 
 def rescaled(array: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Int[Array, ""]]:

@@ -209,11 +209,6 @@ def random_vectors(n: int, dtype: Any) -> tuple[Float[Array, " {n}"], Float[Arra
     return first, second
 
 
-def start_vector(n: int, dtype: Any, power: int = 1) -> Float[Array, " {n}"]:
-    """Return a fixed vector without zeros and without symmetries that a net may have."""
-    return jnp.cos((jnp.arange(n, dtype=dtype) + 1) ** power)
-
-
 def _turn(half: Array, across: Array) -> tuple[Array, Array]:
     """Return cos φ >= 0 and sin φ of the top eigenvector of [[half, across], [across, -half]]."""
     root = jnp.sqrt(half * half + across * across)

@@ -97,7 +97,7 @@ def gradient_contributions(
     return _contributions(step, params, h0, xs, entry.traced_loss(loss, step, T), T=T, wrt=wrt)
 
 
-@entry.compiled("T", "wrt")
+@entry.compiled()
 def _contributions(
     step: Step, params: Params, h0: State, xs: Input, loss: Loss, *, T: int, wrt: tuple[str, ...] | None
 ) -> Contributions:

@@ -35,6 +35,7 @@ from ..machinery.compiled_programs import PLAIN
 from ..machinery.linear_maps import linear_maps
 from ..machinery.lu_frames import by_qr, starting_frame
 from ..machinery.printed import Table, fields_of, number, printable, share, span
+from .reliability import doubts_of_vectors, reasons
 
 
 @printable
@@ -48,7 +49,9 @@ class CovariantVectors(NamedTuple):
         angles: The angles between each two vectors as lines, (samples, k, k), in radians from 0 to π/2. Near 0 they
             nearly coincide (a tangency).
         rates: The growth of each vector from one of these times to the next, (samples, k), in nats per step.
-        reliable: Whether the vector is finite and the frame lost no digits up to its column, (k,).
+        reliable: Whether there is no doubt about the vector, (k,): it is finite, and the frame lost no digits up to its
+            column. It does not say whether `frame_burn_in` and `tail` were long enough.
+        doubts: What is doubtful about each vector, (k,), as a sum of `rd.Doubt`; `reasons` says it in words.
     """
 
     times: Int[Array, " samples"]
@@ -56,18 +59,24 @@ class CovariantVectors(NamedTuple):
     angles: Float[Array, "samples k k"]
     rates: Float[Array, "samples k"]
     reliable: Bool[Array, " k"]
+    doubts: Int[Array, " k"]
+
+    @property
+    def reasons(self) -> np.ndarray:
+        """The doubts about each vector in words, an array of strings (k,); "" where there is none."""
+        return reasons(self.doubts)
 
     def _headline(self) -> str:
         samples, n, k = np.shape(self.vectors)[-3:]
-        return (
-            f"(n={n}, k={k}, samples={samples}): rates {span(_means(self.rates))}, "
-            f"angles >= {number(_smallest(self.angles))}; {share(self.reliable, 'reliable')}"
-        )
+        angles = f", angles >= {number(_smallest(self.angles))}" if k > 1 else ""
+        rates, reliable = span(_means(self.rates)), share(self.reliable, "reliable")
+        return f"(n={n}, k={k}, samples={samples}): rates {rates}{angles}; {reliable}"
 
     def _table(self) -> Table:
         if np.ndim(self.vectors) > 3:
             return fields_of(self)
-        rates, angles = _means(self.rates), np.nanmin(np.where(np.eye(len(self.reliable)), np.inf, self.angles), axis=0)
+        rates, angles = _means(self.rates), np.asarray(self.angles)
+        angles = np.min(np.where(np.eye(len(self.reliable)) + np.isnan(angles), np.inf, angles), axis=0)
         rows = [
             [str(i + 1), number(rates[i]), number(angles[i].min(initial=np.inf)), str(bool(self.reliable[i]))]
             for i in range(len(self.reliable))
@@ -103,7 +112,7 @@ def covariant_vectors(
     h0: State,
     xs: Input,
     *,
-    burn_in: int,
+    frame_burn_in: int,
     tail: int,
     k: int | None = None,
     length: int | None = None,
@@ -114,22 +123,22 @@ def covariant_vectors(
 
         J_t v_{t-1} ∥ v_t,   v_t = Q_t c_t,   J_t Q_{t-1} = Q_t R_t,   c_{t-1} = R_t⁻¹ c_t
 
-    The first `burn_in` steps turn the frame Q to the fastest directions. The last `tail` steps turn vectors within it
-    to covariant ones. Both errors shrink as e^{-(λ_i - λ_{i+1}) t}, so take about 10/(λ_i - λ_{i+1}) steps for each.
-    Where two exponents are equal, as for a complex pair, only the plane of their two vectors is meaningful.
+    The first `frame_burn_in` steps turn the frame Q to the fastest directions. The last `tail` steps turn vectors
+    within it to covariant ones. Both errors shrink as e^{-(λ_i - λ_{i+1}) t}, so take about 10/(λ_i - λ_{i+1}) steps
+    for each. Where two exponents are equal, as for a complex pair, only the plane of their two vectors is meaningful.
 
-    `reliable` covers only the arithmetic. To see whether `burn_in` and `tail` are long enough, double them.
+    `reliable` covers only the arithmetic. To see whether `frame_burn_in` and `tail` are long enough, double them.
 
     Args:
         step: The recurrent map, `step(params, state, x) -> state`.
         params: Its parameters, any pytree.
         h0: The initial state, a pytree with n numbers in all, of 32 or 64 bits.
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
-        burn_in: Steps before the first vectors, in which the frame turns.
+        frame_burn_in: Steps before the first vectors, in which the frame turns.
         tail: Steps after the last vectors, in which the vectors turn.
         k: How many of the fastest vectors to compute. Default: all n.
         length: T, needed where xs is None.
-        samples: At how many times to give the vectors. Default: √(T - burn_in - tail).
+        samples: At how many times to give the vectors. Default: √(T - frame_burn_in - tail).
         key: A JAX random key for a random first frame. Default: a fixed frame.
 
     Returns:
@@ -143,7 +152,7 @@ def covariant_vectors(
     Example:
         >>> W = jnp.array([[2.0, 1.0], [0.0, 1.0]])  # its eigenvectors (1, 0) and (1, -1) are 45 degrees apart
         >>> found = rd.covariant_vectors(
-        ...     lambda W, h, x: W @ h, W, jnp.zeros(2), None, length=90, burn_in=40, tail=40, samples=1
+        ...     lambda W, h, x: W @ h, W, jnp.zeros(2), None, length=90, frame_burn_in=40, tail=40, samples=1
         ... )
         >>> round(float(found.angles[0, 0, 1]), 3)
         0.785
@@ -152,22 +161,24 @@ def covariant_vectors(
         Ginelli, Poggi, Turchi, Chaté, Livi & Politi (2007), Physical Review Letters 99, 130601.
     """
     length, T = entry.checked(step, params, h0, xs, length)
-    burn_in, tail = argument.size("burn_in", burn_in, 0), argument.size("tail", tail, 0)
-    if burn_in + tail >= T:
-        raise ValueError(f"burn_in, tail: got {burn_in} and {tail}, expected fewer than T = {T} steps together")
-    window = T - burn_in - tail
+    frame_burn_in, tail = argument.size("frame_burn_in", frame_burn_in, 0), argument.size("tail", tail, 0)
+    if frame_burn_in + tail >= T:
+        raise ValueError(
+            f"frame_burn_in, tail: got {frame_burn_in} and {tail}, expected fewer than T = {T} steps together"
+        )
+    window = T - frame_burn_in - tail
     samples = math.isqrt(window) if samples is None else argument.size("samples", samples, 1)
     if samples > window:
-        raise ValueError(f"samples: got {samples}, expected at most {window}, the steps between burn_in and tail")
+        raise ValueError(f"samples: got {samples}, expected at most {window}, the steps between frame_burn_in and tail")
     if key is not None:
         argument.key(key)
     k = None if k is None else argument.size("k", k, 1)
     return _covariant_vectors(
-        step, params, h0, xs, key, k=k, length=length, burn_in=burn_in, tail=tail, samples=samples
+        step, params, h0, xs, key, k=k, length=length, frame_burn_in=frame_burn_in, tail=tail, samples=samples
     )
 
 
-@entry.compiled("k", "length", "burn_in", "tail", "samples", compiler=PLAIN)
+@entry.compiled(compiler=PLAIN)
 def _covariant_vectors(
     step: Step,
     params: Params,
@@ -177,7 +188,7 @@ def _covariant_vectors(
     *,
     k: int | None,
     length: int | None,
-    burn_in: int,
+    frame_burn_in: int,
     tail: int,
     samples: int,
 ) -> CovariantVectors:
@@ -185,7 +196,7 @@ def _covariant_vectors(
     h0 = entry.opened(step, params, h0, xs)
     entry.decomposable(h0)
     columns = starting_frame(h0, k, key)
-    stretch = (T - burn_in - tail) // samples
+    stretch = (T - frame_burn_in - tail) // samples
     begin = T - tail - samples * stretch
     advance = partial(_advance, step, params)
 
@@ -194,15 +205,16 @@ def _covariant_vectors(
     start = start._replace(lost=jnp.zeros_like(start.lost))
     end, starts, inputs = _in_stretches(advance, stretch, start, _cut(xs, begin, T - tail), samples)
     c = entry.varying_like(jnp.eye(columns.shape[1], dtype=columns.dtype), h0)
-    c, after = _through_tail(advance, tail, c, end, _cut(xs, T - tail, T))
+    c, last = _through_tail(advance, tail, c, end, _cut(xs, T - tail, T))
     back = partial(_backward, advance, stretch)
-    _, (vectors, rates) = jax.lax.scan(lambda c, at: back(c, *at), c, (starts, inputs), length=samples, reverse=True)
+    _, (vectors, rates) = jax.lax.scan(
+        lambda c, at: back(c, *at)[:2], c, (starts, inputs), length=samples, reverse=True
+    )
 
-    lost = after.lost
-    finite = jnp.all(jnp.isfinite(vectors), axis=(0, 1))
-    seen = jax.lax.cummax(lost) < math.log(0.01 / jnp.finfo(lost.dtype).eps)
+    frames = jnp.all(jnp.isfinite(starts.frame)) & jnp.all(jnp.isfinite(last.frame))
+    doubts = doubts_of_vectors(last.lost, jnp.all(jnp.isfinite(vectors), axis=(0, 1)), frames)
     times = begin + stretch * jnp.arange(samples, dtype=jnp.int32)
-    return CovariantVectors(times, vectors, jax.vmap(_angles)(vectors), rates, finite & seen)
+    return CovariantVectors(times, vectors, jax.vmap(_angles)(vectors), rates, doubts == 0, doubts)
 
 
 def _advance(step: Step, params: Params, forward: _Forward, x: Input) -> tuple[_Forward, Array]:
@@ -215,13 +227,13 @@ def _advance(step: Step, params: Params, forward: _Forward, x: Input) -> tuple[_
 def _through_tail(
     advance: Advance, tail: int, c: Float[Array, "k k"], start: _Forward, xs: Input
 ) -> tuple[Float[Array, "k k"], _Forward]:
-    """Return c at the beginning of the tail and the frame at its last whole stretch; stretches are √tail steps long."""
+    """Return c at the beginning of the tail and the frame at its end; stretches are √tail steps long."""
     stretch = max(math.isqrt(tail), 1)
     whole, rest = divmod(tail, stretch)
     after, starts, inputs = _in_stretches(advance, stretch, start, _cut(xs, 0, tail - rest), whole)
-    c, _ = _backward(advance, rest, c, after, _cut(xs, tail - rest, tail))
+    c, _, last = _backward(advance, rest, c, after, _cut(xs, tail - rest, tail))
     back = partial(_backward, advance, stretch)
-    return jax.lax.scan(lambda c, at: back(c, *at), c, (starts, inputs), length=whole, reverse=True)[0], after
+    return jax.lax.scan(lambda c, at: back(c, *at)[:2], c, (starts, inputs), length=whole, reverse=True)[0], last
 
 
 def _cut(xs: Input, start: int, stop: int) -> Input:
@@ -246,9 +258,12 @@ def _in_stretches(
 
 def _backward(
     advance: Advance, length: int, c: Float[Array, "k k"], start: _Forward, xs: Input
-) -> tuple[Float[Array, "k k"], tuple[Float[Array, "n k"], Float[Array, " k"]]]:
-    """Carry c from the end of a stretch to its beginning; return it, the vectors there and their growth per step."""
-    _, triangles = jax.lax.scan(advance, start, xs, length=length)
+) -> tuple[Float[Array, "k k"], tuple[Float[Array, "n k"], Float[Array, " k"]], _Forward]:
+    """Carry c from the end of a stretch to its beginning.
+
+    Return it, the vectors there and their growth per step, and the frame at the end of the stretch.
+    """
+    end, triangles = jax.lax.scan(advance, start, xs, length=length)
 
     def back(c: Array, R: Array) -> tuple[Array, Array]:
         # a step cannot be inverted from the first direction on that it maps to 0
@@ -259,7 +274,7 @@ def _backward(
         return c / norms[None], -jnp.log(norms)
 
     c, rates = jax.lax.scan(back, c, triangles, reverse=True)
-    return c, (start.frame @ c, jnp.sum(rates, axis=0) / max(length, 1))
+    return c, (start.frame @ c, jnp.sum(rates, axis=0) / max(length, 1)), end
 
 
 def _angles(vectors: Float[Array, "n k"]) -> Float[Array, "k k"]:

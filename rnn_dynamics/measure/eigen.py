@@ -361,7 +361,7 @@ def jacobian_eigenvalues(
     return _jacobian_eigenvalues(step, params, h0, xs, length=length)
 
 
-@entry.compiled("length")
+@entry.compiled()
 def _jacobian_eigenvalues(
     step: Step, params: Params, h0: State, xs: Input, *, length: int | None
 ) -> Complex[Array, "T n"]:

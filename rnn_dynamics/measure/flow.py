@@ -52,7 +52,7 @@ def gradient_flow(
     average: bool = False,
     block: tuple[str | int, str | int] | None = None,
     path: str | int | None = None,
-    probes: int | None = None,
+    directions: int | None = None,
     key: Array | None = None,
     curves: tuple[str, ...] = CURVES,
 ) -> GradientFlow:
@@ -76,9 +76,9 @@ def gradient_flow(
             state. `rd.blocks` lists the parts; those of a tuple are the numbers of its places.
         path: One part of the state: "c" measures the product of the blocks ∂c_t/∂c_{t-1}, the path that never leaves
             c. For an LSTM that is the product of its forget gates.
-        probes: m: pull m random directions back instead of all n, for n in the thousands. This gives an unbiased
+        directions: m: pull m random directions back instead of all n, for n in the thousands. This gives an unbiased
             estimate of the squared Frobenius norm with its standard error, and a lower bound of the 2-norm.
-        key: A JAX random key for the probes.
+        key: A JAX random key for those directions.
         curves: Which of "norm", "frobenius" and "bound" to compute. Default: all. A curve that you leave out is neither
             computed nor compiled.
 
@@ -104,23 +104,23 @@ def gradient_flow(
     lags, anchors = _times(entry.whole_number("lags", lags), anchors, T)
     if average and anchors is None:
         raise TypeError("average: got True without anchors, expected anchors=(t_1, t_2, ..) to average over")
-    if (probes is None) != (key is None):
-        raise TypeError(f"probes, key: got {probes!r} and {key!r}, expected both or neither")
-    if probes is not None:
-        probes, key = argument.size("probes", probes, 1), argument.key(key)
+    if (directions is None) != (key is None):
+        raise TypeError(f"directions, key: got {directions!r} and {key!r}, expected both or neither")
+    if directions is not None:
+        directions, key = argument.size("directions", directions, 1), argument.key(key)
     if not (isinstance(curves, tuple) and curves and set(curves) <= set(CURVES)):
         raise ValueError(f"curves: got {curves!r}, expected a tuple of some of {', '.join(CURVES)}")
     curves = tuple(name for name in CURVES if name in curves)
     times = None if anchors is None else jnp.array(anchors)
     rows, columns = _cut(h0, block, path)
     halve = inside_transformation(params, h0, xs) or flatten(h0)[0].size >= HALVED_AT_ONCE
-    asked = Asked(rows, columns, path is not None, curves, probes is not None, halve)
-    raw = _gradient_flow(step, params, h0, xs, times, key, length=length, lags=lags, probes=probes, asked=asked)
+    asked = Asked(rows, columns, path is not None, curves, directions is not None, halve)
+    raw = _gradient_flow(step, params, h0, xs, times, key, length=length, lags=lags, directions=directions, asked=asked)
     ones = rows[1] - rows[0] if rows == columns else 0  # on the diagonal of the product at lag 0, the identity
-    return finished(partial(flow_of, size=ones, curves=curves, probes=probes, average=average), raw)
+    return finished(partial(flow_of, size=ones, curves=curves, directions=directions, average=average), raw)
 
 
-@entry.compiled("length", "lags", "probes", "asked", compiler=PLAIN)
+@entry.compiled(compiler=PLAIN)
 def _gradient_flow(
     step: Step,
     params: Params,
@@ -131,7 +131,7 @@ def _gradient_flow(
     *,
     length: int | None,
     lags: int | None,
-    probes: int | None,
+    directions: int | None,
     asked: Asked,
 ) -> RawCurves:
     """Run the compiled loop, from T or from each of the anchors."""
@@ -139,14 +139,14 @@ def _gradient_flow(
     h0 = entry.opened(step, params, h0, xs)
     entry.decomposable(h0)
     lags = T if lags is None else lags
-    directions = None
-    if probes is not None and key is not None:
-        directions = _directions(key, probes, asked.rows[1] - asked.rows[0], flatten(h0)[0].dtype)
+    drawn = None
+    if directions is not None and key is not None:
+        drawn = _drawn(key, directions, asked.rows[1] - asked.rows[0], flatten(h0)[0].dtype)
 
     def from_anchor(begin: State, start: Int[Array, ""]) -> RawCurves:
         window = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, lags), xs)
-        begin = begin if directions is None else entry.varying_like(begin, directions)
-        return lag_curves(step, params, begin, window, lags, asked, directions)
+        begin = begin if drawn is None else entry.varying_like(begin, drawn)
+        return lag_curves(step, params, begin, window, lags, asked, drawn)
 
     if anchors is None:
         return from_anchor(state_after(step, params, h0, xs, T - lags), jnp.int32(T - lags))
@@ -171,10 +171,10 @@ def _times(lags: int | None, anchors: Any, T: int) -> tuple[int | None, list[int
     return earliest if lags is None else lags, anchors
 
 
-def _directions(key: Array, probes: int, n: int, dtype: Any) -> Float[Array, "probes n"]:
+def _drawn(key: Array, directions: int, n: int, dtype: Any) -> Float[Array, "directions n"]:
     """Draw random directions u uniformly on the sphere of radius √n, so that E[u uᵀ] = I and ‖u‖ has no noise."""
-    directions = jax.random.normal(key, (probes, n), dtype)
-    return directions * jnp.sqrt(n / jnp.sum(directions**2, axis=1, keepdims=True))
+    drawn = jax.random.normal(key, (directions, n), dtype)
+    return drawn * jnp.sqrt(n / jnp.sum(drawn**2, axis=1, keepdims=True))
 
 
 def _cut(h: State, block: Any, path: Any) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ..machinery import entry
 from ..machinery.lag_loop import RawCurves
 from ..machinery.printed import Table, fields_of, number, printable, share, span
+from .reliability import doubts_of_flow, reasons
 
 CURVES = ("norm", "frobenius", "bound")
 
@@ -24,13 +25,16 @@ class GradientFlow(NamedTuple):
 
     Attributes:
         lag: The lags ℓ, (lags + 1,), in steps.
-        log_norm: ln ‖∂h_T/∂h_{T-ℓ}‖₂ of the whole state or the requested block, (lags + 1,); with probes a lower bound.
-        log_frobenius: The same in the Frobenius norm, (lags + 1,); with probes an estimate.
+        log_norm: ln ‖∂h_T/∂h_{T-ℓ}‖₂ of the whole state or the requested block, (lags + 1,); with random directions a
+            lower bound.
+        log_frobenius: The same in the Frobenius norm, (lags + 1,); with random directions an estimate.
         log_bound: Σ ln ‖J_t‖₂ over these lags, (lags + 1,), the most that the product could be.
-        converged: Whether log_norm is right, (lags + 1,). Where False it may be too low. With probes it is False after
-            lag 0.
+        converged: Whether log_norm is right, (lags + 1,). Where False it may be too low. With random directions it is
+            False after lag 0. `doubts`, `reasons` and `reliable` combine this, `bound_converged` and values that are no
+            numbers.
         bound_converged: Whether all terms of log_bound up to this lag are right, (lags + 1,).
-        stderr: The standard error of log_frobenius, (lags + 1,): 0 without probes, inf for a single probe.
+        stderr: The standard error of log_frobenius, (lags + 1,): 0 without random directions, inf for a single
+            direction.
     """
 
     # `| Any` spares callers a check for None
@@ -42,6 +46,23 @@ class GradientFlow(NamedTuple):
     converged: Bool[Array, "*anchors lags"] | Any
     bound_converged: Bool[Array, "*anchors lags"] | Any
     stderr: Float[Array, "*anchors lags"] | Any
+
+    @property
+    def doubts(self) -> Int[Array, "*anchors lags"]:
+        """What is doubtful at each lag, as a sum of `rd.Doubt`: a curve may be too low, or is not a number."""
+        curves = [self.log_norm, self.log_frobenius, self.log_bound]
+        flags = [self.converged, self.bound_converged]
+        return doubts_of_flow(*([values for values in some if values is not None] for some in (curves, flags)))
+
+    @property
+    def reliable(self) -> Bool[Array, "*anchors lags"]:
+        """Whether there is no doubt about any of the curves at this lag."""
+        return self.doubts == 0
+
+    @property
+    def reasons(self) -> np.ndarray:
+        """The doubts at each lag in words, an array of strings; "" where there is none."""
+        return reasons(self.doubts)
 
     def _headline(self) -> str:
         lags = np.shape(self.lag)[-1] - 1
@@ -61,7 +82,7 @@ class GradientFlow(NamedTuple):
 
 
 def flow_of(
-    xp: Any, raw: RawCurves, *, size: int, curves: tuple[str, ...], probes: int | None, average: bool
+    xp: Any, raw: RawCurves, *, size: int, curves: tuple[str, ...], directions: int | None, average: bool
 ) -> GradientFlow:
     """Turn the raw curves into logarithms, with lag 0 in front: there the requested part has `size` ones (identity)."""
     dtype = raw.square.dtype
@@ -79,7 +100,7 @@ def flow_of(
             log_norm, converged = log_norm - xp.log(raw.begun)[..., None], xp.zeros_like(converged)
         log_norm, converged = curve(0.0 if size else -math.inf, log_norm), curve(True, converged)
     if "frobenius" in curves:
-        log_frobenius = scale + xp.log(raw.square) / 2 - math.log(probes or 1) / 2
+        log_frobenius = scale + xp.log(raw.square) / 2 - math.log(directions or 1) / 2
         log_frobenius = curve(math.log(size) / 2 if size else -math.inf, log_frobenius)
         stderr = curve(0.0, xp.zeros_like(scale) if raw.spread is None else raw.spread)
     if raw.step_norm is not None:

@@ -71,7 +71,7 @@ def state_gradients(
     return _state_gradients(step, params, h0, xs, entry.traced_loss(loss, step, T), T=T, per_loss=per_loss)
 
 
-@entry.compiled("T", "per_loss")
+@entry.compiled()
 def _state_gradients(step: Step, params: Params, h0: State, xs: Input, loss: Loss, *, T: int, per_loss: bool) -> State:
     h0 = entry.opened(step, params, h0, xs)
 
@@ -130,9 +130,10 @@ def log_state_gradients(
     return _log_state_gradients(step, params, h0, xs, entry.traced_loss(loss, step, T), T=T)
 
 
-@entry.compiled("T")
+@entry.compiled()
 def _log_state_gradients(step: Step, params: Params, h0: State, xs: Input, loss: Loss, *, T: int) -> Float[Array, " T"]:
     h0 = entry.opened(step, params, h0, xs)
+    entry.decomposable(h0)
     before, direct = direct_gradients(step, loss, params, h0, xs, T)
 
     def backward(later: tuple[Array, Array], at: tuple[State, Input, Array]) -> tuple[tuple[Array, Array], Array]:

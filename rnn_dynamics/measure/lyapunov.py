@@ -54,9 +54,9 @@ class Options(NamedTuple):
     length: int | None
     burn_in: int
     frame_burn_in: int
-    every: int | str
+    interval: int | str
     method: str
-    blocks: int | None
+    segments: int | None
     entire: bool = False
     careful: bool = False
     determinant: bool = True
@@ -64,7 +64,11 @@ class Options(NamedTuple):
     def plan(self, T: int, may_stop: bool) -> Schedule:
         """Return how the T steps are cut into rows."""
         return schedule(
-            T - self.burn_in, self.frame_burn_in, pilot=self.every == "auto", blocks=self.blocks, may_stop=may_stop
+            T - self.burn_in,
+            self.frame_burn_in,
+            pilot=self.interval == "auto",
+            segments=self.segments,
+            may_stop=may_stop,
         )
 
 
@@ -78,10 +82,10 @@ def lyapunov_spectrum(
     length: int | None = None,
     burn_in: int = 0,
     frame_burn_in: int = 0,
-    every: int | str = "auto",
+    interval: int | str = "auto",
     method: str = "lu",
     until: float | None = None,
-    blocks: int | None = None,
+    segments: int | None = None,
     key: Array | None = None,
 ) -> LyapunovSpectrum:
     """Compute the Lyapunov exponents of the trajectory that starts at h0.
@@ -95,8 +99,8 @@ def lyapunov_spectrum(
 
     If a factorisation loses digits, everything is measured a second time. For a full spectrum the sizes of the
     Jacobian's columns are then factored out, which keeps the digits where units are saturated; for fewer columns there
-    is a factorisation after each step, provided that `every` is "auto". This second program is compiled only when it is
-    needed; inside your own transformations both are compiled. `doubts` tells what is still wrong with each exponent,
+    is a factorisation after each step, provided that `interval` is "auto". This second program is compiled only when it
+    is needed; inside your own transformations both are compiled. `doubts` tells what is still wrong with each exponent,
     and `reasons` says it in words.
 
     Args:
@@ -108,22 +112,22 @@ def lyapunov_spectrum(
         length: The number of steps with both burn-ins, needed where xs is None.
         burn_in: The first steps, which only move the state to the attractor. Default: 0.
         frame_burn_in: The steps after those, which also turn the frame to its directions, unmeasured. Default: 0.
-        every: Steps from one factorisation to the next. "auto" measures a pilot of at most 16 steps and chooses the
+        interval: Steps from one factorisation to the next. "auto" measures a pilot of at most 16 steps and chooses the
             longest interval, of at most 32 steps, in which no column falls so far behind the first that the float type
             loses three tenths of its digits.
         method: The factorisation, "lu" or "qr". LU is faster and loses fewer digits where units are saturated.
-        until: A standard error in nats per step. T is then a budget: the run ends after the first block, from the 32nd
-            on, at which no standard error is larger. A standard error sees only the steps already run, so give a
+        until: A standard error in nats per step. T is then a budget: the run ends after the first segment, from the
+            32nd on, at which no standard error is larger. A standard error sees only the steps already run, so give a
             burn-in. Such a run has no reverse-mode derivative.
-        blocks: The number of blocks of time for the standard errors; each costs a QR decomposition of the frame.
-            Default: 32, or 256 with `until`, but fewer where blocks would be shorter than 8 steps.
+        segments: The number of segments of time for the standard errors; each costs a QR decomposition of the frame.
+            Default: 32, or 256 with `until`, but fewer where segments would be shorter than 8 steps.
         key: A JAX random key for a random first frame. Default: a fixed frame that lies along no coordinate.
 
     Returns:
         A `LyapunovSpectrum`, in nats per step and in descending order.
 
     Cost:
-        Time O(T) pushes of k columns (2n²k operations for a dense W) and T/every factorisations of O(nk²). Memory
+        Time O(T) pushes of k columns (2n²k operations for a dense W) and T/interval factorisations of O(nk²). Memory
         O(nk). For k = n the sum rule adds a Jacobian and its determinant per step; under your own jit it is left out
         if you do not use it.
 
@@ -138,7 +142,7 @@ def lyapunov_spectrum(
     References:
         Benettin, Galgani, Giorgilli & Strelcyn (1980), Meccanica 15, 9-20.
     """
-    options = Options(k, length, burn_in, frame_burn_in, every, method, blocks)
+    options = Options(k, length, burn_in, frame_burn_in, interval, method, segments)
     return _measured(spectrum_of, step, params, h0, xs, key, until, options)
 
 
@@ -153,7 +157,7 @@ def largest_exponent(
     burn_in: int = 0,
     frame_burn_in: int = 0,
     until: float | None = None,
-    blocks: int | None = None,
+    segments: int | None = None,
 ) -> LargestExponent:
     """Compute the largest Lyapunov exponent from one tangent vector that starts in a random direction.
 
@@ -171,7 +175,7 @@ def largest_exponent(
         burn_in: The first steps, which only move the state to the attractor. Default: 0.
         frame_burn_in: The steps after those, which also turn the tangent vector, unmeasured. Default: 0.
         until: A standard error in nats per step at which to stop early. Default: use all steps.
-        blocks: The number of blocks of time for the standard error. Default: 32, or 256 with `until`.
+        segments: The number of segments of time for the standard error. Default: 32, or 256 with `until`.
 
     Returns:
         A `LargestExponent`, in nats per step.
@@ -185,7 +189,7 @@ def largest_exponent(
         >>> round(float(found.exponent), 3)  # -ln 2
         -0.693
     """
-    options = Options(1, length, burn_in, frame_burn_in, "auto", "lu", blocks)
+    options = Options(1, length, burn_in, frame_burn_in, "auto", "lu", segments)
     return _measured(largest_of, step, params, h0, xs, key, until, options)
 
 
@@ -205,7 +209,7 @@ def _measured(
     if key is not None:
         argument.key(key)
     if options.k == 1 < _numbers(h0):
-        options = options._replace(every=1)  # normalising one column costs less than choosing an interval
+        options = options._replace(interval=1)  # normalising one column costs less than choosing an interval
     tolerance = None if until is None else jnp.asarray(argument.number("until", until, above=0))
     options = options._replace(entire=not inside_transformation(params, h0, xs, key, tolerance))
     run = _run((step, params, h0, xs, key, tolerance), options)
@@ -215,7 +219,7 @@ def _measured(
 
 def _checked(options: Options, T: int) -> Options:
     """Return the user's options as plain numbers; an error names what is wrong."""
-    k, _, burn_in, frame_burn_in, every, method, blocks, *_ = options
+    k, _, burn_in, frame_burn_in, interval, method, segments, *_ = options
     burn_in, frame_burn_in = argument.size("burn_in", burn_in, 0), argument.size("frame_burn_in", frame_burn_in, 0)
     if burn_in + frame_burn_in >= T:
         raise ValueError(
@@ -226,8 +230,8 @@ def _checked(options: Options, T: int) -> Options:
         k=None if k is None else argument.size("k", k, 1),
         burn_in=burn_in,
         frame_burn_in=frame_burn_in,
-        every=every if every == "auto" else argument.size("every", every, 1),
-        blocks=None if blocks is None else argument.size("blocks", blocks, 1),
+        interval=interval if interval == "auto" else argument.size("interval", interval, 1),
+        segments=None if segments is None else argument.size("segments", segments, 1),
     )
 
 
@@ -237,7 +241,7 @@ def _run(given: Any, options: Options) -> Run:
     The careful run is a second program. It is not compiled when the host can see that it is not needed.
     """
     run = _grown(*given, length=options.length, options=options)
-    if options.k not in (None, _numbers(given[2])) and (options.k == 1 or options.every != "auto"):
+    if options.k not in (None, _numbers(given[2])) and (options.k == 1 or options.interval != "auto"):
         return run  # a more careful run does not exist
     saw_all = smallest(jnp.all(seen(run.lost))) if is_traced(run) else seen(np.asarray(run.lost)).all()
     keep = given[-1] is None  # a determinant costs a decomposition, and without `until` both runs have the same steps
@@ -255,7 +259,7 @@ def _numbers(state: State) -> int:
     return sum(jnp.size(leaf) for leaf in jax.tree.leaves(state))
 
 
-@entry.compiled("length", "options", compiler=PLAIN)
+@entry.compiled(compiler=PLAIN)
 def _grown(
     step: Step,
     params: Params,
@@ -283,7 +287,7 @@ def _grown(
         xs,
         columns,
         options.plan(T, until is not None),
-        options.every,
+        options.interval,
         push=in_halves if options.careful and k == n else partial(whole, entire=options.entire),
         factor=by_norm if k == 1 else METHODS[options.method],
         entire=options.entire,

@@ -9,7 +9,7 @@ from ..machinery.frame_loop import Growth, Run, measured_growth
 from ..machinery.frame_schedule import Schedule
 from ..machinery.numpy_or_jax import held
 from ..machinery.printed import Table, fields_of, number, printable, share, span
-from ..machinery.standard_error import FEWEST_BLOCKS, standard_error
+from ..machinery.standard_error import FEWEST_SEGMENTS, standard_error
 from .reliability import difference, doubts_of, reasons
 
 
@@ -19,30 +19,30 @@ class LyapunovSpectrum(NamedTuple):
 
     Attributes:
         exponents: The mean growth over all measured steps, (k,), in nats per step.
-        stderr: Their standard errors, (k,), in nats per step, from the means of blocks of time; inf for fewer than
-            eight blocks.
-        history: The running estimate after every block, (blocks, k), in nats per step.
-        local: The growth within each block, (blocks, k), in nats per step; NaN for blocks that were not run. The
-            pilot (at most 16 steps, unless within the frame burn-in) and a remainder that fills no block come before
-            the first block. They count in `exponents`, `history` and `steps`, not in `local` and `stderr`.
-        steps: The number of steps behind each row of `history`, (blocks,); the last is the number measured.
+        stderr: Their standard errors, (k,), in nats per step, from the means of segments of time; inf for fewer than
+            eight segments.
+        history: The running estimate after every segment, (segments, k), in nats per step.
+        local: The growth within each segment, (segments, k), in nats per step; NaN for segments that were not run. The
+            pilot (at most 16 steps, unless within the frame burn-in) and a remainder that fills no segment come before
+            the first segment. They count in `exponents`, `history` and `steps`, not in `local` and `stderr`.
+        steps: The number of steps behind each row of `history`, (segments,); the last is the number measured.
         reliable: Whether there is no doubt about the exponent, (k,). Its precision is in `stderr`.
         converged: Whether the standard error is at most `until`, (k,); without `until`, whether it is not NaN.
         sum_rule_residual: Σ λ_i - mean ln |det J_t| for a full spectrum, a scalar in nats per step, 0 in exact
             arithmetic; NaN for k < n.
-        every: The number of steps from one factorisation to the next, a scalar; fewer at the end of a block.
+        interval: The number of steps from one factorisation to the next, a scalar; fewer at the end of a segment.
         doubts: What is doubtful about each exponent, (k,), as a sum of `rd.Doubt`; `reasons` says it in words.
     """
 
     exponents: Float[Array, " k"]
     stderr: Float[Array, " k"]
-    history: Float[Array, "blocks k"]
-    local: Float[Array, "blocks k"]
-    steps: Int[Array, " blocks"]
+    history: Float[Array, "segments k"]
+    local: Float[Array, "segments k"]
+    steps: Int[Array, " segments"]
     reliable: Bool[Array, " k"]
     converged: Bool[Array, " k"]
     sum_rule_residual: Float[Array, ""]
-    every: Int[Array, ""]
+    interval: Int[Array, ""]
     doubts: Int[Array, " k"] | int = 0
 
     @property
@@ -76,10 +76,10 @@ class LargestExponent(NamedTuple):
 
     Attributes:
         exponent: The mean growth over all measured steps, a scalar, in nats per step.
-        stderr: Its standard error, a scalar, in nats per step; inf for fewer than eight blocks of time.
-        history: The running estimate after every block, (blocks,), in nats per step.
-        local: The growth within each block, (blocks,), in nats per step; NaN for blocks that were not run.
-        steps: The number of steps behind each entry of `history`, (blocks,); the last is the number measured.
+        stderr: Its standard error, a scalar, in nats per step; inf for fewer than eight segments of time.
+        history: The running estimate after every segment, (segments,), in nats per step.
+        local: The growth within each segment, (segments,), in nats per step; NaN for segments that were not run.
+        steps: The number of steps behind each entry of `history`, (segments,); the last is the number measured.
         reliable: Whether there is no doubt about the exponent, a scalar.
         converged: Whether the standard error is at most `until`, a scalar; without `until`, whether it is not NaN.
         doubts: What is doubtful about the exponent, a scalar, as a sum of `rd.Doubt`; `reasons` says it in words.
@@ -87,9 +87,9 @@ class LargestExponent(NamedTuple):
 
     exponent: Float[Array, ""]
     stderr: Float[Array, ""]
-    history: Float[Array, " blocks"]
-    local: Float[Array, " blocks"]
-    steps: Int[Array, " blocks"]
+    history: Float[Array, " segments"]
+    local: Float[Array, " segments"]
+    steps: Int[Array, " segments"]
     reliable: Bool[Array, ""]
     converged: Bool[Array, ""]
     doubts: Int[Array, ""] | int = 0
@@ -115,18 +115,18 @@ def _with_error(exponents: Any, stderr: Any) -> str:
 def spectrum_of(xp: Any, run: Run, until: Float[Any, ""] | None, *, plan: Schedule, full: bool) -> LyapunovSpectrum:
     """Turn the growths of the loop into exponents per step, in descending order."""
     found, lost = _in_order(xp, measured_growth(xp, plan, run), run.lost)
-    dtype, steps, local = found.total.dtype, xp.asarray(plan.steps), found.blocks / plan.size
-    stderr = standard_error(local, run.blocks_run, xp)
+    dtype, steps, local = found.total.dtype, xp.asarray(plan.steps), found.segments / plan.size
+    stderr = standard_error(local, run.segments_run, xp)
     converged = stderr <= (np.inf if until is None else until.astype(dtype))
-    if until is not None:  # the run may have ended before the last block
-        blocks = xp.arange(len(plan.steps), dtype=np.int32)
-        steps = steps[xp.minimum(blocks, run.blocks_run - 1)]
-        local = xp.where((blocks < run.blocks_run)[:, None], local, np.nan)
+    if until is not None:  # the run may have ended before the last segment
+        segments = xp.arange(len(plan.steps), dtype=np.int32)
+        steps = steps[xp.minimum(segments, run.segments_run - 1)]
+        local = xp.where((segments < run.segments_run)[:, None], local, np.nan)
     T = steps[-1].astype(dtype)
     exponents = found.total / T
     net, gross = xp.sum(xp.stack([exponents, xp.abs(exponents)]), axis=1)
     residual = difference(xp, net, run.log_det / T) if full else xp.full_like(T, np.nan)
-    short = len(plan.steps) < FEWEST_BLOCKS
+    short = len(plan.steps) < FEWEST_SEGMENTS
     doubts = doubts_of(xp, exponents, lost, residual, gross, short=short, converged=converged)
     return LyapunovSpectrum(
         exponents=exponents,
@@ -137,7 +137,7 @@ def spectrum_of(xp: Any, run: Run, until: Float[Any, ""] | None, *, plan: Schedu
         reliable=doubts == 0,
         converged=converged,
         sum_rule_residual=residual,
-        every=run.every,
+        interval=run.interval,
         doubts=doubts,
     )
 
@@ -166,7 +166,7 @@ def _in_order(xp: Any, found: Growth, lost: Float[Any, " k"]) -> tuple[Growth, F
     if k == 1:
         return found, lost
     lost = xp.max(xp.where(np.tri(k, dtype=bool), lost[None], 0), axis=1)
-    columns = xp.concatenate([found.total[None], lost[None], found.upto, found.blocks])
+    columns = xp.concatenate([found.total[None], lost[None], found.upto, found.segments])
     columns = columns[:, xp.argsort(-held(xp, found.total), stable=True)]  # one gather for all of them
-    upto, blocks = xp.split(columns[2:], 2)
-    return Growth(total=columns[0], upto=upto, blocks=blocks), columns[1]
+    upto, segments = xp.split(columns[2:], 2)
+    return Growth(total=columns[0], upto=upto, segments=segments), columns[1]

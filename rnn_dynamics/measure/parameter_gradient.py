@@ -115,7 +115,7 @@ def _norm(leaves: list[Array]) -> Array:
     return jnp.sqrt(sum(jnp.sum(jnp.abs(leaf) ** 2) for leaf in leaves))
 
 
-@entry.compiled("T", "wrt", "direction")
+@entry.compiled()
 def _whole(
     step: Step,
     params: Params,
@@ -139,7 +139,7 @@ def _whole(
     return jax.jacfwd(of_parameters)(chosen) if forward else jax.grad(of_parameters)(chosen)
 
 
-@entry.compiled("T", "wrt", "window")
+@entry.compiled()
 def _truncated(
     step: Step,
     params: Params,

@@ -1,26 +1,32 @@
-"""Reasons to doubt a measured exponent: bit flags in the results, and their names in words."""
+"""What decides whether a measured number can be trusted: for flows, exponents and covariant vectors.
+
+Their results say what is doubtful about each number in `doubts`, a sum of `Doubt` flags. `reliable` is doubts == 0,
+and `reasons` puts the doubts into words. Other fields, such as `converged`, are what the doubts are derived from.
+"""
 
 import enum
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 
 class Doubt(enum.IntFlag):
-    """Reasons not to trust an exponent, as bit flags.
+    """Reasons not to trust a number, as bit flags.
 
     The field `doubts` of a result is the sum of those that apply, 0 where there is none. `reasons` puts it in words.
 
     Attributes:
-        TOO_SHORT: There are fewer than eight blocks of time, so there is no standard error.
-        BELOW_FLOOR: The exponent, or one before it in the frame, lost too many digits in a factorisation.
-        SINGULAR: A Jacobian was exactly singular in the arithmetic, which removed the growth of this direction.
+        TOO_SHORT: There are fewer than eight segments of time, so there is no standard error.
+        BELOW_FLOOR: The exponent or vector, or one before it in the frame, lost too many digits in a factorisation.
+        SINGULAR: A Jacobian was exactly singular in the arithmetic, which removed this direction.
         SUM_RULE: The exponents do not add up to the mean of ln |det J|, and no loss of digits explains it.
-        NOT_CONVERGED: The standard error is larger than `until`.
-        NOT_FINITE: The exponent is NaN or infinite.
+        NOT_CONVERGED: The standard error is larger than `until`; or a 2-norm may be too low.
+        NOT_FINITE: The number is NaN or infinite.
 
     Example:
         >>> rd.Doubt(3)
@@ -100,5 +106,41 @@ def doubts_of(
         Doubt.NOT_CONVERGED: ~converged & finite,
         Doubt.NOT_FINITE: ~finite & ~zero,
     }
-    codes = xp.array([int(flag) for flag in flags], np.int32)
-    return xp.sum(xp.where(xp.stack(list(flags.values())), codes[:, None], 0), axis=0, dtype=np.int32)
+    return _sum_of(xp, flags)
+
+
+def doubts_of_vectors(lost: Float[Array, " k"], finite: Bool[Array, " k"], frames: Bool[Array, ""]) -> Int[Array, " k"]:
+    """Return the doubts about the covariant vectors; `frames` says whether the frames they lie in are finite.
+
+    A column of the frame that is noise spoils those after it. A vector that is not finite although the frames are was
+    removed by a step that maps it to 0.
+    """
+    low = ~seen(jax.lax.cummax(lost))
+    flags = {
+        Doubt.BELOW_FLOOR: low & finite,
+        Doubt.SINGULAR: ~finite & frames,
+        Doubt.NOT_FINITE: ~finite & ~frames,
+    }
+    return _sum_of(jnp, flags)
+
+
+def doubts_of_flow(curves: Sequence[Any], converged: Sequence[Any]) -> Int[Any, "*lags"]:
+    """Return the doubts about a gradient flow at each lag: one of its curves is not a number, or may be too low."""
+    xp = np if all(isinstance(curve, np.ndarray) for curve in curves) else jnp
+    no_number = [xp.isnan(curve) | (curve == np.inf) for curve in curves]  # -inf is an exact zero
+    flags = {Doubt.NOT_FINITE: xp.any(xp.stack(no_number), axis=0)}
+    if converged:
+        flags[Doubt.NOT_CONVERGED] = ~xp.all(xp.stack(list(converged)), axis=0)
+    return _sum_of(xp, flags)
+
+
+def doubts_of_all(doubts: Int[Array, "examples k"], *, but: Doubt) -> Int[Array, " k"]:
+    """Return every doubt that some example has, except for `but`."""
+    return _sum_of(jnp, {flag: jnp.any(doubts & int(flag) != 0, axis=0) for flag in Doubt if flag != but})
+
+
+def _sum_of(xp: Any, flags: Mapping[Doubt, Bool[Any, "*shape"]]) -> Int[Any, "*shape"]:
+    """Return the sum of the flags that are set."""
+    held = xp.stack(list(flags.values()))
+    codes = xp.array([int(flag) for flag in flags], np.int32).reshape(-1, *(1,) * (held.ndim - 1))
+    return xp.sum(xp.where(held, codes, 0), axis=0, dtype=np.int32)

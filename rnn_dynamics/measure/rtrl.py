@@ -44,7 +44,8 @@ def rtrl(
         h0: The initial state, a pytree with n numbers in all.
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
         loss_t: The loss at one time, a real scalar, `loss_t(state)`, or `loss_t(state, target)` with `targets`. L is
-            the sum over all times. The other measurements, which hold all states, take `jax.vmap(loss_t)`.
+            the sum over all times. Measurements that hold all states take the same loss as `jax.vmap(loss_t)`, or as
+            `lambda states: jax.vmap(loss_t)(states, targets)`.
         targets: What else the loss at each time depends on, a pytree with leading axis T, such as the targets, weights,
             or the times `jnp.arange(T)`. Default: nothing.
         length: T, needed where xs is None.
@@ -76,14 +77,18 @@ def rtrl(
 
 
 def _refuse_other_arguments(loss_t: Callable[..., Array], *given: Any) -> None:
+    if not callable(loss_t):
+        raise TypeError(f"loss_t: got {loss_t!r}, expected a function of one state")
     try:
         inspect.signature(loss_t).bind(*given)
+    except ValueError:
+        return  # it has no signature, as some functions of C have none
     except TypeError as error:
         expected = "loss_t(state, target)" if len(given) > 1 else "loss_t(state), or targets= such as jnp.arange(T)"
         raise TypeError(f"loss_t: {error} in {loss_t!r}; expected {expected}") from None
 
 
-@entry.compiled("T", "wrt")
+@entry.compiled()
 def _rtrl(
     step: Step,
     params: Params,
@@ -117,6 +122,6 @@ def _rtrl(
 
     directions = entry.varying_like(jnp.eye(theta.size, dtype=theta.dtype), theta)
     S, gradient = jnp.zeros((vector.size, theta.size), vector.dtype), jnp.zeros_like(theta)
-    start = entry.varying_like((vector, S, gradient), h0)
+    start = entry.varying_like((vector, S, gradient), (h0, targets))
     (_, _, gradient), _ = jax.lax.scan(advance, start, (xs, targets), length=T)
     return unravel(gradient)

@@ -85,7 +85,7 @@ def log_mean_square(log_values: Float[Array, " n"]) -> Float[Array, ""]:
     return jax.nn.logsumexp(2 * log_values) - math.log(len(log_values))
 
 
-@entry.compiled("length")
+@entry.compiled()
 def _log_singular_values(step: Step, params: Params, h0: State, xs: Input, *, length: int | None) -> Float[Array, " n"]:
     T = entry.time_steps(xs, length)
     h0 = entry.opened(step, params, h0, xs)

@@ -16,7 +16,7 @@ def unroll(
     xs: Input,
     *,
     length: int | None = None,
-    checkpoint_every: int | None = None,
+    keep_every: int | None = None,
 ) -> State:
     """Run the step T times from h0 and return the states h_1 .. h_T.
 
@@ -39,14 +39,14 @@ def unroll(
         h0: The initial state, any pytree.
         xs: The inputs, a pytree with leading axis T; None for an undriven step, which then gets x = None.
         length: T, needed where xs is None.
-        checkpoint_every: K: a backward pass stores only every K-th state and recomputes the rest, one stretch of K
+        keep_every: K: a backward pass stores only every K-th state and recomputes the rest, one stretch of K
             steps at a time. Default: it stores what every step needs for its derivative.
 
     Returns:
         The states, a pytree like h0 with a leading axis T: entry [t - 1] of each leaf is h_t.
 
     Cost:
-        Time O(T) steps, memory O(T) states; compiled once per computation, shape and option. With `checkpoint_every=K`
+        Time O(T) steps, memory O(T) states; compiled once per computation, shape and option. With `keep_every=K`
         a backward pass takes memory O(T/K + K) and one more forward pass. K = √T needs least; K > T/2 gains nothing.
 
     Example:
@@ -58,11 +58,11 @@ def unroll(
         Chen, Xu, Zhang & Guestrin (2016), arXiv:1604.06174.
     """
     length, _ = entry.checked(step, params, h0, xs, length)
-    every = entry.whole_number("checkpoint_every", checkpoint_every)
+    every = entry.whole_number("keep_every", keep_every)
     return _unroll(step, params, h0, xs, length=length, every=every)
 
 
-@entry.compiled("length", "every")
+@entry.compiled()
 def _unroll(step: Step, params: Params, h0: State, xs: Input, *, length: int | None, every: int | None) -> State:
     T = entry.time_steps(xs, length)
     h0 = entry.opened(step, params, h0, xs)
@@ -74,7 +74,7 @@ def _unroll(step: Step, params: Params, h0: State, xs: Input, *, length: int | N
     if every is None:
         return jax.lax.scan(advance, h0, xs, length=T)[1]
     if every < 1:
-        raise ValueError(f"checkpoint_every: got {every!r}, expected a whole number of steps of at least 1, or None")
+        raise ValueError(f"keep_every: got {every!r}, expected a whole number of steps of at least 1, or None")
     return _unroll_in_stretches(advance, h0, xs, T, min(every, T))
 
 

@@ -20,8 +20,8 @@ def convergence(axes: Axes, spectrum: LyapunovSpectrum, *, first: int = 4) -> Ax
 
     Args:
         axes: The Axes to draw on.
-        spectrum: The result of `rd.lyapunov_spectrum`, of one net: `history` of shape (blocks, k) and `exponents` of
-            shape (k,) in nats per step, `steps` of shape (blocks,).
+        spectrum: The result of `rd.lyapunov_spectrum`, of one net: `history` of shape (segments, k) and `exponents` of
+            shape (k,) in nats per step, `steps` of shape (segments,).
         first: How many of the k exponents to draw, the largest first. Default: 4.
 
     Returns:
@@ -33,9 +33,9 @@ def convergence(axes: Axes, spectrum: LyapunovSpectrum, *, first: int = 4) -> Ax
         >>> _, ax = plt.subplots()
         >>> ax = rd.plot.label_ends(rd.plot.convergence(ax, spectrum))
     """
-    history = axes_of("spectrum.history", spectrum.history, "blocks", "k")
-    blocks, k = history.shape
-    steps = same_shape("spectrum.steps", spectrum.steps, "spectrum.history", (blocks,)).astype(float)
+    history = axes_of("spectrum.history", spectrum.history, "segments", "k")
+    segments, k = history.shape
+    steps = same_shape("spectrum.steps", spectrum.steps, "spectrum.history", (segments,)).astype(float)
     exponents, errors, reliable = (
         same_shape(f"spectrum.{name}", getattr(spectrum, name), "spectrum.history", (k,))
         for name in ("exponents", "stderr", "reliable")

@@ -3,8 +3,9 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from .. import argument
 from ..measure import CovariantVectors
-from .caveats import note
+from .caveats import note, say_some
 from .checked_arrays import axes_of
 
 
@@ -12,7 +13,8 @@ def covariant_vectors(axes: Axes, vectors: CovariantVectors, *, first: int = 4) 
     """Draw how often neighbouring covariant vectors come closer than an angle: the share of the samples below it.
 
     A curve that rises at the left edge belongs to two directions that nearly coincide at some times (tangencies): the
-    trajectory is not hyperbolic there. Samples that are not finite are left out, and a note says so. Call
+    trajectory is not hyperbolic there. Samples that are not finite are left out, and a note says so. Another one counts
+    the vectors that are not reliable. Call
     `label_ends(axes)` to name the curves.
 
     Args:
@@ -26,16 +28,14 @@ def covariant_vectors(axes: Axes, vectors: CovariantVectors, *, first: int = 4) 
 
     Example:
         >>> W = jnp.array([[1.2, 0.3], [0.0, 0.5]])
-        >>> found = rd.covariant_vectors(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=60, burn_in=20, tail=20)
-        >>> _, ax = plt.subplots()
-        >>> ax = rd.plot.label_ends(rd.plot.covariant_vectors(ax, found))
+        >>> found = rd.covariant_vectors(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=60, frame_burn_in=20,
+        tail=20) >>> _, ax = plt.subplots() >>> ax = rd.plot.label_ends(rd.plot.covariant_vectors(ax, found))
     """
     angles = np.degrees(axes_of("vectors.angles", vectors.angles, "samples", "k", "k"))
     samples, k = angles.shape[:2]
     if k < 2:
         raise ValueError(f"vectors: got {k} vector, expected at least two, which have an angle between them")
-    if first < 1:
-        raise ValueError(f"first: got {first}, expected at least 1")
+    first = argument.size("first", first, 1)
     for i in range(min(first, k - 1)):
         ordered = np.sort(angles[:, i, i + 1])
         ordered = ordered[np.isfinite(ordered)]
@@ -44,6 +44,7 @@ def covariant_vectors(axes: Axes, vectors: CovariantVectors, *, first: int = 4) 
         axes.step(np.r_[0, ordered, 90], heights, where="post", label=f"{i + 1} and {i + 2}")
         if len(ordered) < samples:
             note(axes, f"{i + 1} and {i + 2}: not finite in {samples - len(ordered)} of {samples} samples")
+    say_some(axes, ~np.asarray(vectors.reliable)[: first + 1], "not reliable", "vectors")
     axes.set(xlim=(0, 90), ylim=(0, 1.02), xticks=range(0, 91, 15))
     axes.set(xlabel="angle between covariant vectors (degrees)", ylabel="share of the samples below it")
     return axes

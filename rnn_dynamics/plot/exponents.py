@@ -28,17 +28,17 @@ def lyapunov_spectrum(
 ) -> Axes:
     """Draw Lyapunov exponents over their index, with bars of one standard error.
 
-        floor = λ_1 - ln(1/eps) / every
+        floor = λ_1 - ln(1/eps) / interval
 
     Below the floor, rounding hides how the frame grows. It is a dotted line, drawn only if λ_1 - min λ_i is more than
-    half of ln(1/eps) / every. Exponents that are not `reliable` are grey and hollow; if none is, the line that joins
+    half of ln(1/eps) / interval. Exponents that are not `reliable` are grey and hollow; if none is, the line that joins
     them is grey and dashed. On the lower edge, grey triangles mark -inf and grey crosses mark NaN and inf. Errors that
     are unknown (inf) have no bar. Call `label_ends(axes)` to write the label.
 
     Args:
         axes: The Axes to draw on.
         spectrum: The result of `rd.lyapunov_spectrum`: `exponents` and `stderr` of shape (k,) in nats per step,
-            `reliable` of shape (k,), and the number of steps `every`. Of a batch of nets, with a leading axis, the
+            `reliable` of shape (k,), and the number of steps `interval`. Of a batch of nets, with a leading axis, the
             median and the band from the 0.1 to the 0.9 quantile are drawn, without error bars and floor.
         label: The name of the spectrum. Default: none.
         color: The colour of the line and the reliable points. Default: the next one of the colour cycle.
@@ -71,7 +71,7 @@ def lyapunov_spectrum(
     _without_a_height(axes, index[exponents == -np.inf], "v", r"$-\infty$")
     _without_a_height(axes, index[~finite & (exponents != -np.inf)], "x", "NaN or inf")
     if floor:
-        _floor(axes, exponents, int(spectrum.every))
+        _floor(axes, exponents, int(spectrum.interval))
     in_whole_numbers(axes.xaxis)
     axes.set(xlabel="index $i$", ylabel=r"exponent $\lambda_i$ (nats per step)")
     return axes
@@ -99,8 +99,8 @@ def _checked(spectrum: LyapunovSpectrum) -> tuple[NDArray, NDArray, NDArray]:
         "spectrum.stderr", same_shape("spectrum.stderr", spectrum.stderr, "spectrum.exponents", shape)
     )
     reliable = same_shape("spectrum.reliable", spectrum.reliable, "spectrum.exponents", shape).astype(bool)
-    if spectrum.every < 1:
-        raise ValueError(f"spectrum.every: got {spectrum.every}, expected at least 1")
+    if spectrum.interval < 1:
+        raise ValueError(f"spectrum.interval: got {spectrum.interval}, expected at least 1")
     return exponents, errors, reliable
 
 
@@ -110,11 +110,11 @@ def _points(axes: Axes, index: NDArray, exponents: NDArray, bars: NDArray, look:
     axes.plot(index, exponents, "o", **look)
 
 
-def _floor(axes: Axes, exponents: NDArray, every: int) -> None:
+def _floor(axes: Axes, exponents: NDArray, interval: int) -> None:
     """Draw the level of rounding if exponents come near it. Whole-number exponents have none."""
     finite = exponents[np.isfinite(exponents)]
     if np.issubdtype(exponents.dtype, np.floating) and len(finite) and np.isfinite(exponents[0]):
-        reach = math.log(1 / np.finfo(exponents.dtype).eps) / every
+        reach = math.log(1 / np.finfo(exponents.dtype).eps) / interval
         if exponents[0] - finite.min() > reach / 2:
             level(axes, float(exponents[0]) - reach, f"{exponents.dtype.name}: floor of rounding")
 

@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from matplotlib.axes import Axes
 
 from ..measure import GradientFlow
-from .caveats import say_hidden
+from .caveats import say_hidden, say_some
 from .checked_arrays import a_band, increasing, with_nets
 from .curves import band, curve, quantile
 from .decades import decades, in_powers_of_ten, in_whole_numbers
@@ -28,7 +28,8 @@ def gradient_flow(
 
     The y axis shows powers of ten. Where a norm is 0 (-inf), the curve ends in a triangle on the lower edge; where the
     lower quantile is 0, the band has no lower end. NaN leaves a gap, and nets that are NaN at a lag do not count there.
-    A note below the axes says so. Call `label_ends(axes)` to write the label.
+    A note below the axes says so. Another one counts 2-norms that may be too low. Call `label_ends(axes)` to write the
+    label.
 
     Args:
         axes: The Axes to draw on.
@@ -62,6 +63,8 @@ def gradient_flow(
     if len(heights) > 1:
         band(axes, lags, quantile(heights, low), quantile(heights, high), color=color)
     say_hidden(axes, lags, heights, symbol, label=label)
+    if isinstance(log_norms, GradientFlow) and log_norms.log_norm is not None:
+        say_some(axes, ~np.asarray(log_norms.converged).reshape(heights.shape), "may be too low", "2-norms")
     in_powers_of_ten(axes.yaxis)
     if (lags == np.round(lags)).all():
         in_whole_numbers(axes.xaxis)

@@ -20,8 +20,8 @@ def training(axes: Axes, fit: Any, *, label: str | None = None, color: Any = Non
 
     Args:
         axes: The Axes to draw on.
-        fit: The result of `rd.train.fit`, of one net: `loss` of shape (steps,), `held_out_loss` and `recorded` of shape
-            (records,).
+        fit: The result of `rd.train.fit`, of one net: `loss` of shape (updates,), `held_out_loss` and `recorded` of
+            shape (records,).
         label: The name of the net. Default: none.
         color: The colour of line and dots. Default: the next one of the colour cycle.
 
@@ -30,11 +30,11 @@ def training(axes: Axes, fit: Any, *, label: str | None = None, color: Any = Non
 
     Example:
         >>> task = rd.train.tasks.adding(5)
-        >>> fit = rd.train.fit(rd.cells.elman, task, optax.adam(0.01), key=key, steps=4, hidden=3, batch=4)
+        >>> fit = rd.train.fit(rd.cells.elman, task, optax.adam(0.01), key=key, updates=4, hidden=3, batch=4)
         >>> _, ax = plt.subplots()
         >>> ax = rd.plot.training(ax, fit)
     """
-    losses = axes_of("fit.loss", fit.loss, "steps").astype(float)
+    losses = axes_of("fit.loss", fit.loss, "updates").astype(float)
     held_out = axes_of("fit.held_out_loss", fit.held_out_loss, "records").astype(float)
     recorded = same_shape("fit.recorded", fit.recorded, "fit.held_out_loss", held_out.shape)
     color = curve(axes, np.arange(1, len(losses) + 1), losses, label=label, color=color, lw=0.8, alpha=0.6)

@@ -30,7 +30,7 @@ __all__ = [
 
 
 def sweep(
-    measure: Callable[..., Any],
+    measure_point: Callable[..., Any],
     grid: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     *,
     key: jax.Array,
@@ -43,9 +43,9 @@ def sweep(
     on_error: Literal["record", "raise"] = "record",
     on_version: Literal["refuse", "accept"] = "refuse",
 ) -> "xarray.Dataset":
-    """Compute `measure(key, **point)` at every point of a grid and return the labelled outputs.
+    """Compute `measure_point(key, **point)` at every point of a grid and return the labelled outputs.
 
-        outputs[i] = measure(jax.random.fold_in(key, i), **points[i])
+        outputs[i] = measure_point(jax.random.fold_in(key, i), **points[i])
 
     Here i is the place of a point in the whole grid, repeats included, in C order. Points that differ only in floats or
     arrays share one compiled program, which is vmapped over windows of neighbouring points and runs on all devices.
@@ -57,8 +57,8 @@ def sweep(
     or the number of points per device, is below a window's size, or if a slower machine needs many seconds per window.
 
     Args:
-        measure: A function of `key` and the axes that returns a dict or NamedTuple of arrays, made by JAX operations.
-            `described` adds units and dimension names.
+        measure_point: A function of `key` and the axes that returns a dict or NamedTuple of arrays, made by JAX
+            operations. `described` adds units and dimension names.
         grid: `{axis: values, ...}` for the product of all axes, or a list of points `[{axis: value, ...}, ...]`.
             Floats and arrays are traced, in JAX's default precision. Texts, bools, whole numbers and functions are
             static: each combination that occurs is compiled once, and the shapes of outputs may depend on it. Shorter
@@ -70,8 +70,8 @@ def sweep(
         store: Where to keep the sweep: a folder, a URL that fsspec knows, or a zarr store. The returned dataset then
             reads its values from there when they are used. Default: None, in memory.
         executor: An object with the protocol of `concurrent.futures.Executor`. Its workers compute and write the
-            chunks; `measure` and the functions in the grid must be importable. Under `jax.distributed` none is needed.
-            Default: None, which computes in this process.
+            chunks; `measure_point` and the functions in the grid must be importable. Under `jax.distributed` none is
+            needed. Default: None, which computes in this process.
         devices: How many local devices to use, or a list of them. Default: None, all of them. A CPU has one device per
             core only if `one_device_per_core()` was called before JAX started.
         chunk: About how many points to compute, write and record at once. Default: None, as many as take a few seconds.
@@ -80,30 +80,30 @@ def sweep(
             With "raise", the sweep stops, also at an error that the store has already recorded. Running out of memory
             always stops it.
         on_version: What to do if the store was started with other versions and the program that JAX traces from
-            `measure` now differs, so that a change of `measure` cannot be ruled out. "refuse" raises a ValueError.
-            "accept" continues, and the store remembers it. If the program is the same, other versions only give a
-            warning.
+            `measure_point` now differs, so that a change of `measure_point` cannot be ruled out. "refuse" raises a
+            ValueError. "accept" continues, and the store remembers it. If the program is the same, other versions only
+            give a warning.
 
     Returns:
         An `xarray.Dataset` of all outputs, with the dimensions of the grid, then `repeat`, then those of each output.
         It also holds `error` (a text) and `status`: 1 for a point whose outputs are free of NaN, 2 if an output has a
-        NaN, 3 if `measure` raised, and 0 if the point has not been computed yet.
+        NaN, 3 if `measure_point` raised, and 0 if the point has not been computed yet.
 
     Cost:
-        Time: O(points) calls of `measure`, a compilation for each combination of static values, and a few milliseconds
-        per chunk. Memory: the outputs of one chunk; without a store, all outputs.
+        Time: O(points) calls of `measure_point`, a compilation for each combination of static values, and a few
+        milliseconds per chunk. Memory: the outputs of one chunk; without a store, all outputs.
 
     Example:
-        >>> def measure(key, *, gain):
+        >>> def measure_point(key, *, gain):
         ...     return {"doubled": 2 * gain}
-        >>> found = rd.sweep(measure, {"gain": [0.5, 1.0]}, key=key, repeats=3, progress=False)
+        >>> found = rd.sweep(measure_point, {"gain": [0.5, 1.0]}, key=key, repeats=3, progress=False)
         >>> found.doubled.dims, found.doubled.sel(gain=1.0).values.tolist()
         (('gain', 'repeat'), [2.0, 2.0, 2.0])
     """
     from . import run
 
     options = run.Options(executor, devices, chunk, progress, on_error, on_version)
-    return run.sweep(measure, grid, key=key, repeats=repeats, store=store, options=options)
+    return run.sweep(measure_point, grid, key=key, repeats=repeats, store=store, options=options)
 
 
 def open_dataset(store: Any) -> "xarray.Dataset":

@@ -33,10 +33,11 @@ def entry(name: str, array: Any, values: np.ndarray) -> str:
 
 
 def copy_of(values: np.ndarray) -> str:
-    """Return the values as a text, or an empty text if they exceed COPIED bytes."""
-    if values.nbytes > COPIED:
+    """Return the values as a text, or an empty text if that would be longer than COPIED bytes."""
+    if values.nbytes > COPIED:  # which numbers are, before they are written out
         return ""
-    return json.dumps(values.tolist()) if is_text(values.dtype) else base64.b64encode(values.tobytes()).decode()
+    text = json.dumps(values.tolist()) if is_text(values.dtype) else base64.b64encode(values.tobytes()).decode()
+    return text if len(text) <= 2 * COPIED else ""
 
 
 def kept(group: zarr.Group, known: Mapping[str, np.ndarray]) -> dict[str, Kept]:

@@ -76,7 +76,7 @@ def _stored_name(name: str, dim: str, kind: str) -> str:
 
 
 def _of_length(grid: Grid, dim: str, lengths: dict[Any, int]) -> Coordinate:
-    """Return the number of valid entries along `dim` over the static axes; 0 where `measure` raised."""
+    """Return the number of valid entries along `dim` over the static axes; 0 where `measure_point` raised."""
     dims = tuple(dict.fromkeys(axis.dim for axis in grid.static))
     sizes = dict(zip(grid.dims, grid.shape, strict=True))
     values = np.zeros([sizes[name] for name in dims], np.int64)

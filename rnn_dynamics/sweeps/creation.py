@@ -38,7 +38,7 @@ def make_store(
 ) -> bool:
     """Create the store and return whether this process won: False if another one put its store there first."""
     request = Request(
-        sweep.measure,
+        sweep.measure_point,
         sweep.grid,
         identity.key_attributes(sweep.key),
         jax_settings.current(),
@@ -51,6 +51,6 @@ def make_store(
         plan, device = worker.plan(request, programs)
     else:
         plan, device = options.executor.submit(worker.plan, request).result()
-    found = identity.of_sweep(sweep.measure, sweep.grid, sweep.key, traced, layout, options.chunk)
+    found = identity.of_sweep(sweep.measure_point, sweep.grid, sweep.key, traced, layout, options.chunk)
     found |= identity.of_plan(plan, device)
     return create(sweep.address, lambda group: fill_new(group, sweep.grid, plan, layout.fields, coords, found))

@@ -64,9 +64,9 @@ def scattered(numbers: Sequence[int]) -> list[int]:
     return random.SystemRandom().sample(numbers, len(numbers))
 
 
-def sendable(measure: Callable[..., Any], functions: dict[str, Callable[..., Any]]) -> None:
-    """Raise if a worker could not import `measure` or one of the functions in the grid."""
-    for name, function in {"measure": measure, **functions}.items():
+def sendable(measure_point: Callable[..., Any], functions: dict[str, Callable[..., Any]]) -> None:
+    """Raise if a worker could not import `measure_point` or one of the functions in the grid."""
+    for name, function in {"measure_point": measure_point, **functions}.items():
         main = sys.modules.get("__main__")
         hidden = function.__module__ == "__main__" and not hasattr(main, "__file__")
         with contextlib.suppress(pickle.PicklingError, AttributeError, TypeError):

@@ -17,6 +17,8 @@ from .status import fill
 
 # limits: points, since fold_in takes 32 bits; chunks, since each is several files; numbers in a coordinate
 MOST_POINTS, MOST_CHUNKS, MOST_NUMBERS = 2**32 - 1, 10**6 - 1, 2**27
+# the most bytes of the texts in one chunk: for each text, which is an error message of at most 8 kB, or in all
+MOST_TEXT, MOST_TEXTS = 2**14, 2**27
 
 
 def describe(name: str, array: Any, leading: int = 0) -> str:
@@ -69,6 +71,21 @@ def check_layout(group: Any, attributes: dict[str, Any]) -> None:
     _check_texts(group, "progress/coordinates", len(attributes["coordinate_arrays"]))
 
 
+def most_unpacked(group: Any, attributes: dict[str, Any]) -> dict[str, int]:
+    """Return how many bytes a chunk of each array of the sweep can hold, and raise if one is packed in another way."""
+    described = [text.split(":")[0] for text in (*attributes["outputs"], *attributes["coordinate_arrays"])]
+    limits = {}
+    for name in ("status", "error", "progress/record", "progress/coordinates", *described):
+        array = group[name]
+        numbers, of_texts = math.prod(array.chunks), array.dtype.kind in "OT"
+        packed = [codec.to_dict()["name"] for codec in array.metadata.codecs]
+        _same(f"{name}: the list of its codecs", packed, ["vlen-utf8" if of_texts else "bytes", "zstd"])
+        places = array.metadata.chunk_key_encoding.to_dict()
+        _same(f"{name}: the naming of its chunks", places, {"name": "default", "configuration": {"separator": "/"}})
+        limits[name] = max(numbers * MOST_TEXT, MOST_TEXTS) if of_texts else numbers * array.dtype.itemsize
+    return limits
+
+
 def _check_texts(group: Any, name: str, many: int) -> None:
     array = group[name]
     _same("the array", f"{describe(name, array)} in chunks {array.chunks}", f"{name}: text[None={many}] in chunks (1,)")
@@ -93,7 +110,7 @@ def check_numbers(name: str, shape: Sequence[int]) -> None:
     """Raise if a coordinate is too large to be read whole."""
     if math.prod(shape) > MOST_NUMBERS:
         raise StoreError(
-            f"{name}: has {math.prod(shape)} numbers; expected at most {MOST_NUMBERS}. Let measure draw larger "
+            f"{name}: has {math.prod(shape)} numbers; expected at most {MOST_NUMBERS}. Let measure_point draw larger "
             "arrays from its key"
         )
 

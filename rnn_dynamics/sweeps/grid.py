@@ -23,7 +23,7 @@ Group = tuple[Static, ...]
 
 
 class Axis(NamedTuple):
-    """One argument of `measure`: its values along the dimension `dim`, as an array if traced and a tuple if static."""
+    """An argument of `measure_point`: its values along the dimension `dim`, in an array if traced, else a tuple."""
 
     name: str
     dim: str
@@ -172,6 +172,6 @@ def traced_at(grid: Grid, index: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def point_at(grid: Grid, number: int) -> dict[str, Any]:
-    """Return the arguments that `measure` gets at the point of this number, except its key."""
+    """Return the arguments that `measure_point` gets at the point of this number, except its key."""
     place = dict(zip(grid.dims, np.unravel_index(number, grid.shape), strict=True))
     return {axis.name: axis.values[place[axis.dim]] for axis in grid.axes}

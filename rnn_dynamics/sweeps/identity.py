@@ -17,17 +17,17 @@ from . import jax_settings
 from .attribute_seal import FORMAT
 from .grid import Grid, label
 from .jax_settings import NAMES, Settings
-from .outputs import Field, Layout, Measure, TracedOutputs
+from .outputs import Field, Layout, MeasurePoint, TracedOutputs
 from .plan import Plan
 
 
 def of_sweep(
-    measure: Measure, grid: Grid, key: jax.Array, traced: TracedOutputs, layout: Layout, chunk: int | None
+    measure_point: MeasurePoint, grid: Grid, key: jax.Array, traced: TracedOutputs, layout: Layout, chunk: int | None
 ) -> dict[str, Any]:
-    """Return what is computed, by which measure and in which versions, as flat attributes of the dataset."""
+    """Return what is computed, by which function and in which versions, as flat attributes of the dataset."""
     return {
         "format": FORMAT,
-        "measure": label(measure),
+        "measure_point": label(measure_point),
         "program": traced.program,
         "axes": [axis.name for axis in grid.axes],
         "axis_dims": [axis.dim for axis in grid.axes],
@@ -39,7 +39,7 @@ def of_sweep(
         **{f"jax_{name}": value for name, value in jax_settings.current().items()},
         "chunk_argument": chunk,
         "versions": versions(),
-        "git_commit": git_commit(measure),
+        "git_commit": git_commit(measure_point),
     }
 
 
@@ -90,9 +90,9 @@ def versions() -> str:
     return f"rnn_dynamics {ours}, {packages}, python {platform.python_version()}"
 
 
-def git_commit(measure: Measure) -> str:
-    """Return the commit of the repository that holds `measure`, and whether it was modified; "" if there is none."""
-    source = getattr(sys.modules.get(measure.__module__), "__file__", None)
+def git_commit(measure_point: MeasurePoint) -> str:
+    """Return the commit of the repository of `measure_point`, and whether it was modified; "" if there is none."""
+    source = getattr(sys.modules.get(measure_point.__module__), "__file__", None)
     if not source:
         return ""
 
@@ -108,16 +108,18 @@ def git_commit(measure: Measure) -> str:
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
     """Describe each difference, apart from the grid, between the sweep of a store (`there`) and this one (`here`)."""
-    compared = ["format", "measure", "key", "key_impl", *(name for name in here if name.startswith("jax_"))]
+    compared = ["format", "measure_point", "key", "key_impl", *(name for name in here if name.startswith("jax_"))]
     found = [
         f"{name}: {there.get(name)!r} in the store and {here[name]!r} here"
         for name in compared
         if there.get(name) != here[name]
     ]
     if here["outputs"] != there.get("outputs"):
-        found.append(f"measure: returned {there.get('outputs')} in the store and {here['outputs']} here")
+        found.append(f"measure_point: returned {there.get('outputs')} in the store and {here['outputs']} here")
     elif not found and here["versions"] == there.get("versions") and here["program"] != there.get("program"):
-        found.append("measure: its program differs from the store's; it, or a function that it calls, was changed")
+        found.append(
+            "measure_point: its program differs from the store's; it, or a function that it calls, was changed"
+        )
     points = int(np.prod(there["chunk_shape"]))
     if here["chunk_argument"] not in (None, there.get("chunk_argument"), points):
         asked = there.get("chunk_argument") or f"None, which gave {points}"

@@ -66,7 +66,7 @@ def _add_outputs(group: zarr.Group, grid: Grid, plan: Plan, fields: Sequence[Fie
     places = {"shape": grid.shape, "chunks": plan.chunk, "dimension_names": grid.dims}
     flags: dict[str, Any] = {"flag_values": [0, 1, 2, 3], "flag_meanings": MEANINGS, "long_name": "how the point ended"}
     group.create_array("status", dtype="int8", fill_value=0, attributes=flags, **places)  # type: ignore[arg-type]
-    raised: dict[str, Any] = {"long_name": "what measure raised"}
+    raised: dict[str, Any] = {"long_name": "what measure_point raised"}
     group.create_array("error", dtype=str, fill_value="", attributes=raised, **places)  # type: ignore[arg-type]
     for field in fields:
         group.create_array(

@@ -6,7 +6,7 @@ import jax
 
 from .address import Address
 from .grid import Grid
-from .outputs import Measure
+from .outputs import MeasurePoint
 from .worker import Devices
 
 
@@ -24,7 +24,7 @@ class Options(NamedTuple):
 class Sweep(NamedTuple):
     """What a sweep computes, and where it is kept."""
 
-    measure: Measure
+    measure_point: MeasurePoint
     grid: Grid
     key: jax.Array
     address: Address

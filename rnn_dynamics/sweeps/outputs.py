@@ -1,4 +1,4 @@
-"""Trace the outputs of `measure` for every group before anything is computed, and lay them out as dataset arrays."""
+"""Trace the outputs of `measure_point` for every group before it computes, and lay them out as dataset arrays."""
 
 import hashlib
 import re
@@ -14,7 +14,7 @@ from .grid import RESERVED, Axis, Grid, Group, groups
 from .status import out_of_memory
 from .variable import Variable
 
-Measure = Callable[..., Any]
+MeasurePoint = Callable[..., Any]
 Shapes = dict[str, jax.ShapeDtypeStruct]
 
 
@@ -44,23 +44,23 @@ class Layout(NamedTuple):
 
 
 def outputs(result: Any) -> dict[str, jax.Array]:
-    """Return the result of `measure` as a dict of arrays, or raise if it is anything else."""
+    """Return the result of `measure_point` as a dict of arrays, or raise if it is anything else."""
     if isinstance(result, tuple) and hasattr(result, "_asdict"):
         result = result._asdict()
     if not isinstance(result, Mapping) or not result:
-        raise TypeError(f"measure: returned {result!r}, expected a dict or NamedTuple of arrays")
+        raise TypeError(f"measure_point: returned {result!r}, expected a dict or NamedTuple of arrays")
     arrays = {}
     for name, value in result.items():
         if not isinstance(name, str) or not name.isidentifier() or name in RESERVED:
-            raise ValueError(f"measure: returned {name!r}, expected names other than {', '.join(RESERVED)}")
+            raise ValueError(f"measure_point: returned {name!r}, expected names other than {', '.join(RESERVED)}")
         if not isinstance(value, jax.Array | np.ndarray | np.generic | bool | int | float | complex):
-            raise TypeError(f"measure: returned {name} of type {type(value).__name__}, expected an array")
+            raise TypeError(f"measure_point: returned {name} of type {type(value).__name__}, expected an array")
         if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "OSUMm":
-            raise TypeError(f"measure: returned {name} of dtype {value.dtype}, expected numbers or bools")
+            raise TypeError(f"measure_point: returned {name} of dtype {value.dtype}, expected numbers or bools")
         array = jnp.asarray(value)
         if jnp.issubdtype(array.dtype, jax.dtypes.extended) or array.dtype == jnp.bfloat16:
             raise TypeError(
-                f"measure: returned {name} of dtype {array.dtype}, expected one that can be stored, such as float32"
+                f"measure_point: returned {name} of dtype {array.dtype}, expected one that can be stored, as float32"
             )
         arrays[name] = array
     return arrays
@@ -80,14 +80,14 @@ def names(axes: tuple[Axis, ...], group: Group) -> dict[str, Any]:
     return dict(zip((axis.name for axis in axes), group, strict=True))
 
 
-def trace(measure: Measure, grid: Grid, key: jax.Array) -> TracedOutputs:
+def trace(measure_point: MeasurePoint, grid: Grid, key: jax.Array) -> TracedOutputs:
     """Find the outputs of every group by tracing, without computing anything."""
     shapes, errors, digest = {}, {}, hashlib.blake2b(digest_size=16)
     for group in groups(grid):
         static = names(grid.static, group)
 
         def point(key: jax.Array, traced: dict[str, Any], static: dict[str, Any] = static) -> dict[str, jax.Array]:
-            return outputs(measure(key, **static, **traced))
+            return outputs(measure_point(key, **static, **traced))
 
         try:
             program, found = jax.make_jaxpr(point, return_shape=True)(key, arguments(grid))
@@ -132,14 +132,14 @@ def lay_out(shapes: dict[Group, Shapes], variables: dict[str, Variable], grid: G
     for group, found in shapes.items():
         if found.keys() != first.keys():
             raise ValueError(
-                f"measure: returned {list(found)} at {group} and {list(first)} elsewhere; expected the same"
+                f"measure_point: returned {list(found)} at {group} and {list(first)} elsewhere; expected the same"
             )
     unknown = variables.keys() - first.keys() - {axis.name for axis in grid.axes}
     if unknown:
-        raise ValueError(f"described: got {', '.join(sorted(unknown))}, which measure neither takes nor returns")
+        raise ValueError(f"described: got {', '.join(sorted(unknown))}, which measure_point neither takes nor returns")
     clash = first.keys() & {axis.name for axis in grid.axes}
     if clash:
-        raise ValueError(f"measure: returned {', '.join(sorted(clash))}, which is an axis; expected another name")
+        raise ValueError(f"measure_point: returned {', '.join(sorted(clash))}, which is an axis; expected another name")
     lengths: dict[str, dict[Group, int]] = {}
     fields = [
         _field(name, {group: found[name] for group, found in shapes.items()}, variables, grid, lengths)
@@ -160,7 +160,7 @@ def _field(
     kinds = {(leaf.dtype, leaf.ndim) for leaf in found.values()}
     if len(kinds) > 1:
         listed = ", ".join(f"{leaf.dtype}{list(leaf.shape)} at {group}" for group, leaf in found.items())
-        raise ValueError(f"measure: returned {name} as {listed}; expected one dtype and number of dimensions")
+        raise ValueError(f"measure_point: returned {name} as {listed}; expected one dtype and number of dimensions")
     dtype, rank = kinds.pop()
     variable = variables.get(name, Variable(""))
     dims = variable.dims or tuple(f"{name}_dim{axis}" for axis in range(rank))

@@ -3,7 +3,7 @@
     for i in range(count):  out[i] = vmap(point)(numbers[i], traced[i])
 
 The count is an argument, so one compiled program serves any number of windows, and the results do not depend on that
-number. A window of one point is not vmapped, so that a branch in `measure` runs only the side that is taken.
+number. A window of one point is not vmapped, so that a branch in `measure_point` runs only the side that is taken.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, PartitionSpec
 
-from .outputs import Measure, outputs
+from .outputs import MeasurePoint, outputs
 
 Arrays = dict[str, np.ndarray]
 
@@ -36,7 +36,7 @@ class Program(NamedTuple):
 
 
 def compile_program(
-    measure: Measure,
+    measure_point: MeasurePoint,
     static: dict[str, Any],
     traced: dict[str, jax.ShapeDtypeStruct],
     key: jax.Array,
@@ -45,10 +45,10 @@ def compile_program(
     capacity: int,
     devices: Sequence[jax.Device],
 ) -> Program:
-    """Compile `measure` at these static values for windows of `width` points."""
+    """Compile `measure_point` at these static values for windows of `width` points."""
 
     def point(key: jax.Array, number: jax.Array, traced: dict[str, jax.Array]) -> dict[str, jax.Array]:
-        return outputs(measure(jax.random.fold_in(key, number), **static, **traced))
+        return outputs(measure_point(jax.random.fold_in(key, number), **static, **traced))
 
     def window(key: jax.Array, numbers: jax.Array, traced: dict[str, jax.Array]) -> dict[str, jax.Array]:
         if width > 1:

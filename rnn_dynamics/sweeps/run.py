@@ -18,35 +18,35 @@ from .address import reading, resolve
 from .coordinates import functions_of, load_grid
 from .grid import read_grid
 from .options import Options, Sweep
-from .outputs import Measure
+from .outputs import MeasurePoint
 from .session import compute
 from .store import check_is_there, open_store
 
 
-def sweep(measure: Any, grid: Any, *, key: Any, repeats: Any, store: Any, options: Options) -> xarray.Dataset:
+def sweep(measure_point: Any, grid: Any, *, key: Any, repeats: Any, store: Any, options: Options) -> xarray.Dataset:
     """Implements `rnn_dynamics.sweep`."""
-    if not callable(measure) or not hasattr(measure, "__qualname__"):
-        raise TypeError(f"measure: got {measure!r}, expected a function measure(key, **point)")
+    if not callable(measure_point) or not hasattr(measure_point, "__qualname__"):
+        raise TypeError(f"measure_point: got {measure_point!r}, expected a function measure_point(key, **point)")
     points = read_grid(grid, argument.size("repeats", repeats, 1))
     options = _checked(options, store)
     argument.key(key)
     if options.executor is not None:
-        engines.sendable(measure, functions_of(points))
+        engines.sendable(measure_point, functions_of(points))
     if store is not None:
-        return compute(Sweep(measure, points, key, resolve(store)), options)
+        return compute(Sweep(measure_point, points, key, resolve(store)), options)
     if options.executor is None:
-        return compute(Sweep(measure, points, key, zarr.storage.MemoryStore()), options).load()
+        return compute(Sweep(measure_point, points, key, zarr.storage.MemoryStore()), options).load()
     with tempfile.TemporaryDirectory() as folder:
-        return compute(Sweep(measure, points, key, Path(folder) / "sweep.zarr"), options).load()
+        return compute(Sweep(measure_point, points, key, Path(folder) / "sweep.zarr"), options).load()
 
 
-def resume(store: Any, measures: Mapping[str, Measure], options: Options) -> xarray.Dataset:
-    """Resume the sweep of a store: everything is read from there, except `measure`, which is looked up by name."""
+def resume(store: Any, measures: Mapping[str, MeasurePoint], options: Options) -> xarray.Dataset:
+    """Resume the sweep of a store: all is read from there, except `measure_point`, which is looked up by name."""
     address = resolve(store)
     check_is_there(address)
     opened = open_store(address, mode="r")
     found = opened.attributes
-    measure = measures[argument.choice("measure of the store", found["measure"], tuple(measures))]
+    measure_point = measures[argument.choice("measure_point of the store", found["measure_point"], tuple(measures))]
     grid = load_grid(opened, {})
     if any(axis.kind == "function" for axis in grid.axes):
         raise ValueError(
@@ -55,7 +55,7 @@ def resume(store: Any, measures: Mapping[str, Measure], options: Options) -> xar
     with reading(address):
         key, of_jax = identity.key_of(found), identity.settings_of(found)
     with jax_settings.applied(of_jax):
-        return compute(Sweep(measure, grid, key, address), _checked(options, store))
+        return compute(Sweep(measure_point, grid, key, address), _checked(options, store))
 
 
 def _checked(options: Options, store: Any) -> Options:

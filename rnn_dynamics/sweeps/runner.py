@@ -10,7 +10,7 @@ import numpy as np
 from . import grid_windows
 from .grid import POINT, Grid, Group, group_at, groups, point_at, traced_at
 from .grid_windows import Region, Shape
-from .outputs import Measure, arguments, names
+from .outputs import MeasurePoint, arguments, names
 from .program import Arrays, Program, compile_program, run
 from .status import NAN, NO_NAN, RAISED, PointError, describe, empty, out_of_memory
 from .terminal_text import printable
@@ -24,7 +24,7 @@ Programs = dict[tuple[Group, int], Program | Exception]
 class Work(NamedTuple):
     """Everything needed to compute points: the function and its grid, the devices, the window, one point's outputs."""
 
-    measure: Measure
+    measure_point: MeasurePoint
     grid: Grid
     key: jax.Array
     devices: tuple[jax.Device, ...]
@@ -96,7 +96,7 @@ class Runner:
     def _compile(self, group: Group) -> Program:
         work = self.work
         return compile_program(
-            work.measure,
+            work.measure_point,
             names(work.grid.static, group),
             arguments(work.grid),
             work.key,
@@ -165,7 +165,7 @@ def raise_first(grid: Grid, chunk: Region, arrays: Arrays) -> None:
         cell = raised[0] + [part.start for part in chunk]
         point = point_at(grid, int(np.ravel_multi_index(tuple(cell), grid.shape)))
         text = printable(arrays["error"][tuple(raised[0])])
-        raise PointError(f"measure raised at {describe(point)}: {text}")
+        raise PointError(f"measure_point raised at {describe(point)}: {text}")
 
 
 def _members(chunks: Sequence[Region], part: Part) -> np.ndarray:
@@ -188,8 +188,8 @@ def _put(found: Arrays, members: np.ndarray, results: Arrays) -> None:
 def _refuse(found: Arrays, members: np.ndarray, error: Exception) -> None:
     if out_of_memory(error):
         raise MemoryError(
-            "measure: ran out of memory; a sweep into a new store with a smaller chunk=, or with fewer devices=, needs "
-            "less at once. Finished chunks are kept"
+            "measure_point: ran out of memory; a sweep into a new store with a smaller chunk=, or with fewer devices=, "
+            "needs less at once. Finished chunks are kept"
         ) from error
     found["status"][members] = RAISED
     text = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()

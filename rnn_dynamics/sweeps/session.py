@@ -27,10 +27,10 @@ from .worker import Job
 def compute(sweep: Sweep, options: Options) -> xarray.Dataset:
     """Create or open the store, compute its missing chunks, and return its dataset."""
     begun = time.time()
-    traced = trace(sweep.measure, sweep.grid, sweep.key)
+    traced = trace(sweep.measure_point, sweep.grid, sweep.key)
     _raise_early(sweep.grid, traced, options)
-    layout = lay_out(traced.shapes, variables_of(sweep.measure), sweep.grid)
-    coords = coordinates(sweep.grid, layout, variables_of(sweep.measure))
+    layout = lay_out(traced.shapes, variables_of(sweep.measure_point), sweep.grid)
+    coords = coordinates(sweep.grid, layout, variables_of(sweep.measure_point))
     programs: Programs = {}
     mine = False
     if not _first_process(options):
@@ -68,7 +68,7 @@ def _first_process(options: Options) -> bool:
 def _refuse_another(sweep: Sweep, store: Store, options: Options, traced: TracedOutputs, layout: Layout) -> None:
     """Raise if the store holds another sweep, or may hold one made by other versions and the user has not consented."""
     there = store.attributes
-    here = identity.of_sweep(sweep.measure, sweep.grid, sweep.key, traced, layout, options.chunk)
+    here = identity.of_sweep(sweep.measure_point, sweep.grid, sweep.key, traced, layout, options.chunk)
     found = grid_differences(sweep.grid, load_grid(store, functions_of(sweep.grid)))
     found += identity.differences(there, here)
     if found:
@@ -114,7 +114,7 @@ def _finish(
     job = Job(
         sweep.address,
         store.attributes["store_id"],
-        sweep.measure,
+        sweep.measure_point,
         tuple(functions_of(sweep.grid).items()),
         options.devices,
         tuple(jax_settings.current().items()),

@@ -28,7 +28,7 @@ class Submitit(concurrent.futures.Executor):
     Example:
         >>> import submitit  # doctest: +SKIP
         >>> executor = rd.sweeps.Submitit(submitit.AutoExecutor("logs"), jobs=64)  # doctest: +SKIP
-        >>> rd.sweep(measure, grid, key=key, store="runs/edge.zarr", executor=executor)  # doctest: +SKIP
+        >>> rd.sweep(measure_point, grid, key=key, store="runs/edge.zarr", executor=executor)  # doctest: +SKIP
     """
 
     def __init__(self, executor: Any, *, jobs: int, poll_seconds: float = 5.0) -> None:

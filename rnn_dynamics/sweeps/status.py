@@ -10,13 +10,14 @@ PENDING, NO_NAN, NAN, RAISED = range(4)
 MEANINGS = "not_computed no_nan some_nan raised"
 
 # the first words of the note that names the point at which an error was raised
-BY_MEASURE = "raised by measure at"
+BY_MEASURE = "raised by measure_point at"
 
 
 class PointError(RuntimeError):
-    """The error of a sweep with `on_error="raise"` when `measure` fails while it runs; the message names the point.
+    """The error of a sweep with `on_error="raise"` when `measure_point` fails while it runs; it names the point.
 
-    An error that `measure` raises while JAX traces it is not wrapped: it is raised as it is, with the point in a note.
+    An error that `measure_point` raises while JAX traces it is not wrapped: it is raised as it is, with the point in a
+    note.
     """
 
 

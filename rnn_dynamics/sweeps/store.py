@@ -19,6 +19,7 @@ from . import attribute_seal, coordinate_copies, expected_layout, grid_windows
 from .address import Address, backend, reading, writing
 from .grid_windows import Region, Shape
 from .log import log
+from .plain_files import PlainFiles
 
 # marks a store under creation, on storage where, unlike a folder, it cannot be renamed into place
 UNFINISHED = "unfinished_sweep"
@@ -100,6 +101,8 @@ def open_store(address: Address, *, mode: str = "r+") -> Store:
         attributes = dict(group.attrs)
         attribute_seal.check_seal(address, attributes, dict(group["progress"].attrs))
         expected_layout.check_layout(group, attributes)
+        if isinstance(group.store, PlainFiles):
+            group.store.most_unpacked = expected_layout.most_unpacked(group, attributes)
         names = [text.split(":")[0] for text in attributes["outputs"]]
         # zarr skips a chunk of fill values only, and takes any NaN for one, which would lose the bits of other NaNs
         arrays = {name: group[name].with_config({"write_empty_chunks": True}) for name in names}
@@ -120,7 +123,7 @@ def open_dataset(address: Address) -> xarray.Dataset:
         for name in others:  # foreign arrays, which might not even be readable
             log.warning("%s: %s is not part of the sweep and is left out", address, name)
         unread = [*lost, *others]
-        found = xarray.open_zarr(backend(address), chunks=None, decode_timedelta=False, drop_variables=unread)
+        found = xarray.open_zarr(store.group.store, chunks=None, decode_timedelta=False, drop_variables=unread)
         for name, values in lost.items():
             array: Any = store.group[name]
             found = found.assign_coords({name: (array.metadata.dimension_names, values, dict(array.attrs))})

@@ -1,4 +1,4 @@
-"""Describe the arrays of a dataset where `measure` is defined: units, a description, names of dimensions."""
+"""Describe the arrays of a dataset where `measure_point` is defined: units, a description, names of dimensions."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
@@ -10,7 +10,7 @@ DURATIONS = ("days", "hours", "minutes", "seconds", "milliseconds", "microsecond
 
 
 class Variable(NamedTuple):
-    """The description of one output or argument of `measure`, as `described` takes it.
+    """The description of one output or argument of `measure_point`, as `described` takes it.
 
     Attributes:
         units: The units, such as "nats per step"; "1" for a pure number.
@@ -32,24 +32,24 @@ class Variable(NamedTuple):
 
 
 def described(**variables: Variable) -> Callable[[Function], Function]:
-    """Attach units, descriptions and dimension names to the outputs and arguments of `measure`.
+    """Attach units, descriptions and dimension names to the outputs and arguments of `measure_point`.
 
     `sweep` writes them to the attributes of the dataset. They change no numbers.
 
     Args:
-        **variables: A `Variable` for each output or argument of `measure` that you want to describe, by its name.
+        **variables: A `Variable` for each output or argument of `measure_point` that you want to describe, by its name.
 
     Returns:
-        A decorator that stores the descriptions in `measure.variables` and returns `measure` itself.
+        A decorator that stores the descriptions in `measure_point.variables` and returns `measure_point` itself.
 
     Raises:
         ValueError: xarray would decode numbers in these units as times, such as "seconds" or "days since 2000-01-01".
 
     Example:
         >>> @rd.sweeps.described(doubled=rd.sweeps.Variable("1", "twice the gain"))
-        ... def measure(key, *, gain):
+        ... def measure_point(key, *, gain):
         ...     return {"doubled": 2 * gain}
-        >>> rd.sweep(measure, {"gain": [0.5]}, key=key, progress=False).doubled.attrs
+        >>> rd.sweep(measure_point, {"gain": [0.5]}, key=key, progress=False).doubled.attrs
         {'units': '1', 'long_name': 'twice the gain'}
     """
     for name, variable in variables.items():
@@ -65,13 +65,13 @@ def described(**variables: Variable) -> Callable[[Function], Function]:
                 f"{name}: got units {variable.units!r}, which xarray takes for a date; expected units without 'since'"
             )
 
-    def decorate(measure: Function) -> Function:
-        measure.variables = variables  # type: ignore[attr-defined]
-        return measure
+    def decorate(measure_point: Function) -> Function:
+        measure_point.variables = variables  # type: ignore[attr-defined]
+        return measure_point
 
     return decorate
 
 
-def variables_of(measure: Callable[..., Any]) -> dict[str, Variable]:
-    """Return the descriptions that `described` attached to `measure`."""
-    return getattr(measure, "variables", {})
+def variables_of(measure_point: Callable[..., Any]) -> dict[str, Variable]:
+    """Return the descriptions that `described` attached to `measure_point`."""
+    return getattr(measure_point, "variables", {})

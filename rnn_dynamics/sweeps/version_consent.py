@@ -1,7 +1,7 @@
-"""Continue a sweep with other versions than its own; ask for consent where these could hide a change of `measure`.
+"""Continue a sweep with other versions than its own; ask for consent where they could hide another `measure_point`.
 
-A store identifies its measure by the program that JAX traces from it. Another version of JAX may print the same program
-differently, and another version of this package may compute the same numbers with another program.
+A store identifies its function by the program that JAX traces from it. Another version of JAX may print the same
+program differently, and another version of this package may compute the same numbers with another program.
 """
 
 from typing import Any
@@ -27,10 +27,10 @@ def _ask(store: Store, program: str, changed: tuple[str, str], on_version: str) 
         return
     if on_version != "accept":
         raise StoreError(
-            f"store: {store.address} was started with {changed[0]}, and this is {changed[1]}. The program of measure "
-            "is different now. New versions alone can cause that, and so can a change of measure or of a function "
-            "that it calls; the two cannot be told apart. If you changed neither, continue with on_version='accept' "
-            "(--on-version accept): numbers from before and after agree to rounding. Otherwise use a new place, or "
+            f"store: {store.address} was started with {changed[0]}, and this is {changed[1]}. The program of "
+            "measure_point is different now. New versions alone can cause that, and so can a change of measure_point "
+            "or of a function that it calls; the two cannot be told apart. If you changed neither, continue with "
+            "on_version='accept' (--on-version accept): numbers from before and after agree to rounding. Otherwise use a new place, or "
             "the old versions"
         )
     with writing(store.address):

@@ -16,7 +16,7 @@ from .coordinates import load_grid
 from .grid import Grid, Group
 from .identity import key_of
 from .jax_settings import Settings
-from .outputs import Measure
+from .outputs import MeasurePoint
 from .plan import Plan, make_plan
 from .program import Arrays
 from .runner import Programs, Runner, Work, raise_first
@@ -32,7 +32,7 @@ class Job(NamedTuple):
 
     address: Address
     store_id: str
-    measure: Measure
+    measure_point: MeasurePoint
     functions: tuple[tuple[str, Callable[..., Any]], ...]
     devices: Devices
     settings: tuple[tuple[str, str | bool | None], ...]
@@ -43,7 +43,7 @@ class Job(NamedTuple):
 class Request(NamedTuple):
     """A sweep that has no store yet, from which its plan is made."""
 
-    measure: Measure
+    measure_point: MeasurePoint
     grid: Grid
     key: dict[str, Any]
     settings: Settings
@@ -75,7 +75,7 @@ def plan(request: Request, programs: Programs | None = None) -> tuple[Plan, str]
     with jax_settings.applied(request.settings):
         devices = local_devices(request.devices)
         window = (1,) * len(request.grid.dims)
-        work = Work(request.measure, request.grid, key_of(request.key), devices, window, request.fields)
+        work = Work(request.measure_point, request.grid, key_of(request.key), devices, window, request.fields)
         made = make_plan(work, request.groups, request.chunk, {} if programs is None else programs)
         return made, f"{len(devices)} × {devices[0].platform} {devices[0].device_kind}"
 
@@ -93,7 +93,9 @@ def open_work(job: Job, programs: Programs | None = None) -> tuple[Store, Runner
     }
     grid = load_grid(store, dict(job.functions))
     window = tuple(found["window_shape"])
-    return store, Runner(Work(job.measure, grid, key_of(found), local_devices(job.devices), window, fields), programs)
+    return store, Runner(
+        Work(job.measure_point, grid, key_of(found), local_devices(job.devices), window, fields), programs
+    )
 
 
 _opened = lru_cache(maxsize=4)(open_work)  # a worker is sent the same job again and again
@@ -125,7 +127,7 @@ def _compute(store: Store, runner: Runner, todo: list[int], job: Job, pressed: l
     regions = [store.region(number) for number in todo]
     written = []
     for number, region, data in zip(todo, regions, runner.chunks(regions), strict=True):
-        if len(pressed) > 1:  # a second Ctrl-C may look like an error of `measure`
+        if len(pressed) > 1:  # a second Ctrl-C may look like an error of `measure_point`
             raise KeyboardInterrupt
         if job.raising:
             raise_first(runner.work.grid, region, data)

@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from .. import argument
 from . import program
 from .program import Compiled, Record, Settings, TrainingState, Update
 
@@ -31,12 +30,11 @@ class Checkpoints:
         self.settings, self.start = settings, start
         if directory is None:
             return
-        argument.instance("directory", directory, (str, Path), "a path")
         try:
             import orbax.checkpoint
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
-                f"directory: got {str(directory)!r}; checkpoints need orbax-checkpoint: "
+                f"execution.directory: got {str(directory)!r}; checkpoints need orbax-checkpoint: "
                 "`pip install 'rnn_dynamics[train]'` installs it"
             ) from error
         self.args = orbax.checkpoint.args
@@ -44,7 +42,7 @@ class Checkpoints:
         self.directory.mkdir(parents=True, exist_ok=True)
         options = orbax.checkpoint.CheckpointManagerOptions(max_to_keep=2)
         self.manager = orbax.checkpoint.CheckpointManager(self.directory, options=options)
-        self.digest, self.kind = digest(programs, start, noise), kind(settings)
+        self.digest, self.kind = digest(programs, start, noise), kind(settings, noise)
 
     def latest(self, stretches: int) -> tuple[TrainingState, list[Record], list[Update]]:
         """Return the state to continue from, and the records and updates before it."""
@@ -61,12 +59,13 @@ class Checkpoints:
             ]
             what = ", ".join(others) or "with another cell, task, optimizer, penalties, probes, key or initial net"
             raise ValueError(
-                f"directory: {self.directory} holds another training: {what}; expected the same one, or a new directory"
+                f"execution.directory: {self.directory} holds another training: {what}; expected the same one, or a "
+                "new directory"
             )
         if done > stretches:
-            every = self.settings.every
+            every = self.settings.evaluation.every
             raise ValueError(
-                f"steps: got {stretches * every}, expected at least the {done * every} updates in {self.directory}"
+                f"updates: got {stretches * every}, expected at least the {done * every} updates in {self.directory}"
             )
         _, record = jax.eval_shape(lambda state: program.record(self.settings, state), self.start)
         _, update = jax.eval_shape(lambda state: program.stretch(self.settings, state, None), self.start)
@@ -108,17 +107,20 @@ def digest(programs: tuple[Compiled, Compiled], start: TrainingState, noise: Any
     return found.hexdigest()
 
 
-def kind(settings: Settings) -> dict[str, Any]:
+def kind(settings: Settings, noise: Any) -> dict[str, Any]:
     """Return the settings of a training that can be named in an error message."""
-    plain = {name: getattr(settings, name) for name in ("batch", "held_out", "every", "stop_when_solved")}
-    own = {name: str(value) for name, value in settings.unrolling._asdict().items()}
-    names = {
+    evaluation = settings.evaluation
+    named = {
+        "batch": settings.batch,
         "task": settings.task.name,
-        "held_out_task": settings.held_out_task.name,
-        "probes": ", ".join(name for name, _ in settings.probes),
         "penalties": len(settings.penalties),
+        "devices": len(settings.devices or (None,)),
+        "jax": jax.__version__,
     }
-    return plain | own | names | {"devices": len(settings.devices or (None,)), "jax": jax.__version__}
+    unrolling = settings.unrolling._replace(noise=None if noise is None else float(noise))
+    named |= {f"unrolling.{name}": str(value) for name, value in unrolling._asdict().items()}
+    evaluated = evaluation._asdict() | {"task": evaluation.task.name, "probes": ", ".join(evaluation.probes)}
+    return named | {f"evaluation.{name}": value for name, value in evaluated.items()}
 
 
 def name(place: int) -> str:

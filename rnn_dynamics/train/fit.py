@@ -12,10 +12,8 @@ The specification, for the net alone, with one batch for each update and `loss(n
 """
 
 import contextlib
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -31,14 +29,14 @@ from . import program
 from .checkpoint import Checkpoints
 from .moment import Moment
 from .net import Net, init_net
-from .objective import Unrolling, precision
-from .probe import Probe, as_probe
+from .objective import precision
+from .options import Evaluation, Execution, Unrolling, checked_evaluation, checked_execution, checked_unrolling
 from .program import RUNNING, Record, Settings, TrainingState, Update
 from .progress import bar
 from .task import Task
 
 # what `Fit.outcome` says
-OUTCOMES = ("all steps made", "stopped when solved", "stopped before a non-finite update")
+OUTCOMES = ("all updates made", "stopped when solved", "stopped before a non-finite update")
 
 
 @printable
@@ -51,12 +49,13 @@ class Fit(NamedTuple):
     Attributes:
         net: The parameters after the last update that left them finite.
         updates: The number of updates made.
-        outcome: 0 if all steps were made, 1 if training stopped because the task was solved, 2 if it stopped before an
-            update that was not finite.
-        loss: (steps,) the loss of each batch, without penalties.
-        penalty: (steps,) the sum of the penalties, which was added to the loss.
-        log_gradient_norm: (steps,) ln of the norm of the gradient of loss plus penalty, in nats, before the optimizer.
-        recorded: (records,) the number of updates made before each evaluation, from 0 to `steps`.
+        outcome: 0 if all updates were made, 1 if training stopped because the task was solved, 2 if it stopped before
+            an update that was not finite.
+        loss: (updates,) the loss of each batch, without penalties.
+        penalty: (updates,) the sum of the penalties, which was added to the loss.
+        log_gradient_norm: (updates,) ln of the norm of the gradient of loss plus penalty, in nats, before the
+            optimizer.
+        recorded: (records,) the number of updates made before each evaluation, from 0 to the last.
         held_out_loss: (records,) the mean loss of the held-out examples.
         correct: (records,) the fraction of correct answers on the held-out examples.
         probes: {name: (records, ...)} the results of the probes on the held-out examples.
@@ -65,9 +64,9 @@ class Fit(NamedTuple):
     net: Net
     updates: Int[Array, ""]
     outcome: Int[Array, ""]
-    loss: Float[Array, " steps"]
-    penalty: Float[Array, " steps"]
-    log_gradient_norm: Float[Array, " steps"]
+    loss: Float[Array, " updates"]
+    penalty: Float[Array, " updates"]
+    log_gradient_norm: Float[Array, " updates"]
     recorded: Int[Array, " records"]
     held_out_loss: Float[Array, " records"]
     correct: Float[Array, " records"]
@@ -80,7 +79,8 @@ class Fit(NamedTuple):
         seen = np.flatnonzero(~np.isnan(np.asarray(self.held_out_loss, float)))[-1:]  # those after a stop are NaN
         loss, correct = (span(np.asarray(values)[seen]) for values in (self.held_out_loss, self.correct))
         how = OUTCOMES[int(self.outcome)]
-        return f"(updates={int(self.updates)}, {how}): held-out loss {loss}, correct {correct}"
+        known = "" if np.isnan(np.asarray(self.correct, float)).all() else f", correct {correct}"
+        return f"(updates={int(self.updates)}, {how}): held-out loss {loss}{known}"
 
     def _table(self) -> Table:
         if np.ndim(self.recorded) > 1:
@@ -96,31 +96,22 @@ def fit(
     optimizer: optax.GradientTransformation,
     *,
     key: Array,
-    steps: int,
+    updates: int,
     net: Net | None = None,
     hidden: Any = None,
     batch: int = 64,
-    every: int | None = None,
-    probes: Mapping[str, Probe | Callable[[Moment], Any]] | None = None,
     penalties: Sequence[Callable[[Moment], Array]] = (),
-    noise: Any = None,
-    truncate: int | None = None,
-    checkpoint_every: int | None = None,
-    clip_each_step: float | None = None,
-    held_out: int = 256,
-    held_out_task: Task | None = None,
-    stop_when_solved: bool = False,
-    directory: str | Path | None = None,
-    devices: Sequence[jax.Device] | None = None,
-    progress: bool = False,
+    unrolling: Unrolling = Unrolling(),
+    evaluation: Evaluation = Evaluation(),
+    execution: Execution = Execution(),
 ) -> Fit:
-    """Train a net for `steps` updates, each on a batch of fresh examples.
+    """Train a net, each update on a batch of fresh examples, and evaluate it at regular intervals.
 
         θ ← θ + optimizer(∂(L + Σ penalties)/∂θ),    L = mean over the batch of the loss of an example
 
-    Before the first update and after each `every` updates the net is evaluated on the same held-out examples: their
-    loss, the fraction of correct answers and the probes. If there is a `directory`, a checkpoint is kept after each
-    `every` updates.
+    Before the first update and after each `evaluation.every` updates the net is evaluated on the same held-out
+    examples: their loss, the fraction of correct answers and the probes. If there is an `execution.directory`, a
+    checkpoint is kept after each such interval.
 
     The same key and settings give the same numbers. Each call traces the programs again, so that arrays captured by the
     task, optimizer, probes and penalties are read as they are now; an equal computation is compiled only once. An
@@ -131,36 +122,27 @@ def fit(
 
     Args:
         cell: The recurrent map.
-        task: What the net learns.
+        task: What the net learns: one of `rd.train.tasks`, or your own by `rd.train.make_task`.
         optimizer: An optax gradient transformation.
         key: A JAX random key, for the initial net, the examples and the noise.
-        steps: The number of updates, a multiple of `every`.
+        updates: The number of updates.
         net: The initial net, for example from `init_net`. Default: drawn with the cell's `init`.
         hidden: The size that the cell's `init` takes, if no `net` is given. Default: 64 units.
         batch: The number of examples in each update. Default: 64.
-        every: The number of updates between evaluations. Default: the smallest divisor of `steps` that gives at most
-            ten such intervals; a prime number of steps above ten gives one.
-        probes: {name: a function of a Moment, or a Probe}; `rd.train.probes` has some.
         penalties: Functions of a Moment whose sum is added to the loss, and to the value that some optimizers ask for.
-        noise: The standard deviation of Gaussian noise on every number of the state at every step. Default: no noise.
-        truncate: K, for truncated backpropagation: no gradient passes steps K, 2K, ... of an example. Default: no cut.
-        checkpoint_every: K, to save memory: keep the state of every K-th step and recompute the others in the backward
-            pass. Default: keep all.
-        clip_each_step: The largest norm of ∂L/∂h_t that passes back through a step, where L is the loss of one example.
-            Probes and penalties see the plain cell. Default: no clipping.
-        held_out: The number of held-out examples. Default: 256.
-        held_out_task: The task of the held-out examples, with the inputs, outputs and loss of `task`. Default: `task`.
-        stop_when_solved: Stop at the first evaluation whose held-out loss is at most `solved` of the held-out task.
-        directory: Where Orbax keeps checkpoints. The same call continues from the last one, bit for bit.
-        devices: The devices that share each batch. Default: all local devices if their number divides `batch`, else
-            one.
-        progress: Show a progress bar on standard error.
+            Default: none.
+        unrolling: How the gradient passes back: truncation, clipping at each step, noise, memory (`Unrolling`).
+            Default: the plain gradient.
+        evaluation: When the net is evaluated, on what, and by which probes (`Evaluation`). Default: at most eleven
+            times, on 256 examples, without probes.
+        execution: Checkpoints, devices and a progress bar (`Execution`). Default: all devices, neither of the others.
 
     Returns:
         A `Fit`.
 
     Raises:
-        ValueError: If `directory` holds a different training, or more updates than `steps`.
+        ValueError: If `execution.directory` holds a different training, or one of more updates. Under a transformation,
+            if a directory or devices are given.
 
     Cost:
         Time O(T n²) and memory O(T n) for each example of an update, for a dense recurrent matrix; each evaluation adds
@@ -168,47 +150,44 @@ def fit(
 
     Example:
         >>> task, adam = rd.train.tasks.adding(6), optax.adam(0.01)
-        >>> found = rd.train.fit(rd.cells.elman, task, adam, key=key, steps=4, every=2, hidden=3, batch=2, held_out=4)
+        >>> twice = rd.train.Evaluation(every=2, examples=4)
+        >>> found = rd.train.fit(rd.cells.elman, task, adam, key=key, updates=4, hidden=3, batch=2, evaluation=twice)
         >>> int(found.updates), found.loss.shape, found.recorded.tolist()
         (4, (4,), [0, 2, 4])
     """
-    _refuse_others(cell, task, optimizer, penalties, probes)
-    every = _interval(argument.size("steps", steps, 1), every)
+    _refuse_others(cell, task, optimizer, penalties)
+    updates, batch = argument.size("updates", updates, 1), argument.size("batch", batch, 1)
+    given, execution = execution, checked_execution(execution, batch)
+    unrolling = checked_unrolling(unrolling)
+    evaluation = checked_evaluation(evaluation, task, updates)
     key_net, key = jax.random.split(argument.key(key))
-    net = _first_net(cell, task, key_net, net, hidden)
-    noise = None if noise is None else argument.real("noise", noise, at_least=0)
-    state = program.start(optimizer, net, key)
+    state = program.start(optimizer, _first_net(cell, task, key_net, net, hidden), key)
+    noise, stretches = unrolling.noise, updates // evaluation.every
     traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((state, noise)))
-    batch = argument.size("batch", batch, 1)
-    sharing = _sharing(devices, batch)
-    limit = None if clip_each_step is None else argument.number("clip_each_step", clip_each_step, above=0)
     settings = Settings(
         cell=cell,
         task=task,
-        held_out_task=_alike(task, held_out_task),
         optimizer=optimizer,
         penalties=tuple(penalties),
-        probes=tuple((name, as_probe(name, value)) for name, value in (probes or {}).items()),
         batch=batch,
-        held_out=argument.size("held_out", held_out, 1),
-        every=every,
-        unrolling=Unrolling(_steps("truncate", truncate), _steps("checkpoint_every", checkpoint_every), limit),
-        stop_when_solved=argument.flag("stop_when_solved", stop_when_solved),
-        devices=None if traced else sharing,
+        unrolling=unrolling._replace(noise=None),
+        evaluation=evaluation,
+        devices=None if traced else execution.devices,
     )
     if not traced:
-        return _in_stretches(settings, state, noise, steps // every, directory, argument.flag("progress", progress))
-    for name, value in (("directory", directory), ("devices", devices)):
-        if value is not None:
-            raise ValueError(f"{name}: got {value!r}, expected None under a transformation such as jit or vmap")
-    return _in_one_program(settings, state, noise, steps // every)
+        return _in_stretches(settings, state, noise, stretches, execution)
+    for name in ("directory", "devices"):
+        if (value := getattr(given, name)) is not None:
+            raise ValueError(
+                f"execution.{name}: got {value!r}, expected None under a transformation such as jit or vmap"
+            )
+    return _in_one_program(settings, state, noise, stretches)
 
 
-def _refuse_others(cell: Any, task: Any, optimizer: Any, penalties: Any, probes: Any) -> None:
+def _refuse_others(cell: Any, task: Any, optimizer: Any, penalties: Any) -> None:
     argument.instance("cell", cell, Cell)
     argument.instance("task", task, Task)
     argument.instance("optimizer", optimizer, optax.GradientTransformation, "a gradient transformation of optax")
-    argument.instance("probes", probes or {}, Mapping, "a dictionary of probes by name")
     for penalty in argument.instance("penalties", penalties, Sequence, "a sequence of penalties such as (one,)"):
         if not callable(penalty):
             raise TypeError(f"penalties: got {penalty!r}, expected functions of a Moment")
@@ -224,47 +203,6 @@ def _first_net(cell: Cell, task: Task, key: Array, net: Net | None, hidden: Any)
     if net.readout.V.shape[0] != task.outputs:
         raise ValueError(f"net: got a readout of {net.readout.V.shape[0]} outputs, expected {task.outputs}")
     return net
-
-
-def _interval(steps: int, every: int | None) -> int:
-    """The number of updates between evaluations: as given, or the smallest divisor of `steps` for at most ten."""
-    if every is None:
-        return next(number for number in range(math.ceil(steps / 10), steps + 1) if steps % number == 0)
-    if steps % argument.size("every", every, 1):
-        raise ValueError(f"steps: got {steps}, expected a multiple of every = {every}")
-    return every
-
-
-def _steps(name: str, value: int | None) -> int | None:
-    return None if value is None else argument.size(name, value, 1)
-
-
-def _alike(task: Task, held_out: Task | None) -> Task:
-    """Return the task of the held-out examples, which must have the inputs, outputs and loss of the training task."""
-    if held_out is None:
-        return task
-    argument.instance("held_out_task", held_out, Task)
-    for name in ("inputs", "outputs"):
-        if getattr(held_out, name) != getattr(task, name):
-            raise ValueError(f"held_out_task: got {getattr(held_out, name)} {name}, expected {getattr(task, name)}")
-    if held_out.loss is not task.loss:
-        raise ValueError(f"held_out_task: got {held_out.name} with another loss, expected the loss of {task.name}")
-    return held_out
-
-
-def _sharing(devices: Sequence[jax.Device] | None, batch: int) -> tuple[jax.Device, ...] | None:
-    """Return the devices that share a batch, or None for the default device alone."""
-    if devices is None:
-        local = tuple(jax.local_devices())
-        return local if len(local) > 1 and batch % len(local) == 0 else None
-    argument.instance("devices", devices, Sequence, "a sequence of devices such as jax.devices()")
-    for device in devices:
-        argument.instance("devices", device, jax.Device, "devices such as those of jax.devices()")
-    if not devices or len(set(devices)) < len(devices) or batch % len(devices):
-        raise ValueError(
-            f"devices: got {len(devices)}, expected one or more, each once, whose number divides the batch of {batch}"
-        )
-    return tuple(devices)
 
 
 def _in_one_program(settings: Settings, state: TrainingState, noise: Any, stretches: int) -> Fit:
@@ -289,19 +227,17 @@ def _evaluated(settings: Settings, state: TrainingState, runs: Array) -> tuple[T
     return state, found, runs & (state.outcome == RUNNING)
 
 
-def _in_stretches(
-    settings: Settings, state: TrainingState, noise: Any, stretches: int, directory: str | Path | None, progress: bool
-) -> Fit:
+def _in_stretches(settings: Settings, state: TrainingState, noise: Any, stretches: int, execution: Execution) -> Fit:
     """Train from the host: run one compiled stretch after another, with checkpoints between them."""
     record = program.compiled(partial(program.record, settings), state)
     stretch = program.compiled(partial(program.stretch, settings), state, noise)
-    with contextlib.closing(Checkpoints(directory, settings, (record, stretch), state, noise)) as checkpoints:
+    with contextlib.closing(Checkpoints(execution.directory, settings, (record, stretch), state, noise)) as checkpoints:
         state, records, updates = checkpoints.latest(stretches)
-        with bar(stretches * settings.every, shown=progress) as shown:
+        with bar(stretches * settings.evaluation.every, shown=execution.progress) as shown:
             while True:
                 state, found = record(state)
                 records.append(_seen(found))
-                shown.update_to(len(updates) * settings.every, records[-1].loss)
+                shown.update_to(len(updates) * settings.evaluation.every, records[-1].loss)
                 if len(updates) == stretches or int(state.outcome) != RUNNING:
                     break
                 state, update = stretch(state, noise)
@@ -312,7 +248,9 @@ def _in_stretches(
         settings,
         state,
         jax.tree.map(lambda *each: _padded(np.stack(each), stretches + 1), *records),
-        jax.tree.map(lambda *each: _padded(np.concatenate(each), stretches * settings.every), none, *updates),
+        jax.tree.map(
+            lambda *each: _padded(np.concatenate(each), stretches * settings.evaluation.every), none, *updates
+        ),
     )
 
 
@@ -339,12 +277,12 @@ def _blank(dtype: Any) -> Any:
 def _fit(settings: Settings, state: TrainingState, records: Record, updates: Update) -> Fit:
     return Fit(
         net=state.net,
-        updates=state.step,
+        updates=state.updates,
         outcome=state.outcome,
         loss=updates.loss,
         penalty=updates.penalty,
         log_gradient_norm=updates.log_gradient_norm,
-        recorded=settings.every * jnp.arange(len(records.loss), dtype=jnp.int32),
+        recorded=settings.evaluation.every * jnp.arange(len(records.loss), dtype=jnp.int32),
         held_out_loss=records.loss,
         correct=records.correct,
         probes=records.probes,

@@ -35,7 +35,8 @@ def flossing(weight: Any, *, k: int, every: int = 1, length: int | None = None, 
     Args:
         weight: The weight of the penalty, at least 0; may be traced.
         k: The number of exponents, from 1 to n.
-        every: Measure only where `moment.step` is a multiple of this; other updates cost nothing and get 0. Default: 1.
+        every: Measure only where `moment.updates` is a multiple of this; other updates cost nothing and get 0. Default:
+            1.
         length: Measure over this many first steps of an example. Default: all.
         examples: The number of examples to average over. Default: 1.
 
@@ -77,7 +78,7 @@ def along(k: int, examples: int, length: int | None) -> Along:
 @memoised
 def _flossing(where: Along, every: int) -> Penalty:
     def penalty(moment: Moment) -> Array:
-        fixed = jax.lax.stop_gradient(moment.net.cell)
+        fixed = jax.lax.stop_gradient(moment.net.params)
 
         def measured() -> tuple[Array, Params]:
             def mean_square(params: Params) -> Array:
@@ -89,12 +90,12 @@ def _flossing(where: Along, every: int) -> Penalty:
             return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(measured))
 
         if every == 1:
-            return _with_gradient(moment.net.cell, *measured())
-        due = moment.step % every == 0
-        # when several nets train together, those that have stopped may be at another step
+            return _with_gradient(moment.net.params, *measured())
+        due = moment.updates % every == 0
+        # when several nets train together, those that have stopped may have made another number of updates
         found = jax.lax.cond(~smallest(~due), measured, nothing)
         found = jax.tree.map(lambda leaf: jnp.where(due, leaf, jnp.zeros_like(leaf)), found)
-        return _with_gradient(moment.net.cell, *found)
+        return _with_gradient(moment.net.params, *found)
 
     return penalty
 
@@ -128,7 +129,7 @@ def exponents_of(
 
     def of_one(xs: Array, key: Array) -> Array:
         h0 = cell.initial_state(params)
-        # factorising at each step loses no digits and is cheap for few columns; one block gives no standard error
-        return lyapunov_spectrum(cell.step, params, h0, xs, k=k, every=1, blocks=1, key=key).exponents
+        # factorising at each step loses no digits and is cheap for few columns; one segment gives no standard error
+        return lyapunov_spectrum(cell.step, params, h0, xs, k=k, interval=1, segments=1, key=key).exponents
 
     return jax.vmap(of_one)(xs[:examples, :length], jax.random.split(key, examples))

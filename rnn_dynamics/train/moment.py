@@ -22,7 +22,7 @@ class Moment(NamedTuple):
         net: The parameters; those of the cell are prepared (`cell.prepare`), and `cell.step` takes them.
         examples: A batch of examples with a leading axis: held-out ones for a probe, those of the update for a penalty.
         key: A random key for the measurement, a different one at each moment.
-        step: The number of updates made so far.
+        updates: The number of updates made so far.
 
     Example:
         >>> task, cell = rd.train.tasks.adding(5), rd.cells.elman
@@ -38,7 +38,7 @@ class Moment(NamedTuple):
     net: Net
     examples: Example
     key: Array
-    step: Int[Array, ""]
+    updates: Int[Array, ""]
 
 
 def example_of(moment: Moment, index: Index = 0) -> Example:
@@ -84,7 +84,7 @@ def problem(moment: Moment, index: Index = 0) -> tuple[Step, Params, State, Inpu
         >>> rd.unroll(*rd.train.problem(moment)).shape
         (5, 3)
     """
-    params = moment.net.cell
+    params = moment.net.params
     return moment.cell.step, params, moment.cell.initial_state(params), example_of(moment, index).xs
 
 

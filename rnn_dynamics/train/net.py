@@ -31,11 +31,11 @@ class Net(NamedTuple):
     """The parameters that training changes.
 
     Attributes:
-        cell: The parameters of the cell.
+        params: The parameters of the cell.
         readout: The parameters of the readout.
     """
 
-    cell: Params
+    params: Params
     readout: Readout
 
 

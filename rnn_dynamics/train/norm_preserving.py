@@ -88,12 +88,12 @@ def omega_of_example(cell: Cell, task: Task, net: Net, example: Example, *, imme
     def loss(states: State) -> Array:
         return loss_of_states(cell, task, fixed.readout, states, example)
 
-    h0 = cell.initial_state(fixed.cell)
-    before, direct = direct_gradients(cell.step, loss, fixed.cell, h0, example.xs, T)
+    h0 = cell.initial_state(fixed.params)
+    before, direct = direct_gradients(cell.step, loss, fixed.params, h0, example.xs, T)
 
     def backward(a: Array, at: tuple[State, Input, Array]) -> tuple[Array, Array]:
         h, x, d = at
-        pulled = linear_maps(cell.step, net.cell, h, x).pull(a[None])[0]
+        pulled = linear_maps(cell.step, net.params, h, x).pull(a[None])[0]
         return held(d + pulled), deviation(a, pulled)
 
     after_first = jax.tree.map(lambda leaf: leaf[1:], (before, example.xs))

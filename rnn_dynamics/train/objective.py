@@ -7,7 +7,7 @@ through time). The loss is unchanged; its gradient contains no dependence across
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,18 +17,8 @@ from ..cells.contract import Cell, Params, State
 from ..measure import unroll
 from .clipping import clip_each_step
 from .net import Net, answer, loss_of_states
+from .options import Unrolling
 from .task import Example, Task, mean_over_mask
-
-
-class Unrolling(NamedTuple):
-    """How the gradient passes back through the states; the states are the same for all values.
-
-    `clip_each_step` limits ‖∂L/∂h_t‖, where L is the loss of one example, whatever the size of the batch.
-    """
-
-    truncate: int | None = None
-    checkpoint_every: int | None = None
-    clip_each_step: float | None = None
 
 
 def precision(net: Net) -> Any:
@@ -38,7 +28,7 @@ def precision(net: Net) -> Any:
 
 def prepared(cell: Cell, net: Net) -> Net:
     """Return the net with everything that is the same in each step computed once."""
-    return Net(cell.prepare(net.cell), net.readout)
+    return Net(cell.prepare(net.params), net.readout)
 
 
 def draw(task: Task, keys: Array, dtype: Any) -> Example:
@@ -75,8 +65,8 @@ def states_of(
         h = every_example(params, h, x)
         return h if noise is None or keys is None else jax.vmap(partial(disturbed, noise=noise, t=t))(keys, h)
 
-    moments = jnp.moveaxis(xs, 1, 0), jnp.arange(T, dtype=jnp.int32)
-    return unroll(step, params, h0, moments, checkpoint_every=unrolling.checkpoint_every)
+    times = jnp.moveaxis(xs, 1, 0), jnp.arange(T, dtype=jnp.int32)
+    return unroll(step, params, h0, times, keep_every=unrolling.keep_every)
 
 
 def disturbed(key: Array, h: State, *, noise: Float[Array, ""], t: Array) -> State:
@@ -97,18 +87,21 @@ def batch_loss(
     keys = jax.vmap(partial(jax.random.split, num=2))(keys)
     examples = draw(task, keys[:, 0], precision(net))
     net = prepared(cell, net)
-    states = states_of(cell, net.cell, examples.xs, unrolling, noise, keys[:, 1])
+    states = states_of(cell, net.params, examples.xs, unrolling, noise, keys[:, 1])
     losses = jax.vmap(partial(loss_of_states, cell, task, net.readout), (1, 0))(states, examples)
     return jnp.mean(losses)
 
 
 def verdict(cell: Cell, task: Task, net: Net, examples: Example) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Compute the mean loss and the fraction of correct answers, for prepared parameters and without noise."""
-    states = states_of(cell, net.cell, examples.xs, Unrolling())
+    states = states_of(cell, net.params, examples.xs, Unrolling())
     losses = jax.vmap(partial(loss_of_states, cell, task, net.readout), (1, 0))(states, examples)
+    if task.correct is None:
+        return jnp.mean(losses), jnp.full((), jnp.nan, losses.dtype)
+    correct = task.correct
 
     def right(states: State, example: Example) -> Array:
         answers = jax.vmap(partial(answer, cell, net.readout))(states)
-        return mean_over_mask(jax.vmap(task.correct)(answers, example.targets).astype(losses.dtype), example.mask)
+        return mean_over_mask(jax.vmap(correct)(answers, example.targets).astype(losses.dtype), example.mask)
 
     return jnp.mean(losses), jnp.mean(jax.vmap(right, (1, 0))(states, examples))

@@ -48,7 +48,7 @@ def soft_orthogonality(weight: Any) -> Penalty:
 
 
 def _distance(moment: Moment) -> Float[Array, ""]:
-    return sum(_from_orthogonal(W) for W in recurrent_matrices(moment.net.cell))  # type: ignore[return-value]
+    return sum(_from_orthogonal(W) for W in recurrent_matrices(moment.net.params))  # type: ignore[return-value]
 
 
 def _from_orthogonal(W: Float[Array, "n n"]) -> Float[Array, ""]:

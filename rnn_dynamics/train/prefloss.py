@@ -25,12 +25,13 @@ class Preflossed(NamedTuple):
 
     Attributes:
         net: What was given, a Net or the parameters of a cell, with new parameters of the cell.
-        exponents: (steps, k) λ_1 .. λ_k before each update, averaged over examples; NaN for updates that were not made.
-        updates: The number of updates made. It is below `steps` if the next update would have made a number not finite.
+        exponents: (updates, k) λ_1 .. λ_k before each update, averaged over examples; NaN for updates that were not
+            made.
+        updates: The number of updates made: fewer than asked for if the next would have made a number not finite.
     """
 
     net: Any
-    exponents: Float[Array, "steps k"]
+    exponents: Float[Array, "updates k"]
     updates: Int[Array, ""]
 
 
@@ -41,7 +42,7 @@ def prefloss(
     *,
     key: Array,
     k: int,
-    steps: int,
+    updates: int,
     optimizer: optax.GradientTransformation,
     examples: int = 1,
     length: int | None = None,
@@ -59,7 +60,7 @@ def prefloss(
         task: The task whose inputs drive the net.
         key: A JAX random key.
         k: The number of exponents, from 1 to n.
-        steps: The number of updates.
+        updates: The number of updates.
         optimizer: An optax gradient transformation.
         examples: The number of examples to average over in each update. Default: 1.
         length: Measure over this many first steps of an example. Default: all.
@@ -68,12 +69,12 @@ def prefloss(
         A `Preflossed`: the new net, the exponents before each update, and the number of updates made.
 
     Cost:
-        `steps` times that of `flossing`, as one scan that is compiled once.
+        `updates` times that of `flossing`, as one scan that is compiled once.
 
     Example:
         >>> task, cell = rd.train.tasks.adding(10), rd.cells.elman
         >>> net = rd.train.init_net(cell, task, key=key, hidden=3)
-        >>> found = rd.train.prefloss(cell, net, task, key=key, k=2, steps=4, optimizer=optax.adam(0.01))
+        >>> found = rd.train.prefloss(cell, net, task, key=key, k=2, updates=4, optimizer=optax.adam(0.01))
         >>> found.exponents.shape, int(found.updates)
         ((4, 2), 4)
 
@@ -83,11 +84,11 @@ def prefloss(
     argument.instance("cell", cell, Cell)
     argument.instance("task", task, Task)
     argument.instance("optimizer", optimizer, optax.GradientTransformation, "a gradient transformation of optax")
-    params, where = net.cell if isinstance(net, Net) else net, along(k, examples, length)
-    steps, key = argument.size("steps", steps, 1), argument.key(key)
-    descend = compiled(partial(_descend, cell, task, optimizer, where, steps), params, key)
-    params, exponents, updates = descend(params, key)
-    return Preflossed(net._replace(cell=params) if isinstance(net, Net) else params, exponents, updates)
+    params, where = net.params if isinstance(net, Net) else net, along(k, examples, length)
+    updates, key = argument.size("updates", updates, 1), argument.key(key)
+    descend = compiled(partial(_descend, cell, task, optimizer, where, updates), params, key)
+    params, exponents, made = descend(params, key)
+    return Preflossed(net._replace(params=params) if isinstance(net, Net) else params, exponents, made)
 
 
 def _descend(
@@ -95,10 +96,10 @@ def _descend(
     task: Task,
     optimizer: optax.GradientTransformation,
     where: Along,
-    steps: int,
+    updates: int,
     params: Params,
     key: Array,
-) -> tuple[Params, Float[Array, "steps k"], Int[Array, ""]]:
+) -> tuple[Params, Float[Array, "updates k"], Int[Array, ""]]:
     dtype = jnp.finfo(jnp.result_type(*jax.tree.leaves(params))).dtype  # for complex parameters, the real dtype
 
     def loss(params: Params, key: Array) -> tuple[Array, Array]:
@@ -110,12 +111,12 @@ def _descend(
     def update(carry: tuple[Params, Any, Array], key: Array) -> tuple[tuple[Params, Any, Array], tuple[Array, Array]]:
         params, state, runs = carry
         gradient, exponents = jax.grad(loss, has_aux=True)(params, key)
-        updates, after = optimizer.update(gradient, state, params)
-        moved = optax.apply_updates(params, updates), after
+        change, after = optimizer.update(gradient, state, params)
+        moved = optax.apply_updates(params, change), after
         runs = runs & still_finite((params, state), moved)
         params, state = jax.tree.map(partial(jnp.where, runs), moved, (params, state))
         return (params, state, runs), (jnp.where(runs, exponents, jnp.nan), runs)
 
     first = params, optimizer.init(params), jnp.asarray(True)
-    (params, _, _), (exponents, made) = jax.lax.scan(update, first, jax.random.split(key, steps))
+    (params, _, _), (exponents, made) = jax.lax.scan(update, first, jax.random.split(key, updates))
     return params, exponents, jnp.sum(made, dtype=jnp.int32)

@@ -10,7 +10,7 @@ class Probe(NamedTuple):
     """A measurement with its labels, for `fit` and `dataset`.
 
     Attributes:
-        measure: `measure(moment) -> array`, or a dict of arrays, computed by JAX operations.
+        function: `function(moment) -> array`, or a dict of arrays, computed by JAX operations.
         units: The units of the result; "1" for a pure number.
         description: What the result is, in words.
         dims: The names of the dimensions of the result.
@@ -22,7 +22,7 @@ class Probe(NamedTuple):
         'squared norm of the readout'
     """
 
-    measure: Callable[[Moment], Any]
+    function: Callable[[Moment], Any]
     units: str = "1"
     description: str = ""
     dims: tuple[str, ...] = ()
@@ -30,6 +30,6 @@ class Probe(NamedTuple):
 
 def as_probe(name: str, value: Any) -> Probe:
     """Return a Probe: the value itself, or a probe without labels if it is a plain function."""
-    if not callable(getattr(value, "measure", value)):
+    if not callable(getattr(value, "function", value)):
         raise TypeError(f"probes: got {value!r} for {name!r}, expected a Probe or a function of a Moment")
     return value if isinstance(value, Probe) else Probe(value)

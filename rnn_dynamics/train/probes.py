@@ -14,6 +14,7 @@ from jaxtyping import Array
 from .. import argument, measure
 from ..cells.contract import memoised
 from ..cells.gates import gates as gates_of
+from ..measure.reliability import doubts_of_all
 from .moment import Moment, losses_along, problem
 from .orthogonality import recurrent_matrices
 from .probe import Probe
@@ -25,7 +26,7 @@ def over_examples(measurement: Callable[[Moment, Array], Any], moment: Moment, e
     """Measure along each of the first examples; the result has a leading axis."""
     held = moment.examples.mask.shape[0]
     if examples > held:
-        raise ValueError(f"examples: got {examples}, expected at most held_out = {held}")
+        raise ValueError(f"examples: got {examples}, expected at most evaluation.examples = {held}")
     return jax.vmap(lambda index: measurement(moment, index))(jnp.arange(examples, dtype=jnp.int32))
 
 
@@ -49,7 +50,7 @@ def gradient_flow(examples: int = 4) -> Probe:
         >>> net = rd.train.init_net(cell, task, key=key, hidden=3, gain=np.e, recurrent=identity)
         >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
         >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
-        >>> curve = rd.train.probes.gradient_flow(2).measure(moment)
+        >>> curve = rd.train.probes.gradient_flow(2).function(moment)
         >>> [round(float(value), 3) for value in curve]
         [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     """
@@ -89,7 +90,7 @@ def log_state_gradients(examples: int = 4) -> Probe:
         >>> net = rd.train.init_net(cell, task, key=key, hidden=3, gain=np.e, recurrent=identity)
         >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
         >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
-        >>> curve = rd.train.probes.log_state_gradients(2).measure(moment)
+        >>> curve = rd.train.probes.log_state_gradients(2).function(moment)
         >>> [round(float(change), 3) for change in jnp.diff(curve)]
         [-1.0, -1.0, -1.0, -1.0]
     """
@@ -118,9 +119,9 @@ def lyapunov(k: int = 1, burn_in: int = 0, examples: int = 4) -> Probe:
         examples: The number of held-out examples to average over. Default: 4.
 
     Returns:
-        A `Probe` with three results, each (k,): `exponents`, their means, and `stderr`, their standard errors, in nats
-        per step; and `reliable`, whether no example has a doubt about the exponent other than TOO_SHORT, since the
-        standard error comes from the scatter of the examples.
+        A `Probe` with four results, each (k,). `exponents` are the means and `stderr` their standard errors, in nats
+        per step. `doubts` are those that some example has. TOO_SHORT is not one of them, since the standard error comes
+        from the scatter of the examples. `reliable` is True where there is no doubt.
 
     Cost:
         That of `rd.lyapunov_spectrum` for each example: time O(T n² k), memory O(n k).
@@ -130,7 +131,7 @@ def lyapunov(k: int = 1, burn_in: int = 0, examples: int = 4) -> Probe:
         >>> net = rd.train.init_net(cell, task, key=key, hidden=3, gain=np.e, recurrent=identity)
         >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
         >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
-        >>> found = rd.train.probes.lyapunov(2, examples=2).measure(moment)
+        >>> found = rd.train.probes.lyapunov(2, examples=2).function(moment)
         >>> [round(float(exponent), 3) for exponent in found["exponents"]]
         [1.0, 1.0]
     """
@@ -142,14 +143,16 @@ def lyapunov(k: int = 1, burn_in: int = 0, examples: int = 4) -> Probe:
 
     def means(moment: Moment) -> dict[str, Array]:
         found = over_examples(spectrum, moment, examples)
+        # one example may be too short for its own standard error, which is taken from their scatter instead
+        doubts = doubts_of_all(found.doubts, but=measure.Doubt.TOO_SHORT)
         scatter = (
             jnp.std(found.exponents, axis=0, ddof=1) if examples > 1 else jnp.full_like(found.exponents[0], jnp.nan)
         )
         return {
             "exponents": jnp.mean(found.exponents, axis=0),
             "stderr": scatter / examples**0.5,
-            # one example may be too short for its own standard error, which is taken from their scatter instead
-            "reliable": jnp.all(found.doubts & ~int(measure.Doubt.TOO_SHORT) == 0, axis=0),
+            "reliable": doubts == 0,
+            "doubts": doubts,
         }
 
     return Probe(means, "nats per step", "largest Lyapunov exponents", ("index",))
@@ -174,7 +177,7 @@ def contributions() -> Probe:
         >>> net = rd.train.init_net(cell, task, key=key, hidden=3, gain=1.0, recurrent=identity)
         >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
         >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
-        >>> rd.train.probes.contributions().measure(moment).shape
+        >>> rd.train.probes.contributions().function(moment).shape
         (5, 5)
     """
 
@@ -202,12 +205,12 @@ def spectral_radius() -> Probe:
         >>> net = rd.train.init_net(cell, task, key=key, hidden=3, gain=2.0, recurrent=identity)
         >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
         >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
-        >>> [round(float(radius), 3) for radius in rd.train.probes.spectral_radius().measure(moment)]
+        >>> [round(float(radius), 3) for radius in rd.train.probes.spectral_radius().function(moment)]
         [2.0]
     """
 
     def radii(moment: Moment) -> Array:
-        return jnp.stack([measure.eigen.spectral_radius(W) for W in recurrent_matrices(moment.net.cell)])
+        return jnp.stack([measure.eigen.spectral_radius(W) for W in recurrent_matrices(moment.net.params)])
 
     return Probe(radii, "1", "spectral radius of the recurrent matrices", ("matrix",))
 
@@ -234,7 +237,7 @@ def gates(examples: int = 16, shut: float = 0.05) -> Probe:
         >>> net = rd.train.init_net(cell, task, key=key, hidden=3)
         >>> examples = jax.vmap(task.sample)(jax.random.split(key, 2))
         >>> moment = rd.train.Moment(cell, task, net, examples, key, jnp.asarray(0))
-        >>> sorted(rd.train.probes.gates(2).measure(moment))
+        >>> sorted(rd.train.probes.gates(2).function(moment))
         ['forget_mean', 'forget_open', 'forget_shut']
     """
     examples, shut = argument.size("examples", examples, 1), argument.number("shut", shut, above=0, up_to=0.5)

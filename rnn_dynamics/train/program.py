@@ -16,8 +16,8 @@ from ..machinery.captured_arrays import Traced, traced
 from .moment import Moment
 from .net import Net
 from .norm import log_norm
-from .objective import Unrolling, batch_loss, draw, precision, prepared, verdict
-from .probe import Probe
+from .objective import batch_loss, draw, precision, prepared, verdict
+from .options import Evaluation, Unrolling
 from .task import Task
 
 RUNNING, SOLVED, NOT_FINITE = 0, 1, 2
@@ -28,26 +28,22 @@ class Settings(NamedTuple):
 
     cell: Cell
     task: Task
-    held_out_task: Task
     optimizer: optax.GradientTransformation
     penalties: tuple[Callable[[Moment], Array], ...]
-    probes: tuple[tuple[str, Probe], ...]
     batch: int
-    held_out: int
-    every: int
-    unrolling: Unrolling
-    stop_when_solved: bool
+    unrolling: Unrolling  # without its noise, which is an argument of the program
+    evaluation: Evaluation
     devices: tuple[jax.Device, ...] | None
 
 
 class TrainingState(NamedTuple):
     """The state of a training, from which it continues bit for bit.
 
-    step     the number of updates made
+    updates  the number of updates made
     outcome  0 running, 1 solved, 2 stopped because the next update was not finite
     """
 
-    step: Int[Array, ""]
+    updates: Int[Array, ""]
     outcome: Int[Array, ""]
     key: Array
     net: Net
@@ -62,9 +58,9 @@ class Update(NamedTuple):
     log_gradient_norm  ln of the norm of the gradient of loss plus penalty, before the optimizer
     """
 
-    loss: Float[Array, "*steps"]
-    penalty: Float[Array, "*steps"]
-    log_gradient_norm: Float[Array, "*steps"]
+    loss: Float[Array, "*updates"]
+    penalty: Float[Array, "*updates"]
+    log_gradient_norm: Float[Array, "*updates"]
 
 
 class Record(NamedTuple):
@@ -83,30 +79,30 @@ def start(optimizer: optax.GradientTransformation, net: Net, key: Array) -> Trai
 
 def record(settings: Settings, state: TrainingState) -> tuple[TrainingState, Record]:
     """Evaluate the net, and mark the training as solved if it is to stop then."""
+    evaluation, task = settings.evaluation, settings.evaluation.task
     key_examples, key_probes, _ = jax.random.split(state.key, 3)
-    keys = jax.random.split(key_examples, settings.held_out)
-    examples = draw(settings.held_out_task, keys, precision(state.net))
+    examples = draw(task, jax.random.split(key_examples, evaluation.examples), precision(state.net))
     net = prepared(settings.cell, state.net)
-    loss, correct = verdict(settings.cell, settings.held_out_task, net, examples)
-    key = jax.random.fold_in(key_probes, state.step)
-    moment = Moment(settings.cell, settings.held_out_task, net, examples, key, state.step)
-    found = {name: probe.measure(moment) for name, probe in settings.probes}
-    if settings.stop_when_solved:
-        solved = (state.outcome == RUNNING) & (loss <= settings.held_out_task.solved)
+    loss, correct = verdict(settings.cell, task, net, examples)
+    key = jax.random.fold_in(key_probes, state.updates)
+    moment = Moment(settings.cell, task, net, examples, key, state.updates)
+    found = {name: probe.function(moment) for name, probe in evaluation.probes.items()}
+    if evaluation.stop_when_solved:
+        solved = (state.outcome == RUNNING) & (loss <= task.solved)
         state = state._replace(outcome=jnp.where(solved, SOLVED, state.outcome).astype(jnp.int32))
     return state, Record(loss, correct, found)
 
 
 def stretch(settings: Settings, state: TrainingState, noise: Any) -> tuple[TrainingState, Update]:
-    """Run `settings.every` updates as one compiled scan; a training that has stopped stays as it is."""
+    """Run the updates between two evaluations as one compiled scan; a training that has stopped stays as it is."""
     nothing = Update(*(jnp.full((), jnp.nan, precision(state.net)),) * 3)
 
-    def step(state: TrainingState, _: None) -> tuple[TrainingState, Update]:
+    def update(state: TrainingState, _: None) -> tuple[TrainingState, Update]:
         return jax.lax.cond(
             state.outcome == RUNNING, partial(one_update, settings, noise=noise), lambda state: (state, nothing), state
         )
 
-    return jax.lax.scan(step, state, length=settings.every)
+    return jax.lax.scan(update, state, length=settings.evaluation.every)
 
 
 def one_update(settings: Settings, state: TrainingState, noise: Any) -> tuple[TrainingState, Update]:
@@ -116,7 +112,7 @@ def one_update(settings: Settings, state: TrainingState, noise: Any) -> tuple[Tr
     again. A number that the optimizer starts as infinite, such as the lowest loss so far, may stay infinite.
     """
     _, _, key = jax.random.split(state.key, 3)
-    key_batch, key_penalty = jax.random.split(jax.random.fold_in(key, state.step))
+    key_batch, key_penalty = jax.random.split(jax.random.fold_in(key, state.updates))
     keys = jax.random.split(key_batch, settings.batch)
     loss, gradient = task_gradient(settings, state.net, keys, noise)
     penalty = jnp.zeros_like(loss)
@@ -126,7 +122,7 @@ def one_update(settings: Settings, state: TrainingState, noise: Any) -> tuple[Tr
             example_keys = jax.vmap(partial(jax.random.split, num=2))(keys)[:, 0]
             examples = draw(settings.task, example_keys, precision(net))
             net = prepared(settings.cell, net)
-            moment = Moment(settings.cell, settings.task, net, examples, key_penalty, state.step)
+            moment = Moment(settings.cell, settings.task, net, examples, key_penalty, state.updates)
             return sum((scalar(judge, moment).astype(loss.dtype) for judge in settings.penalties), start=penalty)
 
         penalty, more = jax.value_and_grad(of_penalties)(state.net)
@@ -135,7 +131,7 @@ def one_update(settings: Settings, state: TrainingState, noise: Any) -> tuple[Tr
     updates, after = optimizer.update(gradient, state.optimizer, state.net, value=loss + penalty)
     net = optax.apply_updates(state.net, updates)
     fine = jnp.isfinite(loss + penalty) & still_finite((state.net, state.optimizer), (net, after))
-    moved = TrainingState(state.step + 1, state.outcome, state.key, net, after)
+    moved = TrainingState(state.updates + 1, state.outcome, state.key, net, after)
     stayed = state._replace(outcome=jnp.full_like(state.outcome, NOT_FINITE))
     state = jax.tree.map(partial(jnp.where, fine), moved, stayed)
     return state, Update(loss, penalty, log_norm(gradient).astype(loss.dtype))

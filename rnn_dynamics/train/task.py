@@ -1,15 +1,18 @@
 """The contract of a task: how examples are drawn from a key, and how answers are judged.
 
-Every function is unbatched and pure; callers `jax.vmap`. A task is hashable, and its maker returns the same object
-for equal arguments.
+Every function is unbatched and pure; callers `jax.vmap`. A task is hashable. The makers of
+`rd.train.tasks` return the same object for equal arguments.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
+
+from .. import argument
 
 
 class Example(NamedTuple):
@@ -36,9 +39,10 @@ class Task(NamedTuple):
         length: T, the number of steps of an example.
         sample: `sample(key) -> Example` draws one example.
         loss: `loss(answer, target) -> scalar` for one step.
-        correct: `correct(answer, target) -> bool` for one step.
-        chance: The expected loss of the best constant answer.
-        solved: The loss at or below which the task counts as solved.
+        correct: `correct(answer, target) -> bool` for one step. Default: None; the fraction of correct answers is then
+            NaN.
+        chance: The expected loss of the best constant answer. Default: NaN, not known.
+        solved: The loss at or below which the task counts as solved. Default: NaN, never.
 
     Example:
         >>> task = rd.train.tasks.adding(10)
@@ -55,9 +59,82 @@ class Task(NamedTuple):
     length: int
     sample: Callable[[Array], Example]
     loss: Callable[[Array, Array], Array]
-    correct: Callable[[Array, Array], Array]
-    chance: float
-    solved: float
+    correct: Callable[[Array, Array], Array] | None = None
+    chance: float = math.nan
+    solved: float = math.nan
+
+
+def make_task(
+    sample: Callable[[Array], Example],
+    loss: Callable[[Array, Array], Array],
+    *,
+    outputs: int | None = None,
+    correct: Callable[[Array, Array], Array] | None = None,
+    chance: float = math.nan,
+    solved: float = math.nan,
+    name: str = "task",
+) -> Task:
+    """Make a task of your own from a function that draws an example and a loss.
+
+    The numbers of inputs, outputs and steps are those of the examples.
+
+    Args:
+        sample: `sample(key) -> Example` draws one example from a JAX random key, by JAX operations.
+        loss: `loss(answer, target) -> scalar` judges the answer at one step; `rd.train.squared_error` for numbers and
+            `rd.train.cross_entropy` for classes are two.
+        outputs: The number of outputs of the net. Default: that of the targets; class labels need it.
+        correct: `correct(answer, target) -> bool` for one step. Default: the fraction of correct answers is NaN.
+        chance: The expected loss of the best constant answer. Default: NaN, not known.
+        solved: The loss at or below which the task counts as solved. Default: NaN, never.
+        name: The name of the task, for figures and messages. Default: "task".
+
+    Returns:
+        A `Task`.
+
+    Cost:
+        One trace of `sample` and `loss`; nothing is computed.
+
+    Example:
+        >>> def sample(key):  # repeat the input of the step before
+        ...     xs = jax.random.normal(key, (10, 1))
+        ...     return rd.train.Example(xs, jnp.roll(xs, 1, axis=0), jnp.arange(10) > 0)
+        >>> task = rd.train.make_task(sample, rd.train.squared_error)
+        >>> task.inputs, task.outputs, task.length
+        (1, 1, 10)
+    """
+    for what, function in (("sample", sample), ("loss", loss), ("correct", correct)):
+        if function is not None and not callable(function):
+            raise TypeError(f"{what}: got {function!r}, expected a function")
+    example = jax.eval_shape(sample, jax.random.key(0))
+    argument.instance("sample", example, Example, "a function that returns an Example")
+    if not all(isinstance(part, jax.ShapeDtypeStruct) for part in example):
+        raise TypeError(f"sample: got {example}, expected an Example of three arrays")
+    xs, targets, mask = example
+    if (
+        not xs.size
+        or xs.ndim != 2
+        or mask.shape != xs.shape[:1]
+        or targets.shape[:1] != xs.shape[:1]
+        or targets.ndim > 2
+    ):
+        raise ValueError(
+            f"sample: got xs, targets, mask of shapes {xs.shape}, {targets.shape}, {mask.shape}, expected (T, inputs), "
+            "(T, outputs) or (T,), and (T,)"
+        )
+    if mask.dtype != bool:
+        raise TypeError(f"sample: got a mask of dtype {mask.dtype}, expected bool")
+    if outputs is None and targets.ndim == 1:
+        raise ValueError("outputs: got None, expected the number of outputs, since targets of shape (T,) do not tell")
+    outputs = targets.shape[1] if outputs is None else argument.size("outputs", outputs, 1)
+    at_one_step = jax.ShapeDtypeStruct((outputs,), argument.floating(None)), targets.update(shape=targets.shape[1:])
+    for what, function, kind in (("loss", loss, jnp.floating), ("correct", correct, jnp.bool_)):
+        judged = None if function is None else jax.eval_shape(function, *at_one_step)
+        if judged is not None and (getattr(judged, "shape", None) != () or not jnp.issubdtype(judged.dtype, kind)):
+            raise TypeError(f"{what}: returned {judged}, expected one {kind.__name__} number for one step")
+    levels = [
+        float(argument.instance(what, value, float | int)) for what, value in (("chance", chance), ("solved", solved))
+    ]
+    return Task(str(name), xs.shape[1], outputs, xs.shape[0], sample, loss, correct, *levels)
 
 
 def squared_error(answer: Float[Array, " outputs"], target: Float[Array, " outputs"]) -> Float[Array, ""]:

@@ -12,7 +12,7 @@ mpl.use("Agg")
 def test_lu_and_qr_agree_where_both_are_sure_and_eigenvalues_of_w_are_too_high():
     config = spectra.Config(gains=(3.0, 12.0), hidden=10, T=100, burn_in=20, snapshots=100)
     dataset = spectra.run(config)
-    assert dict(dataset.sizes) == {"gain": 2, "decomposition": 2, "index": 10, "block": 10, "snapshot": 100}
+    assert dict(dataset.sizes) == {"gain": 2, "decomposition": 2, "index": 10, "segment": 10, "snapshot": 100}
     assert dataset.exponents.dtype == np.float32
     weak, strong = (dataset.sel(gain=gain) for gain in config.gains)
     for at in (weak, strong):

@@ -108,7 +108,7 @@ def test_the_wired_adder_adds_and_its_second_unit_is_the_carry():
 
 @pytest.mark.slow
 def test_some_tiny_net_learns_to_add():
-    config = learned_adder.Config(bits=2, far=4, nets=4, steps=600, batch=16, rate=0.03, lags=6)
+    config = learned_adder.Config(bits=2, far=4, nets=4, updates=600, batch=16, rate=0.03, lags=6)
     dataset = learned_adder.run(config)
     assert (dataset.loss.isel(recorded=-1) < dataset.loss.isel(recorded=0)).all()
     assert dataset.wrong.min() == dataset.wrong[dataset.best] == 0
@@ -125,11 +125,11 @@ def test_some_tiny_net_learns_to_add():
 @pytest.mark.slow
 def test_a_gru_learns_to_add_two_numbers_over_a_few_steps():
     config = training_dynamics.Config(
-        cells=("gru",), lengths=(4,), seeds=2, hidden=8, steps=200, looks=2, batch=16, rate=0.03
+        cells=("gru",), lengths=(4,), seeds=2, hidden=8, updates=200, looks=2, batch=16, rate=0.03
     )
     dataset = training_dynamics.run(config)
     assert (dataset.loss.isel(look=-1) < 1 / 6).all()
-    assert dataset.updates.isel(cell=0, length=0, repeat=0).values.tolist() == [0, 100, 200]
+    assert dataset.made.isel(cell=0, length=0, repeat=0).values.tolist() == [0, 100, 200]
     at = dataset.sel(cell="gru", length=4)
     heights = lags(at, 0, 4)
     assert (heights[:, 0] == 0).all()
@@ -144,7 +144,7 @@ def test_a_gru_learns_to_add_two_numbers_over_a_few_steps():
 def test_a_task_is_solved_at_the_first_look_that_sees_it():
     at = xarray.Dataset(
         {"loss": (("repeat", "look"), [[1, 0.005, 0.02], [1, 1, 0.01], [1, 1, 1]])},
-    ).assign(updates=(("repeat", "look"), [[0, 10, 20]] * 3))
+    ).assign(made=(("repeat", "look"), [[0, 10, 20]] * 3))
     np.testing.assert_array_equal(solved_after(at), [10, 20, np.inf])
 
 
@@ -161,7 +161,16 @@ def test_copy_memory_with_blanks_before_it():
 
 @pytest.mark.parametrize("name", interventions.PLANS)
 def test_every_intervention_can_be_traced(name):
-    sizes = {"longest": 4, "symbols": 1, "alphabet": 2, "hidden": 21, "steps": 4, "looks": 2, "batch": 2, "flossed": 2}
+    sizes = {
+        "longest": 4,
+        "symbols": 1,
+        "alphabet": 2,
+        "hidden": 21,
+        "updates": 4,
+        "looks": 2,
+        "batch": 2,
+        "flossed": 2,
+    }
     found = jax.eval_shape(
         partial(interventions.learn, intervention=name, **sizes), jax.random.key(0), delay=2.0, rate=0.01
     )
@@ -171,7 +180,15 @@ def test_every_intervention_can_be_traced(name):
 @pytest.mark.slow
 def test_a_short_delay_is_learnt_more_often_than_a_long_one():
     config = interventions.Config(
-        interventions=("none",), delays=(1, 30), symbols=1, alphabet=2, seeds=3, hidden=8, steps=80, looks=4, rate=0.02
+        interventions=("none",),
+        delays=(1, 30),
+        symbols=1,
+        alphabet=2,
+        seeds=3,
+        hidden=8,
+        updates=80,
+        looks=4,
+        rate=0.02,
     )
     dataset = interventions.run(config)
     counts = learnt(dataset)
@@ -206,7 +223,9 @@ def test_an_intervention_that_is_not_known():
 @pytest.mark.slow
 def test_preflossing_brings_exponents_to_zero_and_delays_are_those_asked_for():
     starts = ("Gaussian", "nearly all flossed")
-    config = preflossing.Config(starts=starts, spacing=2, delays=2, seeds=2, hidden=8, updates=100, steps=4, looks=2)
+    config = preflossing.Config(
+        starts=starts, spacing=2, delays=2, seeds=2, hidden=8, floss_updates=100, updates=4, looks=2
+    )
     dataset = preflossing.run(config)
     assert dataset.delay.values.tolist() == [2, 4]
     assert dataset.look.values.tolist() == [0, 2, 4]

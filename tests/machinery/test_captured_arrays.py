@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from learning import fit
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
@@ -113,7 +114,7 @@ MEASUREMENTS = {
     "jacobian_product": lambda step, p: rd.jacobian_product(step, p, H0, XS).log_scale,
     "gradient_flow": lambda step, p: rd.gradient_flow(step, p, H0, XS).log_norm,
     "lyapunov_spectrum": lambda step, p: rd.lyapunov_spectrum(step, p, H0, XS).exponents,
-    "covariant_vectors": lambda step, p: rd.covariant_vectors(step, p, H0, XS, burn_in=1, tail=1).rates,
+    "covariant_vectors": lambda step, p: rd.covariant_vectors(step, p, H0, XS, frame_burn_in=1, tail=1).rates,
     "log_singular_values": lambda step, p: rd.log_singular_values(step, p, H0, XS),
     "jacobian_eigenvalues": lambda step, p: rd.eigen.jacobian_eigenvalues(step, p, H0, XS),
 }
@@ -154,19 +155,19 @@ def test_probes_penalties_and_optimizers_of_a_training_are_seen_as_they_are(key,
     task, scale = train.tasks.adding(4), {}
 
     def penalty(moment):
-        return scale["now"] * jnp.sum(moment.net.cell.W**2)
+        return scale["now"] * jnp.sum(moment.net.params.W**2)
 
     def probe(moment):
         return scale["now"] * jnp.ones(())
 
     for i in range(3):
         scale["now"] = jnp.asarray(float(i))
-        found = train.fit(
+        found = fit(
             rd.cells.elman,
             task,
             optax.sgd(jnp.asarray(0.01)),
             key=key,
-            steps=1,
+            updates=1,
             hidden=2,
             batch=2,
             held_out=2,

@@ -13,7 +13,7 @@ T = 80
 MEASURED = {
     "flow": lambda key, *net: rd.gradient_flow(*net),
     "flow over anchors": lambda key, *net: rd.gradient_flow(*net, anchors=(30, T), average=True),
-    "flow of probes": lambda key, *net: rd.gradient_flow(*net, probes=3, key=key),
+    "flow of random directions": lambda key, *net: rd.gradient_flow(*net, directions=3, key=key),
     "spectrum": lambda key, *net: rd.lyapunov_spectrum(*net),
     "spectrum until it is precise": lambda key, *net: rd.lyapunov_spectrum(*net, until=1.0, frame_burn_in=7),
     "largest": lambda key, *net: rd.largest_exponent(*net, key=key),

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 import pytest
+from learning import fit
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
@@ -15,7 +16,7 @@ T, N = 100, 30
 W = jnp.diag(jnp.linspace(0.9, 0.1, N))
 
 
-SMALL = {"key": jax.random.key(0), "steps": 4, "every": 2, "hidden": 3, "batch": 2, "held_out": 3}
+SMALL = {"key": jax.random.key(0), "updates": 4, "every": 2, "hidden": 3, "batch": 2, "held_out": 3}
 
 
 def linear(W, h, x):
@@ -31,10 +32,10 @@ def results():
         "anchors": rd.gradient_flow(*given, anchors=(30, 60), curves=("frobenius",)),
         "spectrum": rd.lyapunov_spectrum(*given),
         "largest": rd.largest_exponent(*given, key=jax.random.key(0)),
-        "vectors": rd.covariant_vectors(*given, burn_in=10, tail=10, k=3),
-        "one vector": rd.covariant_vectors(*given, burn_in=10, tail=10, k=1),
+        "vectors": rd.covariant_vectors(*given, frame_burn_in=10, tail=10, k=3),
+        "one vector": rd.covariant_vectors(*given, frame_burn_in=10, tail=10, k=1),
         "contributions": rd.gradient_contributions(*given, lambda states: jnp.sum(states[-1] ** 2)),
-        "fit": train.fit(rd.cells.elman, train.tasks.adding(5), optax.sgd(0.1), **SMALL),
+        "fit": fit(rd.cells.elman, train.tasks.adding(5), optax.sgd(0.1), **SMALL),
         "batch": jax.vmap(lambda W: rd.lyapunov_spectrum(linear, W, h0, xs, k=4))(jnp.stack([W, W / 2])),
     }
 
@@ -71,7 +72,7 @@ def test_what_is_printed_is_what_was_found():
 def test_a_training_tells_how_it_ended():
     fit = RESULTS["fit"]
     last = float(fit.held_out_loss[-1])
-    assert repr(fit).startswith(f"Fit(updates=4, all steps made): held-out loss {last:.4g}, correct ")
+    assert repr(fit).startswith(f"Fit(updates=4, all updates made): held-out loss {last:.4g}, correct ")
     assert [line.split()[0] for line in fit.summary().splitlines()[2:]] == ["0", "2", "4"]
     stopped = fit._replace(
         outcome=jnp.int32(1), updates=jnp.int32(2), held_out_loss=fit.held_out_loss.at[2].set(jnp.nan)

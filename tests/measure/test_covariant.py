@@ -33,7 +33,7 @@ def skew(key):
 @pytest.mark.parametrize("k", [4, 2])
 def test_those_of_a_constant_matrix_are_its_eigenvectors(skew, k):
     W, Q, values = skew
-    found = rd.covariant_vectors(linear, W, jnp.zeros(4), None, k=k, length=305, burn_in=150, tail=140)
+    found = rd.covariant_vectors(linear, W, jnp.zeros(4), None, k=k, length=305, frame_burn_in=150, tail=140)
     expected = as_lines(Q)[:, :k]
     assert len(found.times) == 3
     for vectors, rates in zip(as_lines(found.vectors), found.rates, strict=True):
@@ -56,7 +56,7 @@ def test_a_periodic_driven_net_has_the_eigenvectors_of_its_monodromy_matrix():
     values, Q = np.linalg.eig(Js[2] @ Js[1] @ Js[0])
     assert np.isreal(values).all()
     order = np.argsort(-np.abs(values))
-    found = rd.covariant_vectors(cell.step, params, jnp.zeros(3), xs, burn_in=597, tail=597, samples=6)
+    found = rd.covariant_vectors(cell.step, params, jnp.zeros(3), xs, frame_burn_in=597, tail=597, samples=6)
     assert found.times[0] == 597
     np.testing.assert_allclose(as_lines(found.vectors[0]), as_lines(Q[:, order]), atol=1e-9)
     np.testing.assert_allclose(as_lines(found.vectors[3]), as_lines(Q[:, order]), atol=1e-9)
@@ -67,7 +67,7 @@ def test_a_periodic_driven_net_has_the_eigenvectors_of_its_monodromy_matrix():
 @pytest.mark.slow
 def test_each_is_carried_into_the_next(cell, key):
     params, h0, xs = problem(cell, key, T=20)
-    found = rd.covariant_vectors(cell.step, params, h0, xs, k=2, burn_in=5, tail=7, samples=8)
+    found = rd.covariant_vectors(cell.step, params, h0, xs, k=2, frame_burn_in=5, tail=7, samples=8)
     # no direction comes back from a step without a derivative, or from relu units that are off
     assert found.reliable.sum() == {rd.cells.threshold: 0, rd.cells.indrnn: 0}.get(cell, 2)
     np.testing.assert_array_equal(found.reliable, jnp.isfinite(found.vectors).all(axis=(0, 1)))
@@ -83,7 +83,7 @@ def test_each_is_carried_into_the_next(cell, key):
 
 def test_rates_of_henon_are_its_exponents_and_the_vectors_nearly_touch():
     h0 = jnp.array([0.1, 0.1])
-    found = rd.covariant_vectors(henon, None, h0, None, length=20_300, burn_in=150, tail=150, samples=20_000)
+    found = rd.covariant_vectors(henon, None, h0, None, length=20_300, frame_burn_in=150, tail=150, samples=20_000)
     spectrum = rd.lyapunov_spectrum(henon, None, h0, None, length=20_150, frame_burn_in=150)
     np.testing.assert_allclose(found.rates.mean(axis=0), spectrum.exponents, atol=1e-3)
     angles = found.angles[:, 0, 1]
@@ -96,7 +96,7 @@ def test_the_same_whatever_the_stretches_and_after_a_longer_tail(key):
     params, h0, xs = problem(rd.cells.gru, key, T=600)
 
     def found(**options):
-        return rd.covariant_vectors(rd.cells.gru.step, params, h0, xs, burn_in=250, **options)
+        return rd.covariant_vectors(rd.cells.gru.step, params, h0, xs, frame_burn_in=250, **options)
 
     # 600 - 250 - 250 = 100 = 4 · 25; 4 · 23 + 8 with the tail in stretches of 23
     base = found(tail=250, samples=4)
@@ -113,7 +113,7 @@ def test_memory_is_that_of_the_samples_and_one_stretch():
     W = jnp.eye(16)
 
     def temporary(window, tail):
-        options = {"length": window + tail, "burn_in": 0, "tail": tail}
+        options = {"length": window + tail, "frame_burn_in": 0, "tail": tail}
         call = jax.jit(lambda W: rd.covariant_vectors(linear, W, jnp.zeros(16), None, **options).vectors)
         return call.lower(W).compile().memory_analysis().temp_size_in_bytes
 
@@ -129,7 +129,7 @@ def test_a_batch_in_both_precisions(dtype):
     def at(gain):
         params = cell.init(jax.random.key(0), inputs=0, hidden=4, gain=gain)
         h0 = jnp.full(4, 0.1, dtype)
-        return rd.covariant_vectors(cell.step, params, h0, None, length=90, burn_in=40, tail=40, k=2)
+        return rd.covariant_vectors(cell.step, params, h0, None, length=90, frame_burn_in=40, tail=40, k=2)
 
     together = jax.vmap(at)(gains)
     for i, gain in enumerate(gains):
@@ -141,12 +141,12 @@ def test_a_batch_in_both_precisions(dtype):
     ("options", "message"),
     [
         ({"k": 4}, "k: got 4, expected at most n = 3"),
-        ({"burn_in": 3, "tail": 2}, "burn_in, tail: got 3 and 2, expected fewer than T = 5 steps together"),
-        ({"samples": 4}, "samples: got 4, expected at most 3, the steps between burn_in and tail"),
+        ({"frame_burn_in": 3, "tail": 2}, "frame_burn_in, tail: got 3 and 2, expected fewer than T = 5 steps together"),
+        ({"samples": 4}, "samples: got 4, expected at most 3, the steps between frame_burn_in and tail"),
         ({"tail": -1}, "tail: got -1"),
     ],
 )
 def test_options_that_do_not_fit(options, message, key):
     params, h0, xs = problem(rd.cells.elman, key)
     with pytest.raises(ValueError, match=message):
-        rd.covariant_vectors(rd.cells.elman.step, params, h0, xs, **{"burn_in": 1, "tail": 1, **options})
+        rd.covariant_vectors(rd.cells.elman.step, params, h0, xs, **{"frame_burn_in": 1, "tail": 1, **options})

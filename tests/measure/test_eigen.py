@@ -1,9 +1,5 @@
 """Eigenvalues and what they hide, on matrices whose answers are exact."""
 
-import os
-import subprocess
-import sys
-
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -204,39 +200,6 @@ def test_nans_stay_nans():
     assert np.isnan(eigen.eigenvector_condition(W))
     assert not eigen.defective(W)
     assert np.isnan(eigen.numerical_radius(W))
-
-
-MESSAGES = """
-import jax.numpy as jnp
-from rnn_dynamics import eigen
-names = "eigenvalues spectral_radius spectral_abscissa spectral_norm numerical_radius departure_from_normality"
-names += " eigenvector_condition defective kreiss_constant transient_growth"
-calls = [getattr(eigen, name) for name in names.split()]
-calls += [lambda W, f=f: f(W, 3) for f in (eigen.eigen_power, eigen.power, eigen.log_power_norms, eigen.power_norms)]
-calls += [lambda W: eigen.pseudospectrum(W, jnp.array([1j]))]
-expected = "expected a real array of float32 or float64"
-for call in calls:
-    for W, kind, message in (
-        (jnp.eye(2) * 1j, TypeError, "W: got dtype complex64, " + expected),
-        (jnp.eye(2, dtype=int), TypeError, "W: got dtype int32, " + expected),
-        ([[1.0]], TypeError, "W: got [[1.0]], " + expected),
-        (jnp.ones((2, 3)), ValueError, "W: got shape (2, 3), expected a square matrix"),
-    ):
-        try:
-            call(W)
-        except kind as error:
-            assert str(error) == message, (message, str(error))
-        else:
-            raise AssertionError(message)
-print("all said", len(calls))
-"""
-
-
-def test_messages_to_a_user():
-    """Without the type checker of these tests, which would answer first."""
-    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
-    run = subprocess.run([sys.executable, "-c", MESSAGES], capture_output=True, text=True, env=environment)
-    assert run.stdout == "all said 15\n", run.stderr
 
 
 def test_a_nilpotent_matrix_and_huge_powers():

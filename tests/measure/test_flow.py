@@ -205,8 +205,8 @@ def test_anchors_are_final_times_of_their_own(key):
         ({"anchors": 3}, "anchors: got 3, expected a sequence of times"),
         ({"average": True}, "average: got True without anchors"),
         ({"curves": ("2",)}, r"curves: got \('2',\), expected a tuple of some of norm, frobenius, bound"),
-        ({"probes": 3}, "probes, key: got 3 and None"),
-        ({"probes": 0, "key": jax.random.key(0)}, "probes: got 0, expected a whole number of at least 1"),
+        ({"directions": 3}, "directions, key: got 3 and None"),
+        ({"directions": 0, "key": jax.random.key(0)}, "directions: got 0, expected a whole number of at least 1"),
     ],
 )
 def test_options_that_do_not_fit(options, message, key):
@@ -217,12 +217,12 @@ def test_options_that_do_not_fit(options, message, key):
 
 
 @pytest.mark.slow
-def test_probes_estimate_the_frobenius_norm_within_their_error(key):
+def test_random_directions_estimate_the_frobenius_norm_within_their_error(key):
     cell = rd.cells.elman
     params, h0, xs = problem(cell, key, hidden=40, T=8)
     truth = rd.gradient_flow(cell.step, params, h0, xs)
     keys = jax.random.split(key, 200)
-    flow = jax.vmap(lambda key: rd.gradient_flow(cell.step, params, h0, xs, probes=10, key=key))(keys)
+    flow = jax.vmap(lambda key: rd.gradient_flow(cell.step, params, h0, xs, directions=10, key=key))(keys)
     scores = (flow.log_frobenius - truth.log_frobenius[None])[:, 1:] / flow.stderr[:, 1:]
     assert np.abs(np.median(scores)) < 0.3
     assert 0.8 < np.mean(np.abs(scores) < 1) / 0.66 < 1.2
@@ -235,11 +235,11 @@ def test_probes_estimate_the_frobenius_norm_within_their_error(key):
 
 
 @pytest.mark.slow
-def test_probes_are_exact_where_every_direction_is_alike():
+def test_random_directions_are_exact_where_every_direction_is_alike():
     Q = 0.9 * rd.cells.initializers.orthogonal(jax.random.key(3), 30)
     params = rd.cells.Affine(W=Q, U=jnp.zeros((30, 0)))
     flow = rd.gradient_flow(
-        rd.cells.linear.step, params, jnp.zeros(30), None, length=12, probes=4, key=jax.random.key(1)
+        rd.cells.linear.step, params, jnp.zeros(30), None, length=12, directions=4, key=jax.random.key(1)
     )
     np.testing.assert_allclose(flow.log_frobenius, np.log(30) / 2 + np.arange(13) * np.log(0.9), atol=1e-12)
     np.testing.assert_allclose(flow.stderr, 0, atol=1e-12)

@@ -83,13 +83,13 @@ def test_full_spectrum_is_that_of_the_explicit_product(cell, key):
     n=st.integers(1, 6),
     data=st.data(),
     T=st.integers(1, 40),
-    every=st.sampled_from([1, 2, 3, "auto"]),
+    interval=st.sampled_from([1, 2, 3, "auto"]),
     seed=st.integers(0, 2**31),
 )
-def test_lu_equals_qr(n, data, T, every, seed):
+def test_lu_equals_qr(n, data, T, interval, seed):
     k = data.draw(st.integers(1, n))
     xs = jax.random.normal(jax.random.key(seed), (T, n, n)) + jnp.eye(n)[None]
-    options = {"k": k, "every": every, "frame_burn_in": data.draw(st.integers(0, T - 1))}
+    options = {"k": k, "interval": interval, "frame_burn_in": data.draw(st.integers(0, T - 1))}
     lu, qr = (rd.lyapunov_spectrum(given_matrix, None, jnp.ones(n), xs, method=m, **options) for m in ("lu", "qr"))
     np.testing.assert_allclose(lu.exponents, qr.exponents, atol=1e-10)
     np.testing.assert_allclose(lu.history, qr.history, atol=1e-10)
@@ -188,7 +188,7 @@ def test_products_of_gaussian_matrices():
     scores = (spectrum.exponents - np.array(expected)) / spectrum.stderr
     assert np.abs(scores).max() < 4
     assert 3e-3 < spectrum.stderr.max() < 3e-2
-    assert spectrum.every > 1
+    assert spectrum.interval > 1
 
 
 def test_the_standard_error_covers_the_scatter_of_repetitions():
@@ -205,7 +205,7 @@ def test_the_standard_error_covers_the_scatter_of_repetitions():
 
 @pytest.mark.slow
 def test_the_standard_error_respects_slow_correlations():
-    """ln J_t an autoregression with memory of 100 steps: neighbouring blocks of 62 steps are not independent."""
+    """ln J_t an autoregression with memory of 100 steps: neighbouring segments of 62 steps are not independent."""
     T, memory = 2000, 100
     decay = np.exp(-1 / memory)
 
@@ -248,7 +248,7 @@ def test_history_ends_at_the_result(key):
 @pytest.mark.parametrize(("T", "short"), [(5, True), (63, True), (64, False)])
 def test_a_run_that_is_too_short_for_a_standard_error_says_so(T, short, key):
     xs = jax.random.normal(key, (T, 3, 3))
-    spectrum = rd.lyapunov_spectrum(given_matrix, None, jnp.zeros(3), xs, every=1)
+    spectrum = rd.lyapunov_spectrum(given_matrix, None, jnp.zeros(3), xs, interval=1)
     largest = rd.largest_exponent(given_matrix, None, jnp.zeros(3), xs, key=key)
     assert jnp.isinf(spectrum.stderr).all() == short
     assert (spectrum.reliable == (not short)).all()
@@ -299,7 +299,7 @@ def test_exponents_beside_singular_jacobians_are_right():
     scales = np.random.default_rng(0).normal(size=(T, n))
     scales[:, 0] = scales[3, 4] = 0
     Js = np.random.default_rng(1).normal(size=(T, n, n)) * np.exp(scales)[:, None] * (scales != 0)[:, None]
-    spectrum = rd.lyapunov_spectrum(given_matrix, None, jnp.zeros(n), jnp.asarray(Js), every=1)
+    spectrum = rd.lyapunov_spectrum(given_matrix, None, jnp.zeros(n), jnp.asarray(Js), interval=1)
     frame = mpmath.matrix(starting_frame(jnp.zeros(n), None, None)[:, :4].tolist())
     truth = in_long_arithmetic(Js, 60, lambda P: diagonal_of_r(P * frame)) / T
     np.testing.assert_allclose(spectrum.exponents, [*descending(truth), -np.inf, -np.inf], atol=1e-10)
@@ -357,10 +357,12 @@ def test_the_careful_run_is_compiled_when_it_is_needed(key, compilations):
 
 def test_a_careful_run_tells_its_own_interval(key):
     W = jax.random.normal(key, (3, 3)) * jnp.array([[1.0, 1e-9, 1e-18]])
-    spectrum = rd.lyapunov_spectrum(lambda W, h, x: W @ h, W, jnp.ones(3), None, length=90, every=5)
+    spectrum = rd.lyapunov_spectrum(lambda W, h, x: W @ h, W, jnp.ones(3), None, length=90, interval=5)
     assert spectrum.reliable.all()
-    assert spectrum.every == 1  # it factorises after each step, whatever was asked for
-    assert rd.lyapunov_spectrum(lambda W, h, x: W @ h, jnp.eye(3), jnp.ones(3), None, length=90, every=5).every == 5
+    assert spectrum.interval == 1  # it factorises after each step, whatever was asked for
+    assert (
+        rd.lyapunov_spectrum(lambda W, h, x: W @ h, jnp.eye(3), jnp.ones(3), None, length=90, interval=5).interval == 5
+    )
 
 
 def test_a_careful_run_that_ends_elsewhere_has_its_own_sum_rule(key):
@@ -372,19 +374,19 @@ def test_a_careful_run_that_ends_elsewhere_has_its_own_sum_rule(key):
     assert abs(spectrum.sum_rule_residual) < 1e-9
 
 
-def test_local_rates_are_the_growth_within_each_block(key):
+def test_local_rates_are_the_growth_within_each_segment(key):
     """Of every single step, where that is asked for: ln |R_ii| of the product after it less that before it."""
     cell = rd.cells.elman
     params, h0, xs = problem(cell, key, T=8)
-    spectrum = rd.lyapunov_spectrum(cell.step, params, h0, xs, blocks=8, every=3)
+    spectrum = rd.lyapunov_spectrum(cell.step, params, h0, xs, segments=8, interval=3)
     _, Js = explicit_products(cell, params, h0, xs, 8)
     products = accumulate(Js, lambda P, J: J @ P)
     sums = np.array([growths(P) for P in products])
     sums = sums[:, np.argsort(-sums[-1])]
     np.testing.assert_allclose(spectrum.local, np.diff(sums, axis=0, prepend=0), atol=1e-9)
     np.testing.assert_allclose(spectrum.history, sums / np.arange(1, 9)[:, None], atol=1e-10)
-    with pytest.raises(ValueError, match="blocks: got 9, expected at most 8"):
-        rd.lyapunov_spectrum(cell.step, params, h0, xs, blocks=9, every=3)
+    with pytest.raises(ValueError, match="segments: got 9, expected at most 8"):
+        rd.lyapunov_spectrum(cell.step, params, h0, xs, segments=9, interval=3)
 
 
 def test_a_run_ends_when_it_is_precise_enough(key):
@@ -392,7 +394,7 @@ def test_a_run_ends_when_it_is_precise_enough(key):
     xs = jax.random.normal(key, (4000, 3, 3))
 
     def measured(xs, **options):
-        return rd.lyapunov_spectrum(given_matrix, None, jnp.zeros(3), xs, every=2, **options)
+        return rd.lyapunov_spectrum(given_matrix, None, jnp.zeros(3), xs, interval=2, **options)
 
     stopped = measured(xs, until=0.03)
     steps = int(stopped.steps[-1])
@@ -414,7 +416,7 @@ def test_a_run_ends_when_it_is_precise_enough(key):
 def test_a_budget_that_was_not_enough_is_said(key):
     def measured(**options):
         return rd.lyapunov_spectrum(
-            given_matrix, None, jnp.zeros(3), jax.random.normal(key, (400, 3, 3)), every=2, **options
+            given_matrix, None, jnp.zeros(3), jax.random.normal(key, (400, 3, 3)), interval=2, **options
         )
 
     spent = measured(until=0.003)
@@ -500,7 +502,7 @@ def test_nor_has_anything_else_along_it(step, key):
     first = rd.lyapunov_spectrum(step, W, h0, None, length=2000, k=1)
     assert not jnp.isfinite(first.exponents).any()
     assert not first.reliable.any()
-    assert not rd.covariant_vectors(step, W, h0, None, length=2000, burn_in=10, tail=10).reliable.any()
+    assert not rd.covariant_vectors(step, W, h0, None, length=2000, frame_burn_in=10, tail=10).reliable.any()
     assert not jnp.isfinite(rd.log_singular_values(step, W, h0, None, length=2000)).any()
     healed = rd.lyapunov_spectrum(step, W, h0, None, length=5, key=key)
     assert jnp.isfinite(healed.exponents).all()
@@ -513,11 +515,11 @@ def test_the_largest_are_found_where_coordinates_are_invariant(name, key):
     cell = rd.cells.CELLS[name]
     params = cell.init(key, inputs=0, hidden=4, gain=0.9)
     h0 = jax.tree.map(jnp.ones_like, cell.initial_state(params))
-    every = rd.lyapunov_spectrum(cell.step, params, h0, None, length=40)
+    spectrum = rd.lyapunov_spectrum(cell.step, params, h0, None, length=40)
     two = rd.lyapunov_spectrum(cell.step, params, h0, None, length=3000, frame_burn_in=2900, k=2)
     largest = -jnp.sort(-rd.lyapunov_spectrum(cell.step, params, h0, None, length=3000, frame_burn_in=2900).exponents)
     np.testing.assert_allclose(two.exponents, largest[:2], atol=1e-3)
-    assert every.reliable.shape == (largest.size,)
+    assert spectrum.reliable.shape == (largest.size,)
 
 
 def test_an_interval_that_proves_too_long_is_taken_back(key):
@@ -525,18 +527,20 @@ def test_an_interval_that_proves_too_long_is_taken_back(key):
     quiet = jnp.eye(5)[None] + 0.01 * jax.random.normal(key, (60, 5, 5))
     wild = jax.random.normal(key, (60, 5, 5)) * jnp.exp(-3.0 * jnp.arange(5.0))[None, :, None]
     xs = jnp.concatenate([quiet, wild])
-    auto, judge = (rd.lyapunov_spectrum(given_matrix, None, jnp.ones(5), xs, k=4, every=every) for every in ("auto", 1))
+    auto, judge = (
+        rd.lyapunov_spectrum(given_matrix, None, jnp.ones(5), xs, k=4, interval=interval) for interval in ("auto", 1)
+    )
     np.testing.assert_allclose(auto.exponents, judge.exponents, atol=1e-10)
-    assert auto.every == 1
+    assert auto.interval == 1
     assert auto.reliable.all()
 
 
 def test_a_frame_that_is_never_brought_back_is_flagged(key):
-    """Intervals of ten steps, the blocks of this run, in which the columns part by 38 nats: doubles see 36."""
+    """Intervals of ten steps, the segments of this run, in which the columns part by 38 nats: doubles see 36."""
     W = jnp.diag(jnp.array([2.0, 1.0, 0.05, 0.01])) @ rd.cells.initializers.orthogonal(key, 4)
     spectra = [
-        rd.lyapunov_spectrum(lambda W, h, x: W @ h, W, jnp.zeros(4), None, length=30, k=3, every=every)
-        for every in (1, 1000)
+        rd.lyapunov_spectrum(lambda W, h, x: W @ h, W, jnp.zeros(4), None, length=30, k=3, interval=interval)
+        for interval in (1, 1000)
     ]
     assert believed(spectra[0]).all()
     wrong = np.abs(spectra[1].exponents - spectra[0].exponents) > 1e-3
@@ -548,7 +552,7 @@ def test_a_frame_that_is_never_brought_back_is_flagged(key):
 def test_float32_adds_up_a_hundred_thousand_steps():
     with jax.enable_x64(False):
         W = jnp.diag(jnp.array([2.7, 0.3]))
-        options = {"length": 100_000, "every": 1, "frame_burn_in": 50}
+        options = {"length": 100_000, "interval": 1, "frame_burn_in": 50}
         spectrum = rd.lyapunov_spectrum(lambda W, h, x: W @ h, W, jnp.zeros(2), None, **options)
         np.testing.assert_allclose(spectrum.exponents, np.log([2.7, 0.3]), rtol=2e-5)
 
@@ -560,10 +564,10 @@ def test_float32_adds_up_a_hundred_thousand_steps():
         ({"k": 0}, "k: got 0"),
         ({"burn_in": 3, "frame_burn_in": 2}, "burn_in, frame_burn_in: got 3 and 2, expected fewer than T = 5 steps"),
         ({"method": "svd"}, "method: got 'svd', expected one of 'lu', 'qr'"),
-        ({"every": 0}, "every: got 0"),
-        ({"every": "often"}, "every: got 'often'"),
+        ({"interval": 0}, "interval: got 0"),
+        ({"interval": "often"}, "interval: got 'often'"),
         ({"until": 0.0}, "until: got 0.0, expected a finite number"),
-        ({"blocks": 0}, "blocks: got 0, expected a whole number of at least 1"),
+        ({"segments": 0}, "segments: got 0, expected a whole number of at least 1"),
     ],
 )
 def test_options_that_do_not_fit(options, message, key):

@@ -23,13 +23,13 @@ def same(left, right, rtol=1e-13):
 @pytest.mark.parametrize("name", ["linear", "lstm", "lru"])
 @pytest.mark.parametrize("inputs", [0, 3])
 @pytest.mark.parametrize("T", [1, 7])
-@pytest.mark.parametrize("checkpoint_every", [None, 3, 100])
-def test_scan_equals_loop(name, inputs, T, checkpoint_every, key):
+@pytest.mark.parametrize("keep_every", [None, 3, 100])
+def test_scan_equals_loop(name, inputs, T, keep_every, key):
     cell = rd.cells.CELLS[name]
     params = cell.init(key, inputs=inputs, hidden=4)
     h0 = jax.tree.map(lambda leaf: leaf + 0.5, cell.initial_state(params))
     xs = jax.random.normal(key, (T, inputs)) if inputs else None
-    states = rd.unroll(cell.step, params, h0, xs, length=T, checkpoint_every=checkpoint_every)
+    states = rd.unroll(cell.step, params, h0, xs, length=T, keep_every=keep_every)
     same(states, unroll_reference(cell.step, params, h0, xs, T))
 
 
@@ -51,7 +51,7 @@ def test_gradient_through_stretches_is_the_same(key):
     h0, xs = cell.initial_state(params), jax.random.normal(key, (11, 2))
 
     def gradient(every):
-        return jax.grad(lambda p: (rd.unroll(cell.step, p, h0, xs, checkpoint_every=every) ** 2).sum())(params)
+        return jax.grad(lambda p: (rd.unroll(cell.step, p, h0, xs, keep_every=every) ** 2).sum())(params)
 
     same(gradient(4), gradient(None), rtol=1e-12)
 
@@ -64,7 +64,7 @@ def test_memory_of_a_backward_pass_falls_to_the_root_of_T(key):
 
     def temporary_bytes(every):
         def loss(p):
-            return rd.unroll(cell.step, p, h0, xs, checkpoint_every=every)[-1].sum()
+            return rd.unroll(cell.step, p, h0, xs, keep_every=every)[-1].sum()
 
         return jax.jit(jax.grad(loss)).lower(params).compile().memory_analysis().temp_size_in_bytes
 
@@ -114,7 +114,7 @@ H0, XS = jnp.zeros(3), jnp.zeros((5, 2))
         ({"h0": jnp.zeros(4)}, r"state: got shape \(4,\), expected \(hidden,\) with hidden = 3"),
         ({"xs": jnp.zeros((5, 3))}, r"x: got shape \(3,\), expected \(inputs,\) with inputs = 2"),
         ({"step": lambda p, h, x: jnp.tile(h, 2)}, r"h0: got shape \(3,\), but step returns \(6,\)"),
-        ({"checkpoint_every": 0}, "checkpoint_every: got 0, expected a whole number of steps of at least 1"),
+        ({"keep_every": 0}, "keep_every: got 0, expected a whole number of steps of at least 1"),
     ],
 )
 def test_bad_values_are_named(arguments, message):

@@ -23,7 +23,7 @@ def spectrum():
         reliable=np.array([True, True, False]),
         converged=np.ones(3, bool),
         sum_rule_residual=np.float64(0),
-        every=np.int32(1),
+        interval=np.int32(1),
     )
 
 
@@ -63,7 +63,7 @@ def test_all_in_doubt_are_all_grey(axes, notes, spectrum):
     assert notes() == ["grey: not reliable, 3 of 3"]
 
 
-def test_one_block_is_a_point_with_its_error(axes, named, spectrum):
+def test_one_segment_is_a_point_with_its_error(axes, named, spectrum):
     plot.convergence(axes, spectrum._replace(history=HISTORY[-1:], steps=np.array([40])), first=1)
     assert [dot.get_xydata().tolist() for dot in named("_alone")] == [[[40, 0.5]]]
     np.testing.assert_allclose(axes.collections[0].get_segments()[0], [[40, 0.4], [40, 0.6]])
@@ -97,7 +97,7 @@ def test_a_measured_spectrum_is_drawn(axes, named):
 
 
 def test_arrays_that_do_not_fit_are_refused(axes, spectrum):
-    with pytest.raises(ValueError, match=r"spectrum\.history: got shape \(1, 3, 3\), expected \(blocks, k\)"):
+    with pytest.raises(ValueError, match=r"spectrum\.history: got shape \(1, 3, 3\), expected \(segments, k\)"):
         plot.convergence(axes, spectrum._replace(history=HISTORY[None]))
     with pytest.raises(
         ValueError, match=r"spectrum\.steps: got shape \(2,\), expected \(3,\) to match spectrum\.history"

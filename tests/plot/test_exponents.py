@@ -25,7 +25,7 @@ def spectrum(template):
         exponents=np.array([0.5, -1.0, -9.0, -20.0], np.float32),
         stderr=np.array([0.1, 0.2, np.inf, 0.4], np.float32),
         reliable=np.array([True, True, True, False]),
-        every=np.int32(1),
+        interval=np.int32(1),
     )
 
 
@@ -52,15 +52,15 @@ def test_bars_are_one_standard_error_and_an_unknown_one_has_none(axes, spectrum)
 
 
 @pytest.mark.parametrize(
-    ("every", "dtype", "height"),
+    ("interval", "dtype", "height"),
     [
         (1, np.float32, 0.5 - np.log(2**23)),
         (2, np.float32, 0.5 - np.log(2**23) / 2),
         (1, np.float64, 0.5 - np.log(2**52)),
     ],
 )
-def test_the_floor_stands_where_rounding_hides_the_rest(axes, spectrum, every, dtype, height):
-    spectrum = spectrum._replace(exponents=spectrum.exponents.astype(dtype), every=np.int32(every))
+def test_the_floor_stands_where_rounding_hides_the_rest(axes, spectrum, interval, dtype, height):
+    spectrum = spectrum._replace(exponents=spectrum.exponents.astype(dtype), interval=np.int32(interval))
     plot.lyapunov_spectrum(axes, spectrum)
     (floor,) = (line for line in axes.get_lines() if line.get_label() == "_level")
     np.testing.assert_allclose(floor.get_ydata(), height, rtol=1e-6)
@@ -124,6 +124,6 @@ def test_arrays_that_do_not_fit_are_refused(axes, spectrum):
         plot.lyapunov_spectrum(axes, spectrum._replace(stderr=spectrum.stderr[:3]))
     with pytest.raises(ValueError, match=r"spectrum\.stderr: got -1, expected numbers >= 0"):
         plot.lyapunov_spectrum(axes, spectrum._replace(stderr=-np.ones(4)))
-    with pytest.raises(ValueError, match=r"spectrum\.every: got 0, expected at least 1"):
-        plot.lyapunov_spectrum(axes, spectrum._replace(every=0))
+    with pytest.raises(ValueError, match=r"spectrum\.interval: got 0, expected at least 1"):
+        plot.lyapunov_spectrum(axes, spectrum._replace(interval=0))
     assert not axes.get_lines()

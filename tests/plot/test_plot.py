@@ -18,7 +18,7 @@ def spectrum(exponents):
     """Of which nothing is reliable."""
     unknown = dict.fromkeys(LyapunovSpectrum._fields)
     known = {"exponents": exponents, "stderr": np.abs(exponents), "reliable": np.zeros(len(exponents), bool)}
-    steps = {"history": np.stack([exponents, exponents]), "steps": np.array([10, 20]), "every": 1}
+    steps = {"history": np.stack([exponents, exponents]), "steps": np.array([10, 20]), "interval": 1}
     return LyapunovSpectrum(**{**unknown, **known, **steps})
 
 

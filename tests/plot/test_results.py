@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from learning import fit
 
 import rnn_dynamics as rd
 from rnn_dynamics import plot, train
@@ -42,6 +43,14 @@ def test_a_flow_without_2_norms_is_drawn_by_its_frobenius_norms(axes, named):
         plot.gradient_flow(axes, flow(DECAY[0], curves=("bound",)))
 
 
+def test_norms_that_may_be_too_low_are_counted(axes, notes):
+    found = jax.vmap(flow)(DECAY)
+    plot.gradient_flow(axes, found)
+    assert not notes()
+    plot.gradient_flow(axes, found._replace(converged=found.converged.at[1, 3:5].set(False)))
+    assert notes() == ["may be too low, 2 of 39 2-norms"]
+
+
 def test_a_batch_of_spectra_is_a_median_with_a_band(axes, named):
     plot.lyapunov_spectrum(axes, jax.vmap(spectrum)(DECAY), label="three")
     np.testing.assert_allclose(named("three")[0].get_xydata(), [[1, np.log(0.8)], [2, np.log(0.8)]], atol=1e-6)
@@ -57,7 +66,7 @@ def test_unreliable_exponents_of_a_batch_are_counted(axes, notes):
 def test_angles_of_covariant_vectors_as_shares(axes, named, notes):
     # the eigenvectors (1, 0) and (1, -1) of this W are 45 degrees apart at all times
     W = jnp.array([[2.0, 1.0], [0.0, 1.0]])
-    found = rd.covariant_vectors(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=70, burn_in=30, tail=30)
+    found = rd.covariant_vectors(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=70, frame_burn_in=30, tail=30)
     assert plot.covariant_vectors(axes, found) is axes
     (line,) = named("1 and 2")
     x, y = line.get_xydata().T
@@ -71,19 +80,21 @@ def test_angles_of_covariant_vectors_as_shares(axes, named, notes):
 
 def test_samples_without_an_angle_are_noted(axes, notes):
     W = jnp.array([[2.0, 1.0], [0.0, 1.0]])
-    found = rd.covariant_vectors(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=70, burn_in=30, tail=30)
+    found = rd.covariant_vectors(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=70, frame_burn_in=30, tail=30)
     plot.covariant_vectors(axes, found._replace(angles=found.angles.at[0].set(jnp.nan)))
     assert notes() == [f"1 and 2: not finite in 1 of {len(found.times)} samples"]
+    plot.covariant_vectors(axes, found._replace(reliable=found.reliable.at[1].set(False)))
+    assert notes()[1:] == ["not reliable, 1 of 2 vectors"]
 
 
 def test_a_training_with_its_batches_and_looks(axes, named, notes, key):
     task = train.tasks.adding(5)
-    fit = train.fit(rd.cells.elman, task, optax.sgd(0.01), key=key, steps=6, every=3, hidden=3, batch=4, held_out=4)
-    plot.training(axes, fit, label="net")
-    np.testing.assert_allclose(named("net")[0].get_xydata(), np.stack([np.arange(1, 7), fit.loss], axis=1))
+    trained = fit(rd.cells.elman, task, optax.sgd(0.01), key=key, updates=6, every=3, hidden=3, batch=4, held_out=4)
+    plot.training(axes, trained, label="net")
+    np.testing.assert_allclose(named("net")[0].get_xydata(), np.stack([np.arange(1, 7), trained.loss], axis=1))
     np.testing.assert_allclose(named("_held out")[0].get_xdata(), [0, 3, 6])
     assert axes.get_yscale() == "log"
     assert notes() == ["line: each batch; dots: held-out examples"]
-    stopped = fit._replace(outcome=jnp.int32(2), updates=jnp.int32(4))
+    stopped = trained._replace(outcome=jnp.int32(2), updates=jnp.int32(4))
     plot.training(axes, stopped)
     assert "stopped before an update that was not finite, after 4 updates" in notes()

@@ -1,6 +1,7 @@
 """`python -m rnn_dynamics`: what it sweeps, what it shows, and its exit codes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -50,7 +51,9 @@ def test_sweep_show_resume_and_export(tmp_path, capsys):
     assert (found.largest == found.exponents[..., 0]).all()
     for words in (("show", store), ("sweep", "show", store, "--figure", tmp_path / "s.png")):
         assert main(*words) == 0
-        assert "xarray.Dataset" in capsys.readouterr().out
+        shown = capsys.readouterr().out
+        assert re.search(r"^  gain +0\.5, 1\.5$", shown, re.M), shown
+        assert re.search(r"^  largest +nats per step  ", shown, re.M), shown
     assert (tmp_path / "s.png").stat().st_size > 10_000
     assert main("resume", store, "--quiet") == 0
     assert main("export", store, tmp_path / "s.nc") == 0
@@ -94,7 +97,7 @@ def test_what_a_measurement_raises_everywhere_is_one_line(tmp_path, monkeypatch,
 
     monkeypatch.setitem(command_line.MEASUREMENTS, "lyapunov", raising)
     assert main("sweep", *SMALL, "--store", tmp_path / "s") == 2
-    assert capsys.readouterr().err == "too large; raised by measure at cell='elman', hidden=2, length=8\n"
+    assert capsys.readouterr().err == "too large; raised by measure_point at cell='elman', hidden=2, length=8\n"
 
 
 def test_an_error_of_the_program_keeps_its_traceback(tmp_path, monkeypatch):

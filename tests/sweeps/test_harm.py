@@ -1,14 +1,17 @@
 """Stores with absurd claims, pipes, links and terminal escapes: one clear line, at once, whatever the command."""
 
 import json
+import math
 import os
 import re
+import resource
 import shutil
 import signal
 import time
 from pathlib import Path
 
 import matplotlib as mpl
+import numcodecs
 import pytest
 import xarray
 import zarr
@@ -19,6 +22,7 @@ import rnn_dynamics as rd
 from rnn_dynamics import command_line
 from rnn_dynamics.sweeps import executors, open_dataset
 from rnn_dynamics.sweeps.log import log
+from rnn_dynamics.sweeps.plain_files import unpacked_size
 from rnn_dynamics.sweeps.terminal_text import printable
 
 mpl.use("Agg")
@@ -276,6 +280,58 @@ def test_a_huge_metadata_file_is_not_read(store, capsys):
     refused(capsys, store, r"zarr.json has 1099511627776 bytes; expected at most")
 
 
+def packed(size):
+    """The beginning of a Zstandard frame that says how many bytes it unpacks to."""
+    return b"\x28\xb5\x2f\xfd\xe0" + size.to_bytes(8, "little") + b"\x01\x00\x00"
+
+
+@pytest.mark.parametrize("part", PARTS[1:])
+def test_a_chunk_that_unpacks_to_gigabytes_is_not_unpacked(store, whole, capsys, caplog, part):
+    (store / part).write_bytes(packed(2**33))
+    if part == "progress/coordinates/c/0":
+        (store / "cell" / "c" / "0").unlink()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    texts = [said(capsys, words)[2] for words in commands(store)]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # in kilobytes
+    assert "unpacks to 8589934592 bytes; expected at most" in caplog.text + "".join(texts)
+
+
+PACKED = {
+    "by gzip": (
+        lambda array: array["codecs"].__setitem__(-1, {"name": "gzip", "configuration": {"level": 5}}),
+        r"the list of its codecs is \['bytes', 'gzip'\]; expected \['bytes', 'zstd'\]",
+    ),
+    "twice": (
+        lambda array: array["codecs"].append(array["codecs"][-1]),
+        r"the list of its codecs is \['bytes', 'zstd', 'zstd'\]",
+    ),
+    "under other names": (
+        lambda array: array.update(chunk_key_encoding={"name": "v2", "configuration": {"separator": "/"}}),
+        "the naming of its chunks is",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", PACKED)
+def test_an_array_packed_in_another_way_is_refused(store, capsys, change):
+    pack, message = PACKED[change]
+    reseal(store, lambda attributes, arrays: pack(arrays["exponents"]))
+    refused(capsys, store, f"exponents: {message}")
+
+
+@pytest.mark.parametrize("size", [0, 20, 255, 256, 300, 65_791, 65_792, 10**6])
+def test_the_size_of_a_frame(size):
+    frame = numcodecs.Zstd().encode(bytes(size))
+    assert unpacked_size(frame[:18]) == size
+
+
+def test_frames_without_a_size_and_other_data():
+    assert unpacked_size(b"\x28\xb5\x2f\xfd\x00\x58") == math.inf
+    assert unpacked_size(b"\x28\xb5\x2f\xfd\xe0\x01") == math.inf  # cut off
+    assert unpacked_size(b"plain") == 0
+    assert unpacked_size(packed(2**40)) == 2**40
+
+
 def test_nothing_is_written_through_a_link(store, tmp_path, capsys):
     (tmp_path / "elsewhere").mkdir()
     (store / "progress" / "record" / "c" / "3").unlink()
@@ -351,10 +407,10 @@ def test_no_escape_of_a_store_reaches_the_terminal(store, capsys, caplog):
     assert code == 0
     assert r"\x1b]0;pwned\x07\x1b[31m\u202e" in text
     assert "\n    " in text  # what prints and the ends of lines are left alone
-    edit(store, lambda attributes, arrays: attributes.update({ESCAPE: ESCAPE, "measure": ESCAPE}))
+    edit(store, lambda attributes, arrays: attributes.update({ESCAPE: ESCAPE, "measure_point": ESCAPE}))
     for words in commands(store):
         text += "".join(map(str, said(capsys, words)))
-    reseal(store, lambda attributes, arrays: attributes.update({ESCAPE: ESCAPE, "measure": ESCAPE}))
+    reseal(store, lambda attributes, arrays: attributes.update({ESCAPE: ESCAPE, "measure_point": ESCAPE}))
     for words in commands(store):
         text += "".join(map(str, said(capsys, words)))
     reseal(store, lambda attributes, arrays: attributes.update({ESCAPE: ESCAPE, "outputs": [f"{ESCAPE}: text[]"]}))

@@ -2,8 +2,6 @@
 
 import concurrent.futures
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -11,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray
+from programs import output
 from sweep_measures import applied, matrix, ragged, thrice, twice
 
 import rnn_dynamics as rd
@@ -123,45 +122,11 @@ def test_one_program_serves_a_group_and_resuming_compiles_nothing(key, tmp_path,
     assert compilations.count == before
 
 
-DEVICES = """
-import sys
-sys.path += sys.argv[1:2]
-from rnn_dynamics.sweeps import one_device_per_core
-import os
-os.sched_getaffinity = lambda _: range(int(sys.argv[2]))
-assert one_device_per_core() == int(sys.argv[2])
-import jax, numpy as np, rnn_dynamics as rd
-from sweep_measures import matrix
-def spectrum(key, gain):
-    params = rd.cells.elman.init(key, inputs=0, hidden=4, gain=gain)
-    slope = jax.grad(lambda x: gain * x**2)(1.0)
-    found = rd.lyapunov_spectrum(rd.cells.elman.step, params, jax.numpy.full(4, 0.1), None, length=40)
-    return {"exponents": found.exponents, "slope": slope}
-kinds = set()
-for measure in (matrix, spectrum):
-    ds = rd.sweep(measure, {"gain": np.linspace(0.5, 2, 5)}, key=jax.random.key(0), repeats=6, chunk=4, progress=False)
-    kinds.add(tuple(ds.attrs["window_shape"]))
-    for name in sorted(ds):
-        if name != "error":
-            print(name, ds[name].values.tobytes().hex())
-print(kinds, jax.device_count())
-"""
-
-
 @pytest.mark.slow
 def test_the_number_of_devices_does_not_change_a_bit():
-    helpers = str(Path(__file__).parent.parent / "helpers")
-    environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
-    found = [
-        subprocess.run(
-            [sys.executable, "-W", "error", "-c", DEVICES, helpers, str(devices)],
-            capture_output=True,
-            text=True,
-            check=True,
-            env=environment,
-        ).stdout.splitlines()
-        for devices in (1, 2)
-    ]
+    helpers = Path(__file__).parent.parent / "helpers"
+    kept = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
+    found = [output("bits_of_a_sweep.py", helpers, devices, environment=kept).splitlines() for devices in (1, 2)]
     assert [lines[-1][-1] for lines in found] == ["1", "2"]
     assert found[0][:-1] == found[1][:-1]
 
@@ -260,11 +225,11 @@ def test_outputs_that_groups_disagree_on_are_refused(key):
         ({"store": 3}, TypeError, "store: got 3, expected a folder"),
         ({"executor": 3}, TypeError, "executor: got 3, expected an object with submit"),
         ({"key": 3}, TypeError, "key: got 3"),
-        ({"measure": 3}, TypeError, "measure: got 3, expected a function"),
+        ({"measure_point": 3}, TypeError, "measure_point: got 3, expected a function"),
     ],
 )
 def test_bad_arguments_are_named(options, kind, message, key):
-    options = {"measure": matrix, "key": key, "repeats": 1, "store": None} | options
-    work = {name: options.pop(name) for name in ("measure", "key", "repeats", "store")}
+    options = {"measure_point": matrix, "key": key, "repeats": 1, "store": None} | options
+    work = {name: options.pop(name) for name in ("measure_point", "key", "repeats", "store")}
     with pytest.raises(kind, match=message):
         module.sweep(grid={"gain": GAINS}, **work, options=module.Options(**options))

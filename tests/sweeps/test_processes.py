@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import xarray
+from programs import output
 
 from rnn_dynamics.sweeps import open_dataset, store
 
@@ -211,12 +212,5 @@ def test_a_read_only_folder(tmp_path, start):
 
 
 def test_what_a_worker_cannot_import_is_refused(tmp_path):
-    code = (
-        "import concurrent.futures as c, jax, rnn_dynamics as rd\n"
-        "def measure(key, gain): return {'a': gain}\n"
-        "for m in (measure, lambda key, gain: {'a': gain}):\n"
-        "    try: rd.sweep(m, {'gain': [1.0]}, key=jax.random.key(0), executor=c.ThreadPoolExecutor(1))\n"
-        "    except TypeError as error: print(error)\n"
-    )
-    text = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    text = output("not_importable.py")
     assert text.count("which a worker cannot import; define it with `def` at the top level of a file") == 2

@@ -85,7 +85,7 @@ def test_plain_xarray_reads_a_store(tmp_path, key):
 
 def test_a_figure_can_be_traced(tmp_path, key, counter):
     attributes = run(tmp_path / "s", key).attrs
-    assert attributes["measure"] == "sweep_measures:counted"
+    assert attributes["measure_point"] == "sweep_measures:counted"
     assert f"jax {jax.__version__}" in attributes["versions"]
     assert attributes["device"].startswith("1 × cpu")
     assert attributes["key"] == [0, 20]
@@ -186,7 +186,7 @@ def test_another_sweep_is_refused_and_the_difference_named(tmp_path, key, counte
         ({"grid": {"gain": [0.5, 1.0, 1.6, 2.0]}}, r"grid\['gain'\]: value 2 is .*1.5.* in the store and .*1.6.* here"),
         ({"grid": {"gain": GAINS, "big": [True]}}, r"axes are \['gain'\] in the store and \['gain', 'big'\] here"),
         ({"grid": [{"gain": gain} for gain in GAINS]}, "one grid is a list of points and the other a product"),
-        ({"measure": matrix}, "measure: 'sweep_measures:counted' in the store and 'sweep_measures:matrix' here"),
+        ({"measure": matrix}, "measure_point: 'sweep_measures:counted' in the store and 'sweep_measures:matrix' here"),
         ({"repeats": 2}, "repeats: 1 in the store and 2 here"),
         ({"chunk": 2}, "chunk: 1 in the store and 2 here"),
     ]
@@ -388,20 +388,20 @@ def test_nan_is_kept_and_flagged_and_what_raises_recorded(tmp_path, key):
 def test_errors_are_raised_if_wanted(tmp_path, key):
     with pytest.raises(ValueError, match="this kind is bad") as caught:
         run(None, key, failing, {"kind": ["good", "bad"], "gain": GAINS}, on_error="raise")
-    assert caught.value.__notes__[-1] == "raised by measure at kind='bad'"
-    with pytest.raises(PointError, match=r"(?s)measure raised at gain=3.0: .*gain three will not do"):
+    assert caught.value.__notes__[-1] == "raised by measure_point at kind='bad'"
+    with pytest.raises(PointError, match=r"(?s)measure_point raised at gain=3.0: .*gain three will not do"):
         run(tmp_path / "s", key, failing, {"gain": [1.0, 3.0, 4.0]}, on_error="raise")
     assert (open_dataset(tmp_path / "s").status[:, 0].values == [1, 0, 0]).all()
     found = run(tmp_path / "s", key, failing, {"gain": [1.0, 3.0, 4.0]})
     assert (found.status[:, 0].values == [1, 3, 1]).all()
-    with pytest.raises(PointError, match=r"(?s)measure raised at gain=3.0: .*gain three will not do"):
+    with pytest.raises(PointError, match=r"(?s)measure_point raised at gain=3.0: .*gain three will not do"):
         run(tmp_path / "s", key, failing, {"gain": [1.0, 3.0, 4.0]}, on_error="raise")
 
 
 def test_nothing_in_a_store_is_unpickled_or_imported(tmp_path, key, counter, monkeypatch):
     """A store that names a module to run is refused by whoever goes on with it."""
     run(tmp_path / "s", key)
-    with pytest.raises(ValueError, match="measure of the store: got 'sweep_measures:counted', expected one of"):
+    with pytest.raises(ValueError, match="measure_point of the store: got 'sweep_measures:counted', expected one of"):
         resume(tmp_path / "s", {"sweep_measures:matrix": matrix}, Options(progress=False))
     for module in Path(store.__file__).parent.glob("*.py"):
         if module.name != "engines.py":  # where what is sent to workers is tried out
@@ -437,7 +437,7 @@ def test_export_to_netcdf(tmp_path, key):
     np.testing.assert_array_equal(back.turned_real + 1j * back.turned_imag, found.turned)
     np.testing.assert_array_equal(back.positive, found.positive)
     assert list(back.function.values) == list(found.function.values)
-    assert back.attrs["measure"] == found.attrs["measure"]
+    assert back.attrs["measure_point"] == found.attrs["measure_point"]
     assert list(back.attrs["key"]) == [0, 20]
     with pytest.raises(TypeError, match="path: got 3, expected a file's name"):
         netcdf.export(tmp_path / "s", 3)

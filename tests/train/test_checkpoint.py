@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from learning import fit
+from programs import PROGRAMS
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
@@ -32,17 +34,17 @@ def assert_same_bits(left, right):
 @pytest.mark.parametrize("raw", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_cut_and_resumed_is_uninterrupted(tmp_path, raw, key):
     key = jax.random.key_data(key) if raw else key
-    whole = train.fit(rd.cells.elman, TASK, SGD, key=key, steps=12, **SETTINGS)
-    train.fit(rd.cells.elman, TASK, SGD, key=key, steps=6, directory=tmp_path, **SETTINGS)
-    resumed = train.fit(rd.cells.elman, TASK, SGD, key=key, steps=12, directory=tmp_path, **SETTINGS)
+    whole = fit(rd.cells.elman, TASK, SGD, key=key, updates=12, **SETTINGS)
+    fit(rd.cells.elman, TASK, SGD, key=key, updates=6, directory=tmp_path, **SETTINGS)
+    resumed = fit(rd.cells.elman, TASK, SGD, key=key, updates=12, directory=tmp_path, **SETTINGS)
     assert_same_bits(resumed, whole)
     # a training that is done is read, not computed
-    assert_same_bits(train.fit(rd.cells.elman, TASK, SGD, key=key, steps=12, directory=tmp_path, **SETTINGS), whole)
+    assert_same_bits(fit(rd.cells.elman, TASK, SGD, key=key, updates=12, directory=tmp_path, **SETTINGS), whole)
 
 
 @pytest.mark.slow
 def test_another_training_is_refused(tmp_path, key):
-    train.fit(rd.cells.elman, TASK, SGD, key=key, steps=3, directory=tmp_path, **SETTINGS)
+    fit(rd.cells.elman, TASK, SGD, key=key, updates=3, directory=tmp_path, **SETTINGS)
     others = [
         {"key": jax.random.key(1)},
         {"optimizer": optax.sgd(0.2, momentum=0.9)},
@@ -54,20 +56,24 @@ def test_another_training_is_refused(tmp_path, key):
     given = {"cell": rd.cells.elman, "task": TASK, "optimizer": SGD, "key": key, **SETTINGS}
     for change in others:
         with pytest.raises(ValueError, match=r"directory: .* holds another training"):
-            train.fit(**(given | change), steps=3, directory=tmp_path)
-    with pytest.raises(ValueError, match=r"holds another training: batch = 2, not 3, truncate = None, not 4; expected"):
-        train.fit(**(given | {"batch": 3, "truncate": 4}), steps=3, directory=tmp_path)
-    train.fit(**given, steps=6, directory=tmp_path)
-    with pytest.raises(ValueError, match=r"steps: got 3, expected at least the 6 updates"):
-        train.fit(**given, steps=3, directory=tmp_path)
+            fit(**(given | change), updates=3, directory=tmp_path)
+    with pytest.raises(
+        ValueError, match=r"holds another training: batch = 2, not 3, unrolling.truncate = None, not 4; expected"
+    ):
+        fit(**(given | {"batch": 3, "truncate": 4}), updates=3, directory=tmp_path)
+    with pytest.raises(ValueError, match=r"another training: unrolling.noise = 0.01, not 0.02; expected"):
+        fit(**(given | {"noise": 0.02}), updates=3, directory=tmp_path)
+    fit(**given, updates=6, directory=tmp_path)
+    with pytest.raises(ValueError, match=r"updates: got 3, expected at least the 6 updates"):
+        fit(**given, updates=3, directory=tmp_path)
 
 
 def test_an_array_that_is_captured_belongs_to_the_training(tmp_path, key):
     """The program is the same for both learning rates, which are arguments of it."""
 
     def trained(rate):
-        settings = {"steps": 1, "hidden": 2, "batch": 1, "held_out": 1, "directory": tmp_path}
-        return train.fit(rd.cells.elman, TASK, optax.sgd(jnp.asarray(rate)), key=key, **settings)
+        settings = {"updates": 1, "hidden": 2, "batch": 1, "held_out": 1, "directory": tmp_path}
+        return fit(rd.cells.elman, TASK, optax.sgd(jnp.asarray(rate)), key=key, **settings)
 
     assert_same_bits(trained(0.1), trained(0.1))
     with pytest.raises(ValueError, match=r"directory: .* holds another training: with another cell, task, optimizer"):
@@ -75,7 +81,7 @@ def test_an_array_that_is_captured_belongs_to_the_training(tmp_path, key):
 
 
 def test_what_was_written_before_an_interruption_is_kept(tmp_path, key, monkeypatch):
-    whole = train.fit(rd.cells.elman, TASK, SGD, key=key, steps=9, **SETTINGS)
+    whole = fit(rd.cells.elman, TASK, SGD, key=key, updates=9, **SETTINGS)
     plain, calls = program.Compiled.__call__, []
 
     def interrupted(compiled, *arguments):
@@ -87,27 +93,18 @@ def test_what_was_written_before_an_interruption_is_kept(tmp_path, key, monkeypa
 
     monkeypatch.setattr(program.Compiled, "__call__", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train.fit(rd.cells.elman, TASK, SGD, key=key, steps=9, directory=tmp_path, **SETTINGS)
+        fit(rd.cells.elman, TASK, SGD, key=key, updates=9, directory=tmp_path, **SETTINGS)
     assert sorted(checkpoints(tmp_path)) == [1, 2]
-    assert_same_bits(train.fit(rd.cells.elman, TASK, SGD, key=key, steps=9, directory=tmp_path, **SETTINGS), whole)
+    assert_same_bits(fit(rd.cells.elman, TASK, SGD, key=key, updates=9, directory=tmp_path, **SETTINGS), whole)
     assert len(calls) == 4
 
 
 def test_under_a_transformation_there_are_none(tmp_path, key):
     def learn(key):
-        return train.fit(rd.cells.elman, TASK, SGD, key=key, steps=3, directory=tmp_path, **SETTINGS)
+        return fit(rd.cells.elman, TASK, SGD, key=key, updates=3, directory=tmp_path, **SETTINGS)
 
     with pytest.raises(ValueError, match="directory: got"):
         jax.jit(learn)(key)
-
-
-SCRIPT = """
-import sys, jax, numpy as np, optax, rnn_dynamics as rd
-from rnn_dynamics import train
-found = train.fit(rd.cells.gru, train.tasks.adding(20), optax.adam(1e-2), key=jax.random.key(0), steps=400, every=5,
-                  hidden=8, batch=4, held_out=4, directory=sys.argv[1] if sys.argv[1] != "none" else None)
-np.savez(sys.argv[2], *jax.tree.leaves(found))
-"""
 
 
 @pytest.mark.slow
@@ -115,7 +112,9 @@ def test_killed_and_resumed_is_uninterrupted(tmp_path):
     environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 
     def start(directory, result):
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, str(directory), str(result)], env=environment)
+        return subprocess.Popen(
+            [sys.executable, str(PROGRAMS / "long_training.py"), str(directory), str(result)], env=environment
+        )
 
     assert start("none", tmp_path / "whole.npz").wait(timeout=240) == 0
     for _ in range(3):

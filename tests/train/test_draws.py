@@ -7,12 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from learning import fit
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
 
 TASK, SGD = train.tasks.adding(6), optax.sgd(0.1)
-TINY = {"steps": 4, "every": 2, "hidden": 3, "batch": 2, "held_out": 3}
+TINY = {"updates": 4, "every": 2, "hidden": 3, "batch": 2, "held_out": 3}
 
 
 def told(length):
@@ -39,8 +40,8 @@ def test_noise_is_drawn_for_each_step_part_of_the_state_and_example(key):
     T, n, batch, noise = 5, 400, 4, 0.3
     cell = rd.cells.Cell(rd.cells.linear.init, lambda p: (p, p), still, jnp.concatenate)
     net = train.Net(jnp.zeros(n), train.Readout(jnp.zeros((T, 2 * n)), jnp.zeros(T)))
-    settings = {"steps": 1, "batch": batch, "held_out": 1, "net": net, "noise": noise}
-    found = train.fit(cell, told(T), optax.sgd(float(T)), key=key, **settings)
+    settings = {"updates": 1, "batch": batch, "held_out": 1, "net": net, "noise": noise}
+    found = fit(cell, told(T), optax.sgd(float(T)), key=key, **settings)
     states = -found.net.readout.V.reshape(2 * T, n)  # the mean over the batch of each part at each step
     assert abs(np.corrcoef(states) - np.eye(2 * T)).max() < 5 / n**0.5
     np.testing.assert_allclose(states.std(axis=1), noise / batch**0.5, rtol=4 / (2 * n) ** 0.5)
@@ -64,7 +65,7 @@ def unmoved():
     """A training with a learning rate of 0: whatever changes was drawn anew."""
     probes = {"examples": examples_of, "key": bits_of_key}
     settings = {**TINY, "every": 1, "held_out": 5, "probes": probes, "penalties": (number_of_key,)}
-    return train.fit(rd.cells.elman, TASK, optax.sgd(0.0), key=jax.random.key(20), **settings)
+    return fit(rd.cells.elman, TASK, optax.sgd(0.0), key=jax.random.key(20), **settings)
 
 
 def test_every_look_is_at_the_same_held_out_examples(unmoved):
@@ -95,9 +96,9 @@ def test_a_readout_of_any_width_starts_with_answers_of_size_one(key):
 
 
 def test_a_bar_shows_updates_and_the_held_out_loss(key, capsys):
-    silent = train.fit(rd.cells.elman, TASK, SGD, key=key, **TINY)
+    silent = fit(rd.cells.elman, TASK, SGD, key=key, **TINY)
     assert capsys.readouterr() == ("", "")
-    shown = train.fit(rd.cells.elman, TASK, SGD, key=key, progress=True, **TINY)
+    shown = fit(rd.cells.elman, TASK, SGD, key=key, progress=True, **TINY)
     np.testing.assert_array_equal(shown.loss, silent.loss)
     printed, bar = capsys.readouterr()
     assert printed == ""

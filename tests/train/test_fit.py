@@ -1,15 +1,14 @@
 """Training against a plain loop, and what a long run needs: stops, penalties, truncation, noise, one compilation."""
 
 import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from learning import plain_loop
+from learning import fit, plain_loop
+from programs import TWO_DEVICES, output
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
@@ -18,7 +17,7 @@ from rnn_dynamics.train.norm import log_norm
 TASK = train.tasks.adding(6)
 MOMENTUM, SGD = optax.sgd(3e-2, momentum=0.9), optax.sgd(1e-1)  # Adam of optax promotes types silently
 NET = train.init_net(rd.cells.elman, TASK, key=jax.random.key(1), hidden=3)
-TINY = {"steps": 4, "every": 2, "hidden": 3, "batch": 2, "held_out": 3}
+TINY = {"updates": 4, "every": 2, "hidden": 3, "batch": 2, "held_out": 3}
 
 
 def assert_trees_agree(left, right, **tolerance):
@@ -41,8 +40,8 @@ def assert_same_bits(left, right):
     ],
 )
 def test_training_is_the_plain_loop(cell, key):
-    found = train.fit(cell, TASK, MOMENTUM, key=key, **TINY)
-    losses, net = plain_loop(cell, TASK, MOMENTUM, key=key, steps=4, batch=2, hidden=3)
+    found = fit(cell, TASK, MOMENTUM, key=key, **TINY)
+    losses, net = plain_loop(cell, TASK, MOMENTUM, key=key, updates=4, batch=2, hidden=3)
     np.testing.assert_allclose(found.loss, losses, rtol=1e-9)
     assert_trees_agree(found.net, net, rtol=1e-8, atol=1e-10)
     assert found.updates == 4
@@ -52,25 +51,25 @@ def test_training_is_the_plain_loop(cell, key):
 
 @pytest.mark.parametrize("truncate", [pytest.param(1, marks=pytest.mark.slow), 4, 6])
 def test_truncation_cuts_the_gradient_at_multiples(truncate, key):
-    found = train.fit(rd.cells.elman, TASK, SGD, key=key, truncate=truncate, **TINY)
-    losses, net = plain_loop(rd.cells.elman, TASK, SGD, key=key, steps=4, batch=2, hidden=3, truncate=truncate)
+    found = fit(rd.cells.elman, TASK, SGD, key=key, truncate=truncate, **TINY)
+    losses, net = plain_loop(rd.cells.elman, TASK, SGD, key=key, updates=4, batch=2, hidden=3, truncate=truncate)
     np.testing.assert_allclose(found.loss, losses, rtol=1e-9)
     assert_trees_agree(found.net, net, rtol=1e-8, atol=1e-10)
-    whole = train.fit(rd.cells.elman, TASK, SGD, key=key, **TINY)
-    same = np.allclose(found.net.cell.W, whole.net.cell.W, rtol=1e-6)
+    whole = fit(rd.cells.elman, TASK, SGD, key=key, **TINY)
+    same = np.allclose(found.net.params.W, whole.net.params.W, rtol=1e-6)
     assert same == (truncate >= TASK.length)
 
 
 def test_keeping_fewer_states_changes_nothing(key):
-    whole = train.fit(rd.cells.elman, TASK, SGD, key=key, **TINY)
-    fewer = train.fit(rd.cells.elman, TASK, SGD, key=key, checkpoint_every=2, **TINY)
+    whole = fit(rd.cells.elman, TASK, SGD, key=key, **TINY)
+    fewer = fit(rd.cells.elman, TASK, SGD, key=key, keep_every=2, **TINY)
     assert_trees_agree(whole.net, fewer.net, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in rd.cells.CELLS if name != "threshold"])
 def test_every_cell_trains(name, key):
-    found = train.fit(rd.cells.CELLS[name], TASK, SGD, key=key, **TINY)
+    found = fit(rd.cells.CELLS[name], TASK, SGD, key=key, **TINY)
     assert found.updates == 4
     assert np.isfinite(found.loss).all()
     start = train.init_net(rd.cells.CELLS[name], TASK, key=jax.random.split(key)[0], hidden=3)
@@ -79,9 +78,9 @@ def test_every_cell_trains(name, key):
 
 
 def test_a_hard_threshold_trains_its_readout_alone(key):
-    found = train.fit(rd.cells.threshold, TASK, SGD, key=key, **TINY)
+    found = fit(rd.cells.threshold, TASK, SGD, key=key, **TINY)
     start = train.init_net(rd.cells.threshold, TASK, key=jax.random.split(key)[0], hidden=3)
-    assert_same_bits(found.net.cell, start.cell)
+    assert_same_bits(found.net.params, start.params)
     assert not np.allclose(found.net.readout.c, start.readout.c)
 
 
@@ -90,7 +89,7 @@ def test_vmapped_over_seeds_and_learning_rates_is_each_alone(key):
     keys, rates = jax.random.split(key, 3), jnp.asarray([0.1, 0.01, 0.3])
 
     def learn(key, rate):
-        return train.fit(rd.cells.elman, TASK, optax.sgd(rate), key=key, **TINY)
+        return fit(rd.cells.elman, TASK, optax.sgd(rate), key=key, **TINY)
 
     together = jax.jit(jax.vmap(learn))(keys, rates)
     for place in range(3):
@@ -99,7 +98,7 @@ def test_vmapped_over_seeds_and_learning_rates_is_each_alone(key):
 
 
 def learned(key, *, rate):
-    found = train.fit(rd.cells.elman, TASK, optax.sgd(rate), key=key, **TINY)
+    found = fit(rd.cells.elman, TASK, optax.sgd(rate), key=key, **TINY)
     return {"held_out_loss": found.held_out_loss, "updates": found.updates}
 
 
@@ -112,7 +111,7 @@ def test_a_sweep_over_hyper_parameters(key):
 
 def test_an_update_that_is_not_finite_is_not_made(key):
     wild = optax.sgd(1e40)
-    found = train.fit(rd.cells.linear, TASK, wild, key=key, **{**TINY, "steps": 20, "every": 4})
+    found = fit(rd.cells.linear, TASK, wild, key=key, **{**TINY, "updates": 20, "every": 4})
     made = int(found.updates)
     assert found.outcome == 2
     assert 0 < made < 20
@@ -121,7 +120,7 @@ def test_an_update_that_is_not_finite_is_not_made(key):
     assert not np.isfinite(np.asarray([found.loss[made], found.log_gradient_norm[made]])).all() or made == 1
     assert np.isnan(found.loss[made + 1 :]).all()
     # the last good net is the one of as many updates, and it was looked at once more
-    good = train.fit(rd.cells.linear, TASK, wild, key=key, **{**TINY, "steps": made, "every": made})
+    good = fit(rd.cells.linear, TASK, wild, key=key, **{**TINY, "updates": made, "every": made})
     assert_same_bits(found.net, good.net)
     looked = np.isfinite(found.correct).sum()
     assert looked == made // 4 + 2
@@ -130,7 +129,7 @@ def test_an_update_that_is_not_finite_is_not_made(key):
 @pytest.mark.slow
 def test_one_diverging_net_does_not_stop_the_others(key):
     def learn(rate):
-        return train.fit(rd.cells.linear, TASK, optax.sgd(rate), key=key, **{**TINY, "steps": 20, "every": 4})
+        return fit(rd.cells.linear, TASK, optax.sgd(rate), key=key, **{**TINY, "updates": 20, "every": 4})
 
     found = jax.jit(jax.vmap(learn))(jnp.asarray([1e40, 1e-2]))
     np.testing.assert_array_equal(found.outcome, [2, 0])
@@ -142,15 +141,15 @@ def test_one_diverging_net_does_not_stop_the_others(key):
 
 def test_a_solved_task_ends_the_training_at_the_next_look(key):
     easy = TASK._replace(solved=0.5)
-    settings = {**TINY, "steps": 40, "every": 4, "stop_when_solved": True}
-    found = train.fit(rd.cells.elman, easy, MOMENTUM, key=key, **settings)
+    settings = {**TINY, "updates": 40, "every": 4, "stop_when_solved": True}
+    found = fit(rd.cells.elman, easy, MOMENTUM, key=key, **settings)
     made = int(found.updates)
     assert found.outcome == 1
     assert 0 < made < 40
     assert found.held_out_loss[made // 4] <= 0.5
     assert (found.held_out_loss[: made // 4] > 0.5).all()
     assert np.isnan(found.held_out_loss[made // 4 + 1 :]).all()
-    traced = jax.jit(lambda key: train.fit(rd.cells.elman, easy, MOMENTUM, key=key, **settings))(key)
+    traced = jax.jit(lambda key: fit(rd.cells.elman, easy, MOMENTUM, key=key, **settings))(key)
     assert_trees_agree(traced, found, rtol=1e-9, atol=1e-12)
 
 
@@ -159,13 +158,13 @@ def test_penalties_add_up_and_are_told_apart(key):
         return jnp.sum(moment.net.readout.c**2) + moment.net.readout.c.sum()
 
     def of_time(moment):
-        return moment.step.astype(float)
+        return moment.updates.astype(float)
 
-    plain = train.fit(rd.cells.elman, TASK, SGD, key=key, **{**TINY, "steps": 1, "every": 1})
-    found = train.fit(rd.cells.elman, TASK, SGD, key=key, penalties=(of_readout, of_time), **{**TINY, "every": 4})
+    plain = fit(rd.cells.elman, TASK, SGD, key=key, **{**TINY, "updates": 1, "every": 1})
+    found = fit(rd.cells.elman, TASK, SGD, key=key, penalties=(of_readout, of_time), **{**TINY, "every": 4})
     np.testing.assert_allclose(found.loss[0], plain.loss[0], rtol=1e-12)
     assert found.penalty[0] == 0  # c and the step are 0
-    one = train.fit(rd.cells.elman, TASK, SGD, key=key, penalties=(of_readout,), **{**TINY, "steps": 1, "every": 1})
+    one = fit(rd.cells.elman, TASK, SGD, key=key, penalties=(of_readout,), **{**TINY, "updates": 1, "every": 1})
     np.testing.assert_allclose(one.net.readout.c, plain.net.readout.c - 0.1, rtol=1e-9)
     np.testing.assert_allclose(found.penalty[1], one.net.readout.c**2 + one.net.readout.c + 1, rtol=1e-9)
 
@@ -175,7 +174,7 @@ def test_a_penalty_sees_the_examples_of_the_update(key):
         states = [rd.unroll(*train.problem(moment, i)) for i in range(2)]
         return sum(train.loss_along(moment, i)(states[i]) for i in range(2)) / 2
 
-    found = train.fit(rd.cells.orthogonal, TASK, SGD, key=key, penalties=(loss_again,), **TINY)
+    found = fit(rd.cells.orthogonal, TASK, SGD, key=key, penalties=(loss_again,), **TINY)
     np.testing.assert_allclose(found.penalty, found.loss, rtol=1e-9)
 
 
@@ -183,16 +182,16 @@ def test_a_penalty_sees_the_examples_of_the_update(key):
 def test_gradients_clipped_on_their_way_back(key):
     """Only the training sees it: a probe that takes Jacobians gets the plain cell."""
     probes = {"flow": train.probes.gradient_flow(1)}
-    clipped = train.fit(rd.cells.elman, TASK, SGD, key=key, clip_each_step=1e-3, probes=probes, **TINY)
-    wide = train.fit(rd.cells.elman, TASK, SGD, key=key, clip_each_step=1e3, **TINY)
-    plain = train.fit(rd.cells.elman, TASK, SGD, key=key, **TINY)
+    clipped = fit(rd.cells.elman, TASK, SGD, key=key, clip_each_step=1e-3, probes=probes, **TINY)
+    wide = fit(rd.cells.elman, TASK, SGD, key=key, clip_each_step=1e3, **TINY)
+    plain = fit(rd.cells.elman, TASK, SGD, key=key, **TINY)
     assert_trees_agree(wide.net, plain.net, rtol=1e-12)
     np.testing.assert_allclose(clipped.loss[0], plain.loss[0], rtol=1e-12)
     cell = rd.cells.elman
     # the limit is for the loss of one example, and the gradient that comes back is that of a mean over two
-    by_hand = train.fit(train.clip_each_step(cell, 1e-3 / 2), TASK, SGD, key=key, **TINY)
+    by_hand = fit(train.clip_each_step(cell, 1e-3 / 2), TASK, SGD, key=key, **TINY)
     assert_trees_agree(clipped.net, by_hand.net, rtol=1e-12)
-    assert not np.allclose(clipped.net.cell.W, plain.net.cell.W, rtol=1e-6)
+    assert not np.allclose(clipped.net.params.W, plain.net.params.W, rtol=1e-6)
 
 
 def test_noise_on_the_state(key):
@@ -200,11 +199,11 @@ def test_noise_on_the_state(key):
     still = train.tasks.adding(6)._replace(loss=lambda answer, target: jnp.mean(answer**2))
     net = train.init_net(rd.cells.linear, still, key=key, hidden=4)
     net = jax.tree.map(jnp.zeros_like, net)._replace(readout=train.Readout(jnp.ones((1, 4)) / 2, jnp.zeros(1)))
-    settings = {"steps": 1, "every": 1, "batch": 4000, "held_out": 2, "key": key, "net": net}
-    found = train.fit(rd.cells.linear, still, SGD, noise=0.3, **settings)
+    settings = {"updates": 1, "every": 1, "batch": 4000, "held_out": 2, "key": key, "net": net}
+    found = fit(rd.cells.linear, still, SGD, noise=0.3, **settings)
     np.testing.assert_allclose(found.loss[0], 0.09, rtol=4 * (2 / 4000) ** 0.5)
     assert found.held_out_loss[0] == 0  # a net is looked at without noise
-    without = train.fit(rd.cells.linear, still, SGD, noise=0.0, **settings)
+    without = fit(rd.cells.linear, still, SGD, noise=0.0, **settings)
     assert without.loss[0] == 0
 
 
@@ -215,33 +214,21 @@ def test_compiled_once_for_any_key_and_net(key, compilations):
         "penalties": (train.soft_orthogonality(0.1),),
     }
     for k in jax.random.split(key, 2):  # what JAX compiles for a first call alone
-        train.fit(rd.cells.elman, TASK, SGD, key=k, **settings)
+        fit(rd.cells.elman, TASK, SGD, key=k, **settings)
     before = compilations.count
-    train.fit(rd.cells.elman, TASK, SGD, key=jax.random.key(5), **settings)
+    fit(rd.cells.elman, TASK, SGD, key=jax.random.key(5), **settings)
     again = {
         **settings,
         "probes": {"flow": train.probes.gradient_flow(1)},
         "penalties": (train.soft_orthogonality(0.1),),
     }
-    train.fit(rd.cells.elman, TASK, SGD, key=jax.random.key(6), **again)
+    fit(rd.cells.elman, TASK, SGD, key=jax.random.key(6), **again)
     assert compilations.count == before
 
 
 @pytest.mark.slow
 def test_devices_share_a_batch():
-    code = (
-        "import jax, optax, numpy as np, rnn_dynamics as rd; from rnn_dynamics import train\n"
-        "settings = dict(key=jax.random.key(0), steps=4, every=2, hidden=8, batch=6, held_out=3, noise=0.1)\n"
-        "settings |= dict(clip_each_step=0.01)\n"
-        "fit = lambda **more: train.fit(rd.cells.lstm, train.tasks.adding(6), optax.sgd(.1), **settings, **more)\n"
-        "shared, alone = fit(), fit(devices=jax.devices()[:1])\n"
-        "assert len(jax.devices()) == 2\n"
-        "assert len(shared.net.cell.cell.W.devices()) == 2\n"
-        "np.testing.assert_allclose(shared.loss, alone.loss, rtol=1e-5)\n"
-        "np.testing.assert_allclose(shared.net.cell.cell.W, alone.net.cell.cell.W, rtol=1e-4, atol=1e-6)\n"
-    )
-    flags = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
-    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"XLA_FLAGS": flags})
+    output("shared_batch.py", environment=os.environ | TWO_DEVICES)
 
 
 def test_norms_that_squares_would_lose():
@@ -256,24 +243,24 @@ def test_norms_that_squares_would_lose():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"steps": 5}, "steps: got 5, expected a multiple of every = 2"),
-        ({"steps": 0}, "steps"),
+        ({"updates": 5}, "updates: got 5, expected a multiple of evaluation.every = 2"),
+        ({"updates": 0}, "updates"),
         ({"every": 0}, "every"),
         ({"batch": 0}, "batch"),
-        ({"held_out": 0}, "held_out"),
+        ({"held_out": 0}, "evaluation.examples"),
         ({"truncate": 0}, "truncate"),
-        ({"checkpoint_every": 0}, "checkpoint_every"),
+        ({"keep_every": 0}, "keep_every"),
         ({"noise": -1.0}, "noise"),
         ({"probes": {"wrong": 3}}, "probes"),
         ({"penalties": (3,)}, "penalties"),
-        ({"held_out_task": train.tasks.flip_flop(6)}, "held_out_task: got 3 inputs, expected 2"),
+        ({"held_out_task": train.tasks.flip_flop(6)}, "evaluation.task: got 3 inputs, expected 2"),
         ({"devices": []}, "devices"),
         (
             {"held_out_task": TASK._replace(loss=lambda answer, target: answer[0])},
-            "held_out_task: got adding with anoth",
+            "evaluation.task: got adding with the loss",
         ),
-        ({"held_out_task": 3}, "held_out_task"),
-        ({"devices": jax.devices()[:1] * 2}, "devices: got 2, expected one or more, each once"),
+        ({"held_out_task": 3}, "evaluation.task"),
+        ({"devices": jax.devices()[:1] * 2}, r"execution\.devices: got \[.*, .*\], expected one or more, each once"),
         ({"devices": 2}, "devices"),
         ({"devices": [2]}, "devices"),
         ({"penalties": train.soft_orthogonality(0.1)}, "penalties"),
@@ -297,28 +284,28 @@ def test_norms_that_squares_would_lose():
 def test_bad_arguments_are_named(wrong, message, key):
     settings = TINY | ({"hidden": None} if "net" in wrong else {}) | wrong
     with pytest.raises((ValueError, TypeError), match=message):
-        train.fit(rd.cells.elman, TASK, SGD, key=key, **settings)
+        fit(rd.cells.elman, TASK, SGD, key=key, **settings)
 
 
 def test_what_an_optimizer_keeps_may_not_overflow(key):
     """Adam divides by the root of its mean of squares: were that infinite, nothing would ever move again."""
 
     def spike(moment):
-        return jnp.where(moment.step == 2, 1e300, 0.0) * jnp.sum(moment.net.readout.V)
+        return jnp.where(moment.updates == 2, 1e300, 0.0) * jnp.sum(moment.net.readout.V)
 
     with jax.numpy_dtype_promotion("standard"):
-        found = train.fit(rd.cells.elman, TASK, optax.adam(0.01), key=key, penalties=(spike,), **TINY)
+        found = fit(rd.cells.elman, TASK, optax.adam(0.01), key=key, penalties=(spike,), **TINY)
     assert found.outcome == 2
     assert found.updates == 2
     # one that starts from infinity, and looks for the lowest loss so far, is no such case
     patient = optax.chain(SGD, optax.contrib.reduce_on_plateau(patience=2))
     with jax.numpy_dtype_promotion("standard"):
-        assert train.fit(rd.cells.elman, TASK, patient, key=key, **TINY).updates == 4
+        assert fit(rd.cells.elman, TASK, patient, key=key, **TINY).updates == 4
 
 
 def test_a_net_in_another_precision_than_that_of_jax(key):
     net = train.init_net(rd.cells.elman, TASK, key=key, hidden=3, dtype=jnp.float32)
-    found = train.fit(rd.cells.elman, TASK, optax.sgd(0.1), key=key, net=net, **(TINY | {"hidden": None}))
+    found = fit(rd.cells.elman, TASK, optax.sgd(0.1), key=key, net=net, **(TINY | {"hidden": None}))
     assert {leaf.dtype for leaf in jax.tree.leaves(found.net)} == {jnp.dtype(jnp.float32)}
     assert found.loss.dtype == jnp.float32
     assert np.isfinite(found.held_out_loss).all()
@@ -326,19 +313,19 @@ def test_a_net_in_another_precision_than_that_of_jax(key):
 
 def test_a_traced_learning_rate_needs_jit_around_it(key):
     with pytest.raises(TypeError, match=r"optimizer, penalties, probes: got one that holds a traced number.*jax\.jit"):
-        jax.vmap(lambda rate: train.fit(rd.cells.elman, TASK, optax.sgd(rate), key=key, **TINY))(jnp.ones(2))
+        jax.vmap(lambda rate: fit(rd.cells.elman, TASK, optax.sgd(rate), key=key, **TINY))(jnp.ones(2))
 
 
 def test_devices_are_not_for_a_transformed_training(key):
     with pytest.raises(ValueError, match=r"devices: got .* under a transformation"):
-        jax.jit(lambda key: train.fit(rd.cells.elman, TASK, SGD, key=key, devices=jax.devices()[:1], **TINY))(key)
+        jax.jit(lambda key: fit(rd.cells.elman, TASK, SGD, key=key, devices=jax.devices()[:1], **TINY))(key)
 
 
 def test_solved_is_what_the_held_out_task_calls_so(key):
     settings = {**TINY, "stop_when_solved": True}
     for solved, outcome in ((1e9, 1), (0.0, 0)):
         held_out = TASK._replace(solved=solved)
-        assert train.fit(rd.cells.elman, TASK, SGD, key=key, held_out_task=held_out, **settings).outcome == outcome
+        assert fit(rd.cells.elman, TASK, SGD, key=key, held_out_task=held_out, **settings).outcome == outcome
 
 
 def test_what_is_no_cell_task_or_optimizer(key):
@@ -346,15 +333,15 @@ def test_what_is_no_cell_task_or_optimizer(key):
         arguments = [rd.cells.elman, TASK, SGD]
         arguments[place] = 3
         with pytest.raises(TypeError, match=name):
-            train.fit(*arguments, key=key, **TINY)
+            fit(*arguments, key=key, **TINY)
 
 
 def test_ten_looks_where_nothing_else_is_said(key):
     settings = {"hidden": 2, "batch": 1, "held_out": 1, "key": key}
-    assert list(train.fit(rd.cells.elman, TASK, SGD, steps=6, **settings).recorded) == [0, 1, 2, 3, 4, 5, 6]
-    assert list(train.fit(rd.cells.elman, TASK, SGD, steps=25, **settings).recorded) == [0, 5, 10, 15, 20, 25]
+    assert list(fit(rd.cells.elman, TASK, SGD, updates=6, **settings).recorded) == [0, 1, 2, 3, 4, 5, 6]
+    assert list(fit(rd.cells.elman, TASK, SGD, updates=25, **settings).recorded) == [0, 5, 10, 15, 20, 25]
 
 
 def test_inside_jit_with_a_key_from_outside(key):
-    inside = jax.jit(lambda: train.fit(rd.cells.elman, TASK, SGD, key=key, **TINY))()
-    assert_trees_agree(inside, train.fit(rd.cells.elman, TASK, SGD, key=key, **TINY), rtol=1e-10, atol=1e-12)
+    inside = jax.jit(lambda: fit(rd.cells.elman, TASK, SGD, key=key, **TINY))()
+    assert_trees_agree(inside, fit(rd.cells.elman, TASK, SGD, key=key, **TINY), rtol=1e-10, atol=1e-12)

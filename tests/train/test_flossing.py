@@ -22,10 +22,10 @@ def sample(key, T=12):
 TASK = Task("made", 2, 1, 12, sample, squared_error, lambda answer, target: answer[0] == target[0], 1.0, 0.0)
 
 
-def made(cell, key, *, batch=3, hidden=4, step=0, **options):
+def made(cell, key, *, batch=3, hidden=4, updates=0, **options):
     net = init_net(cell, TASK, key=key, hidden=hidden, **options)
-    net = net._replace(cell=cell.prepare(net.cell))
-    return Moment(cell, TASK, net, jax.vmap(sample)(jax.random.split(key, batch)), key, jnp.int32(step))
+    net = net._replace(params=cell.prepare(net.params))
+    return Moment(cell, TASK, net, jax.vmap(sample)(jax.random.split(key, batch)), key, jnp.int32(updates))
 
 
 def test_scaled_orthogonal_linear_map(key, dtype):
@@ -37,7 +37,7 @@ def test_scaled_orthogonal_linear_map(key, dtype):
     @jax.vmap
     def value_and_slope(rho):
         def value(rho):
-            return penalty(moment._replace(net=net._replace(cell=net.cell._replace(W=rho * net.cell.W))))
+            return penalty(moment._replace(net=net._replace(params=net.params._replace(W=rho * net.params.W))))
 
         net = moment.net
         return jax.value_and_grad(value)(rho)
@@ -57,7 +57,7 @@ def test_the_mean_over_exponents_and_over_the_first_examples(key):
         now = moment._replace(net=net)
         spectra = [
             rd.lyapunov_spectrum(
-                rd.cells.elman.step, net.cell, jnp.zeros(4), moment.examples.xs[index, :9], k=2, key=key
+                rd.cells.elman.step, net.params, jnp.zeros(4), moment.examples.xs[index, :9], k=2, key=key
             ).exponents
             for index, key in enumerate(jax.random.split(moment.key, 2))
         ]
@@ -75,9 +75,9 @@ def test_the_mean_over_exponents_and_over_the_first_examples(key):
 def test_the_gradient_against_finite_differences(name, k, key):
     moment = made(rd.cells.CELLS[name], key, gain=1.5)
     penalty = flossing(2.0, k=k, examples=2)
-    vector, unravel = ravel_pytree(moment.net.cell)
+    vector, unravel = ravel_pytree(moment.net.params)
     direction = jax.random.normal(key, vector.shape)
-    value = jax.jit(lambda vector: penalty(moment._replace(net=moment.net._replace(cell=unravel(vector)))))
+    value = jax.jit(lambda vector: penalty(moment._replace(net=moment.net._replace(params=unravel(vector)))))
     slope = jax.jit(jax.grad(value))(vector) @ direction
     size = 2e-4
     near, far = (value(vector + j * size * direction) - value(vector - j * size * direction) for j in (1, 2))
@@ -85,22 +85,22 @@ def test_the_gradient_against_finite_differences(name, k, key):
     np.testing.assert_allclose(slope, (8 * near - far) / (12 * size), rtol=1e-6)
 
 
-def test_only_every_so_many_steps(key):
+def test_only_every_so_many_updates(key):
     moment = made(rd.cells.elman, key)
 
-    def at(step, every):
-        now, penalty = moment._replace(step=step), flossing(1.0, k=1, every=every)
+    def at(updates, every):
+        now, penalty = moment._replace(updates=updates), flossing(1.0, k=1, every=every)
         return jax.value_and_grad(lambda net: penalty(now._replace(net=net)))(moment.net)
 
     at = jax.jit(at, static_argnums=1)
     value, gradient = at(jnp.int32(1), 1)
     assert value > 1e-3
-    for step in (0, 3):
-        seen, its_gradient = at(jnp.int32(step), 3)
+    for updates in (0, 3):
+        seen, its_gradient = at(jnp.int32(updates), 3)
         np.testing.assert_allclose(seen, value, rtol=1e-12)
-        np.testing.assert_allclose(its_gradient.cell.W, gradient.cell.W, rtol=1e-12)
-    for step in (1, 2, 4):
-        seen, its_gradient = at(jnp.int32(step), 3)
+        np.testing.assert_allclose(its_gradient.params.W, gradient.params.W, rtol=1e-12)
+    for updates in (1, 2, 4):
+        seen, its_gradient = at(jnp.int32(updates), 3)
         assert seen == 0
         assert not any(np.any(leaf) for leaf in jax.tree.leaves(its_gradient))
 
@@ -111,7 +111,7 @@ def test_prefloss_brings_the_exponents_to_zero(key):
     for gain in (0.5, 1.5):
         net = init_net(cell, TASK, key=key, hidden=8, gain=gain)
         with jax.numpy_dtype_promotion("standard"):  # optax's own arithmetic is not strict
-            flossed = prefloss(cell, net, TASK, key=key, k=2, steps=250, optimizer=optimizer, examples=2)
+            flossed = prefloss(cell, net, TASK, key=key, k=2, updates=250, optimizer=optimizer, examples=2)
         assert flossed.exponents.shape == (250, 2)
         assert np.max(np.abs(flossed.exponents[0])) > 0.2
         # a few steps from a random frame measure an exponent to some 0.1
@@ -120,12 +120,12 @@ def test_prefloss_brings_the_exponents_to_zero(key):
 
 
 @pytest.mark.slow
-def test_vmapped_nets_are_flossed_in_the_same_steps(key):
-    """A net that has stopped at another step neither asks for it nor keeps the others from it."""
+def test_vmapped_nets_are_flossed_after_the_same_updates(key):
+    """A net that has stopped after another number of updates neither asks for it nor keeps the others from it."""
     moment, penalty = made(rd.cells.elman, key), flossing(1.0, k=1, every=3)
 
-    def value(step):
-        return penalty(moment._replace(step=step))
+    def value(updates):
+        return penalty(moment._replace(updates=updates))
 
     together = jax.jit(jax.vmap(value))(jnp.asarray([3, 1, 2], jnp.int32))
     assert together[0] > 1e-3
@@ -138,11 +138,11 @@ def test_preflossing_stops_before_what_is_not_finite(key):
     """relu makes a Jacobian that is exactly singular, and an exponent of -inf."""
     cell = rd.cells.make_elman("relu")
     net = init_net(cell, TASK, key=key, hidden=6)
-    flossed = prefloss(cell, net, TASK, key=key, k=6, steps=3, optimizer=optax.sgd(0.1))
+    flossed = prefloss(cell, net, TASK, key=key, k=6, updates=3, optimizer=optax.sgd(0.1))
     assert flossed.updates < 3
     assert np.isnan(flossed.exponents[int(flossed.updates) :]).all()
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(flossed.net))
-    whole = prefloss(rd.cells.elman, net, TASK, key=key, k=2, steps=3, optimizer=optax.sgd(0.1))
+    whole = prefloss(rd.cells.elman, net, TASK, key=key, k=2, updates=3, optimizer=optax.sgd(0.1))
     assert whole.updates == 3
 
 
@@ -151,7 +151,7 @@ def test_prefloss_of_bare_parameters_that_are_to_be_prepared(key):
     """A is changed, and g, which is no weight, is not."""
     cell = rd.cells.orthogonal
     params = cell.init(key, inputs=2, hidden=3)
-    options = {"k": 2, "steps": 3, "optimizer": optax.sgd(0.1), "length": 4}
+    options = {"k": 2, "updates": 3, "optimizer": optax.sgd(0.1), "length": 4}
     flossed = prefloss(cell, params, TASK, key=key, **options)
     assert isinstance(flossed.net, type(params))
     assert flossed.net.gain == params.gain
@@ -173,12 +173,12 @@ def test_it_is_remembered_and_wrong_arguments_are_refused(key):
     ):
         with pytest.raises(ValueError, match=message):
             flossing(1.0, **options)(moment)
-    good = {"key": key, "k": 1, "steps": 1, "optimizer": optax.sgd(0.1)}
+    good = {"key": key, "k": 1, "updates": 1, "optimizer": optax.sgd(0.1)}
     for wrong, kind in (
         ({"key": 3}, TypeError),
         ({"optimizer": 3}, TypeError),
         ({"k": 0}, ValueError),
-        ({"steps": 0}, ValueError),
+        ({"updates": 0}, ValueError),
     ):
         with pytest.raises(kind, match=next(iter(wrong))):
             prefloss(rd.cells.elman, moment.net, TASK, **{**good, **wrong})

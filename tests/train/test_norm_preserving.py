@@ -27,7 +27,7 @@ def made(cell, key, *, T=6, batch=3, hidden=4, scored=None, **options):
 
     task = Task("made", 2, 2, T, sample, squared_error, lambda answer, target: answer[0] == target[0], 1.0, 0.0)
     net = init_net(cell, task, key=key, hidden=hidden, **options)
-    net = net._replace(cell=cell.prepare(net.cell))
+    net = net._replace(params=cell.prepare(net.params))
     examples = jax.vmap(sample)(jax.random.split(key, batch))
     return Moment(cell, task, net, examples, key, jnp.int32(0))
 
@@ -52,7 +52,7 @@ def value_and_gradient(moment, penalty):
 
 def scaled(moment, rho):
     """The net with W times ρ."""
-    return moment.net._replace(cell=moment.net.cell._replace(W=rho * moment.net.cell.W))
+    return moment.net._replace(params=moment.net.params._replace(W=rho * moment.net.params.W))
 
 
 @pytest.mark.parametrize("immediate", [False, True])
@@ -118,7 +118,7 @@ def test_the_immediate_gradient_against_differences_with_states_and_errors_froze
     first = moment._replace(examples=jax.tree.map(lambda leaf: leaf[:1], moment.examples))
     _, gradient = value_and_gradient(first, norm_preserving(1.0, immediate=True))
     assert not any(np.any(leaf) for leaf in gradient.readout)
-    slope = ravel_pytree(gradient.cell)[0] @ direction
+    slope = ravel_pytree(gradient.params)[0] @ direction
     np.testing.assert_allclose(slope, differences(frozen, vector, direction), rtol=1e-6)
     whole = ravel_pytree(value_and_gradient(first, norm_preserving(1.0))[1].cell)[0] @ direction
     assert abs(whole - slope) > 1e-3 * abs(slope)
@@ -148,7 +148,7 @@ def test_small_gradients_are_not_vanished_ones(key, dtype):
     moment = moment._replace(net=moment.net._replace(readout=moment.net.readout._replace(V=small)))
     value, gradient = value_and_gradient(moment, norm_preserving(1.0))
     np.testing.assert_allclose(value, 5 * 0.1**2, rtol=1e-5)
-    np.testing.assert_allclose(jnp.sum(gradient.cell.W * moment.net.cell.W), -10 * 0.1 * 0.9, rtol=1e-4)
+    np.testing.assert_allclose(jnp.sum(gradient.params.W * moment.net.params.W), -10 * 0.1 * 0.9, rtol=1e-4)
 
 
 def test_dead_units_have_no_derivative_and_no_nan(key):

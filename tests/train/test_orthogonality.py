@@ -16,7 +16,7 @@ from rnn_dynamics.train.tasks import adding
 def made(cell, key, *, hidden=5, **options):
     task = adding(4)
     net = init_net(cell, task, key=key, hidden=hidden, **options)
-    net = net._replace(cell=cell.prepare(net.cell))
+    net = net._replace(params=cell.prepare(net.params))
     return Moment(cell, task, net, jax.vmap(task.sample)(key[None]), key, jnp.int32(0))
 
 
@@ -28,16 +28,16 @@ def test_scaled_orthogonal_matrices(rho, hidden, key, dtype):
     tolerance = 1e-14 if dtype == jnp.float64 else 1e-5
     np.testing.assert_allclose(penalty(moment), 0.5 * (rho**2 - 1) ** 2, atol=tolerance)
     gradient = jax.grad(lambda net: penalty(moment._replace(net=net)))(moment.net)
-    exact = 0.5 * 4 * (rho**2 - 1) / hidden * moment.net.cell.W  # d/dW ‖WᵀW - I‖²/n = 4 W (WᵀW - I)/n
-    np.testing.assert_allclose(gradient.cell.W, exact, atol=tolerance)
-    assert not np.any(gradient.cell.U)
+    exact = 0.5 * 4 * (rho**2 - 1) / hidden * moment.net.params.W  # d/dW ‖WᵀW - I‖²/n = 4 W (WᵀW - I)/n
+    np.testing.assert_allclose(gradient.params.W, exact, atol=tolerance)
+    assert not np.any(gradient.params.U)
     assert not np.any(gradient.readout.V)
 
 
 @pytest.mark.parametrize(("name", "count"), [("elman", 1), ("gru", 3), ("lstm", 4), ("orthogonal", 1)])
 def test_all_gates_count(name, count, key):
     moment = made(rd.cells.CELLS[name], key)
-    matrices = recurrent_matrices(moment.net.cell)
+    matrices = recurrent_matrices(moment.net.params)
     assert len(matrices) == count
     expected = sum(np.linalg.norm(W.T @ W - np.eye(5)) ** 2 / 5 for W in map(np.asarray, matrices))
     np.testing.assert_allclose(soft_orthogonality(1.0)(moment), expected, atol=1e-13)
@@ -60,7 +60,7 @@ def test_descent_makes_a_matrix_orthogonal(key):
         return optax.apply_updates(net, optimizer.update(gradient, optimizer.init(net))[0]), None
 
     net, _ = jax.jit(lambda net: jax.lax.scan(update, net, length=200))(moment.net)
-    np.testing.assert_allclose(net.cell.W.T @ net.cell.W, np.eye(5), atol=1e-2)
+    np.testing.assert_allclose(net.params.W.T @ net.params.W, np.eye(5), atol=1e-2)
 
 
 def test_over_weights(key):
@@ -88,7 +88,7 @@ def test_the_recipes_of_gate_biases_are_options_of_init(key):
     """Forget-gate and chrono initialisation need nothing here: they are how a net is drawn."""
     task, chrono = adding(4), rd.cells.initializers.chrono(key, 5, longest=50.0)
     net = init_net(rd.cells.lstm, task, key=key, hidden=5, forget_bias=chrono, input_bias=-chrono)
-    np.testing.assert_array_equal(net.cell.forget.b, -net.cell.input.b)
-    assert np.all((net.cell.forget.b > 0) & (net.cell.forget.b < np.log(49)))
+    np.testing.assert_array_equal(net.params.forget.b, -net.params.input.b)
+    assert np.all((net.params.forget.b > 0) & (net.params.forget.b < np.log(49)))
     net = init_net(rd.cells.gru, task, key=key, hidden=5, update_bias=chrono)
-    np.testing.assert_array_equal(net.cell.update.b, chrono)
+    np.testing.assert_array_equal(net.params.update.b, chrono)

@@ -53,7 +53,7 @@ def test_the_radius_is_that_after_the_update():
 @pytest.mark.parametrize("whole", [True, False])
 def test_last_in_a_chain_for_nets_and_bare_parameters(name, whole, key):
     net = init_net(rd.cells.CELLS[name], adding(4), key=key, hidden=6, gain=1.5)
-    params = net if whole else net.cell
+    params = net if whole else net.params
     gradient = jax.tree.map(jnp.ones_like, params)
     new = jax.jit(lambda p, g: updated(optax.chain(optax.sgd(0.1), project_spectral_radius(0.9)), p, g))(
         params, gradient

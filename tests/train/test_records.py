@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from learning import loss_of_example, plain_loop
+from learning import fit, loss_of_example, plain_loop
 
 import rnn_dynamics as rd
 from rnn_dynamics import train
 
 TASK, SGD = train.tasks.adding(6), optax.sgd(0.1)
 COPY = train.tasks.copy_memory(2, symbols=2, alphabet=2)
-TINY = {"steps": 4, "every": 2, "hidden": 3, "batch": 2, "held_out": 5}
+TINY = {"updates": 4, "every": 2, "hidden": 3, "batch": 2, "held_out": 5}
 
 
 def at(index, tree):
@@ -31,7 +31,7 @@ PROBES = {
 @pytest.fixture(scope="module")
 def copied():
     """A training on a task of which two steps count."""
-    return train.fit(rd.cells.elman, COPY, SGD, key=jax.random.key(20), probes=PROBES, **TINY)
+    return fit(rd.cells.elman, COPY, SGD, key=jax.random.key(20), probes=PROBES, **TINY)
 
 
 def held_out_losses(cell, task, found):
@@ -45,9 +45,9 @@ def held_out_losses(cell, task, found):
 
 
 def test_losses_of_several_steps_are_those_of_the_plain_loop(copied, key):
-    losses, net = plain_loop(rd.cells.elman, COPY, SGD, key=key, steps=4, batch=2, hidden=3)
+    losses, net = plain_loop(rd.cells.elman, COPY, SGD, key=key, updates=4, batch=2, hidden=3)
     np.testing.assert_allclose(copied.loss, losses, rtol=1e-9)
-    np.testing.assert_allclose(copied.net.cell.W, net.cell.W, rtol=1e-8)
+    np.testing.assert_allclose(copied.net.params.W, net.params.W, rtol=1e-8)
 
 
 def test_correct_answers_are_counted_over_the_steps_that_count(copied):
@@ -74,10 +74,10 @@ def watched():
     """A training with a penalty, looked at after each update on a longer task, of which every answer is correct."""
 
     def penalty(moment):
-        return jnp.sum(moment.net.cell.W**2)
+        return jnp.sum(moment.net.params.W**2)
 
     settings = TINY | {"every": 1, "held_out_task": LONGER, "probes": PROBES, "penalties": (penalty,)}
-    return train.fit(rd.cells.elman, TASK, SGD, key=jax.random.key(20), **settings)
+    return fit(rd.cells.elman, TASK, SGD, key=jax.random.key(20), **settings)
 
 
 def test_a_net_is_looked_at_on_the_held_out_task(watched):
@@ -102,7 +102,7 @@ def test_an_optimizer_is_told_the_loss_of_the_batch(key):
 
     optimizer = optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
     settings = TINY | {"every": 1, "probes": {"net": PROBES["net"]}, "penalties": (lambda moment: jnp.ones(()),)}
-    found = train.fit(rd.cells.elman, TASK, optimizer, key=key, **settings)
+    found = fit(rd.cells.elman, TASK, optimizer, key=key, **settings)
     c = found.probes["net"].readout.c[:, 0]
     np.testing.assert_array_equal(found.penalty, 1)
     np.testing.assert_allclose(-np.diff(c), found.loss + 1, rtol=1e-9)
@@ -116,7 +116,7 @@ def moment_of(cell, task, key):
 
 def measured(probe, moment):
     """As `fit` does it: in a compiled program."""
-    return jax.jit(lambda net: probe.measure(moment._replace(net=net)))(moment.net)
+    return jax.jit(lambda net: probe.function(moment._replace(net=net)))(moment.net)
 
 
 def test_gates_are_taken_at_the_state_before_the_step(key):
@@ -125,7 +125,7 @@ def test_gates_are_taken_at_the_state_before_the_step(key):
     @jax.jit
     @jax.vmap
     def along(xs):
-        params = moment.net.cell
+        params = moment.net.params
         state, found = rd.cells.lstm.initial_state(params), []
         for x in xs:
             found.append(rd.cells.gates(params, state.h, x))
@@ -162,7 +162,7 @@ def test_contributions_are_derivatives_in_the_parameters_of_one_step(key):
             found.append(task.loss(readout.V @ h + readout.c, example.targets[t]) / 4)
         return jnp.stack(found)
 
-    each = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (4, *leaf.shape)), moment.net.cell)
+    each = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (4, *leaf.shape)), moment.net.params)
     derivatives = jax.jit(jax.jacrev(losses))(each)
     squares = sum(np.sum(leaf.reshape(4, 4, -1) ** 2, axis=2) for leaf in jax.tree.leaves(derivatives))
     np.testing.assert_allclose(measured(train.probes.contributions(), moment), np.sqrt(squares), rtol=1e-9, atol=1e-15)

@@ -31,7 +31,7 @@ FLOWS = [
         f"{FLOW}_anchors_are_final_times_of_their_own",
     ),
     Fault(
-        "block-transposed",
+        "segment-transposed",
         "measure/flow.py",
         "return places[names[0]], places[names[1]]",
         "return places[names[1]], places[names[0]]",
@@ -232,7 +232,7 @@ EXPONENTS = [
     Fault(
         "correlation-ignored",
         "machinery/standard_error.py",
-        "longest = xp.max(xp.where((counts < FEWEST_BLOCKS)[:, None], 0, errors), axis=0)",
+        "longest = xp.max(xp.where((counts < FEWEST_SEGMENTS)[:, None], 0, errors), axis=0)",
         "longest = errors[0]",
         f"{LYAPUNOV}_the_standard_error_respects_slow_correlations",
     ),
@@ -246,8 +246,8 @@ EXPONENTS = [
     Fault(
         "interval-of-the-plain-run",
         "machinery/frame_loop.py",
-        'if every == "auto" or longest == 1 else every)',
-        'if every == "auto" else every)',
+        'if interval == "auto" or longest == 1 else interval)',
+        'if interval == "auto" else interval)',
         f"{LYAPUNOV}_a_careful_run_tells_its_own_interval",
     ),
     Fault(
@@ -274,15 +274,15 @@ EXPONENTS = [
     Fault(
         "local-not-a-rate",
         "measure/lyapunov_result.py",
-        "found.blocks / plan.size",
-        "found.blocks / len(plan.steps)",
-        f"{LYAPUNOV}_local_rates_are_the_growth_within_each_block",
+        "found.segments / plan.size",
+        "found.segments / len(plan.steps)",
+        f"{LYAPUNOV}_local_rates_are_the_growth_within_each_segment",
     ),
     Fault(
         "steps-with-burn-in",
         "machinery/frame_schedule.py",
-        "(stops[block:] - skipped)",
-        "(stops[block:])",
+        "(stops[segment:] - skipped)",
+        "(stops[segment:])",
         f"{LYAPUNOV}_growth_while_the_frame_turns_is_not_counted[lu]",
     ),
     Fault(

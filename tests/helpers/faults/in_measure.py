@@ -67,8 +67,8 @@ JACOBIANS = [
     Fault(
         "scaled-order",
         "machinery/scaled.py",
-        "rescaled(self.direction @ right.direction)",
-        "rescaled(right.direction @ self.direction)",
+        "rescaled(left.direction @ right.direction)",
+        "rescaled(right.direction @ left.direction)",
         f"{PRODUCT}_scaled_products_and_norms[float64]",
     ),
     Fault(

@@ -89,8 +89,8 @@ SWEEP = [
     Fault(
         "another-key-accepted",
         "sweeps/identity.py",
-        'compared = ["format", "measure", "key", "key_impl",',
-        'compared = ["format", "measure", "key_impl",',
+        'compared = ["format", "measure_point", "key", "key_impl",',
+        'compared = ["format", "measure_point", "key_impl",',
         f"{STORE}_another_sweep_is_refused_and_the_difference_named",
     ),
     Fault(

@@ -67,21 +67,21 @@ TRAIN = [
     Fault(
         "solved-of-the-other-task",
         "train/program.py",
-        "loss <= settings.held_out_task.solved",
+        "loss <= task.solved",
         "loss <= settings.task.solved",
         f"{FIT}_solved_is_what_the_held_out_task_calls_so",
     ),
     Fault(
-        "same-examples-each-step",
+        "same-examples-each-update",
         "train/program.py",
-        "jax.random.split(jax.random.fold_in(key, state.step))",
+        "jax.random.split(jax.random.fold_in(key, state.updates))",
         "jax.random.split(key)",
         f"{DRAWS}_every_update_has_examples_of_its_own",
     ),
     Fault(
         "same-key-each-look",
         "train/program.py",
-        "key = jax.random.fold_in(key_probes, state.step)",
+        "key = jax.random.fold_in(key_probes, state.updates)",
         "key = key_probes",
         f"{DRAWS}_every_look_hands_probes_another_key",
     ),
@@ -130,9 +130,9 @@ TRAIN = [
     Fault(
         "flossing-every",
         "train/flossing.py",
-        "due = moment.step % every == 0",
-        "due = moment.step % every == 1",
-        "train/test_flossing.py::test_only_every_so_many_steps",
+        "due = moment.updates % every == 0",
+        "due = moment.updates % every == 1",
+        "train/test_flossing.py::test_only_every_so_many_updates",
     ),
     Fault(
         "flossing-not-squared",
