@@ -85,7 +85,7 @@ def wired(slope: float) -> Adder:
 
 def states(net: Adder, xs: np.ndarray) -> np.ndarray:
     """Return h_1 .. h_T of every example, (examples, T, hidden)."""
-    return np.asarray(unrolled(net.params, net.params, jnp.asarray(xs, net.params.W.dtype)))
+    return np.asarray(unrolled(net.cell, net.params, jnp.asarray(xs, net.params.W.dtype)))
 
 
 @partial(jax.jit, static_argnames="cell")
@@ -140,7 +140,7 @@ def flows(net: Adder, lags: int, key: jax.Array, examples: int = 64) -> dict[str
     """Return ln ‖∂h_t/∂h_{t-ℓ}‖ (example, lag) along both kinds of input, in float64."""
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), net.params)
     keys = jax.random.split(key, examples)
-    return {kind: np.asarray(log_norms(net.params, params, keys, kind=kind, lags=lags)) for kind in STREAMS}
+    return {kind: np.asarray(log_norms(net.cell, params, keys, kind=kind, lags=lags)) for kind in STREAMS}
 
 
 def long_sums(net: Adder, far: int, seed: int, pairs: int = 2000) -> dict[str, float]:

@@ -12,6 +12,7 @@ with no other rules is not differentiated.
 """
 
 import hashlib
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,8 @@ CUSTOM_RULES = ("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
 _OF_A_TRACE = ("jvp_jaxpr_fun", "fwd_jaxpr_thunk", "bwd", "out_trees")
 # custom rules in these files capture nothing
 _TRUSTED = ("rnn_dynamics/cells/activations.py", "jax/_src/nn/functions.py", "jax/_src/numpy/", "jax/_src/lax/")
+# the rule for vmap in this module captures nothing
+_TRUSTED_VMAP = "rnn_dynamics.machinery.batch_decision"
 # how many derivatives to take to find rules within rules: a measurement takes one, its gradient another
 _ORDERS = 2
 
@@ -114,6 +117,9 @@ def _of_params(equation: JaxprEqn) -> Name:
     if equation.primitive.name in CUSTOM_RULES:
         source = _source(equation)
         params = {key: value for key, value in params.items() if key not in _OF_A_TRACE} | {"source": source}
+    rule: Any = params.get("rule")
+    if getattr(rule, "__module__", "") == _TRUSTED_VMAP:  # each trace wraps the rule in a new object
+        params = params | {"rule": inspect.unwrap(rule)}
     return tuple((key, _of_value(value)) for key, value in sorted(params.items()))
 
 

@@ -29,6 +29,7 @@ def in_words(dataset: Any) -> str:
     origin = [
         ("measured by", str(dataset.attrs.get("measure_point", ""))),
         ("started", f"{dataset.attrs.get('created', '')} on {dataset.attrs.get('device', '')}"),
+        ("took", f"{dataset.attrs.get('wall_seconds', '')} s"),
     ]
     width = max(len(str(name)) for name, _ in (*axes, *outputs, *origin))
     parts = [("axes", axes), ("outputs", outputs), ("origin", origin)]

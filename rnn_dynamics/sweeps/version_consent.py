@@ -30,8 +30,8 @@ def _ask(store: Store, program: str, changed: tuple[str, str], on_version: str) 
             f"store: {store.address} was started with {changed[0]}, and this is {changed[1]}. The program of "
             "measure_point is different now. New versions alone can cause that, and so can a change of measure_point "
             "or of a function that it calls; the two cannot be told apart. If you changed neither, continue with "
-            "on_version='accept' (--on-version accept): numbers from before and after agree to rounding. Otherwise use a new place, or "
-            "the old versions"
+            "on_version='accept' (--on-version accept): numbers from before and after agree to rounding. Otherwise use "
+            "a new place, or the old versions"
         )
     with writing(store.address):
         store.group.attrs["accepted_programs"] = [*accepted, program]

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     import xarray
 
 
-AXES = ("update", "recorded")
+AXES = ("updates", "recorded")
 
 
 def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | None = None) -> "xarray.Dataset":
     """Turn the result of a training into a labelled xarray dataset.
 
-    `loss`, `penalty` and `log_gradient_norm` have the dimension `update`, which counts from 1.
+    `loss`, `penalty` and `log_gradient_norm` have the dimension `updates`, which counts from 1.
     `held_out_loss`, `correct` and the probes have the dimension `recorded`, the number of updates made before each
     evaluation. A probe that returns a dict or NamedTuple becomes the variables `<probe>_<part>`. Needs xarray.
 
@@ -43,7 +43,7 @@ def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | 
         >>> twice = rd.train.Evaluation(every=2, examples=4)
         >>> found = rd.train.fit(rd.cells.elman, task, adam, key=key, updates=4, hidden=3, batch=2, evaluation=twice)
         >>> dict(rd.train.dataset(found).sizes)
-        {'update': 4, 'recorded': 3}
+        {'updates': 4, 'recorded': 3}
     """
     import xarray
 
@@ -53,10 +53,10 @@ def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | 
         )
     sizes: dict[str, int] = {}  # of the dimensions that probes have named so far
     variables: dict[str, tuple[Any, ...]] = {
-        "loss": ("update", found.loss, {"units": "1", "long_name": "loss of the batch, without penalties"}),
-        "penalty": ("update", found.penalty, {"units": "1", "long_name": "penalty added to the loss"}),
+        "loss": ("updates", found.loss, {"units": "1", "long_name": "loss of the batch, without penalties"}),
+        "penalty": ("updates", found.penalty, {"units": "1", "long_name": "penalty added to the loss"}),
         "log_gradient_norm": (
-            "update",
+            "updates",
             found.log_gradient_norm,
             {"units": "nats", "long_name": "ln of the gradient norm before the optimizer"},
         ),
@@ -72,8 +72,8 @@ def dataset(found: Fit, probes: Mapping[str, Probe | Callable[[Moment], Any]] | 
     return xarray.Dataset(
         {name: (dims, np.asarray(array), attributes) for name, (dims, array, attributes) in variables.items()},
         coords={
-            "update": (
-                "update",
+            "updates": (
+                "updates",
                 np.arange(1, len(found.loss) + 1),
                 {"units": "1", "long_name": "number of the update"},
             ),

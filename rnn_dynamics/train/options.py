@@ -1,15 +1,14 @@
 """The options of `fit` in three groups: how gradients pass back, when a net is evaluated, and where it all runs."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
 from .. import argument
-from .moment import Moment
-from .probe import Probe, as_probe
+from .probe import as_probe
 from .task import Task
 
 
@@ -58,7 +57,7 @@ class Evaluation(NamedTuple):
     every: int | Any = None  # `| Any` spares `fit`, which fills in the defaults, a check for None
     examples: int = 256
     task: Task | Any = None
-    probes: Mapping[str, Probe | Callable[[Moment], Any]] | Any = None
+    probes: Mapping[str, Any] | Any = None
     stop_when_solved: bool = False
 
 

@@ -1,6 +1,6 @@
 """The two compiled programs of a training: a stretch of updates, and the evaluation between stretches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -33,7 +33,7 @@ class Settings(NamedTuple):
     batch: int
     unrolling: Unrolling  # without its noise, which is an argument of the program
     evaluation: Evaluation
-    devices: tuple[jax.Device, ...] | None
+    devices: Sequence[jax.Device] | None
 
 
 class TrainingState(NamedTuple):

@@ -103,7 +103,7 @@ def make_task(
         (1, 1, 10)
     """
     for what, function in (("sample", sample), ("loss", loss), ("correct", correct)):
-        if function is not None and not callable(function):
+        if not callable(function) and (what != "correct" or function is not None):
             raise TypeError(f"{what}: got {function!r}, expected a function")
     example = jax.eval_shape(sample, jax.random.key(0))
     argument.instance("sample", example, Example, "a function that returns an Example")
@@ -138,17 +138,57 @@ def make_task(
 
 
 def squared_error(answer: Float[Array, " outputs"], target: Float[Array, " outputs"]) -> Float[Array, ""]:
-    """Compute the mean of (answer - target)² over the outputs."""
+    """Compute the mean squared error of an answer.
+
+        mean over the outputs of (answer - target)²
+
+    Args:
+        answer: What the net answers, (outputs,).
+        target: What it should answer, (outputs,).
+
+    Returns:
+        The error, a scalar.
+
+    Example:
+        >>> float(rd.train.squared_error(jnp.array([1.0, 2.0]), jnp.array([1.0, 4.0])))
+        2.0
+    """
     return jnp.mean((answer - target) ** 2)
 
 
 def cross_entropy(answer: Float[Array, " classes"], target: Array) -> Float[Array, ""]:
-    """Compute -ln softmax(answer)[target], in nats."""
+    """Compute the cross entropy of an answer among several classes.
+
+        -ln softmax(answer)[target]
+
+    Args:
+        answer: What the net answers, (classes,): a logit for each class.
+        target: The right class, a whole number from 0.
+
+    Returns:
+        The cross entropy in nats, a scalar.
+
+    Example:
+        >>> round(float(rd.train.cross_entropy(jnp.zeros(2), 1)), 4)  # ln 2
+        0.6931
+    """
     return jax.nn.logsumexp(answer) - answer[target]
 
 
 def most_likely(answer: Float[Array, " classes"], target: Array) -> Bool[Array, ""]:
-    """Return whether the target is the class with the largest answer."""
+    """Return whether the target is the class with the largest answer.
+
+    Args:
+        answer: What the net answers, (classes,): a logit for each class.
+        target: The right class, a whole number from 0.
+
+    Returns:
+        True or False, a scalar.
+
+    Example:
+        >>> bool(rd.train.most_likely(jnp.array([0.1, 0.7]), 1))
+        True
+    """
     return jnp.argmax(answer) == target
 
 

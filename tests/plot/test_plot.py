@@ -23,7 +23,8 @@ def spectrum(exponents):
 
 
 def vectors(angles):
-    return CovariantVectors(**dict.fromkeys(CovariantVectors._fields) | {"angles": angles})
+    known = {"angles": angles, "reliable": np.ones(angles.shape[-1], bool)}
+    return CovariantVectors(**dict.fromkeys(CovariantVectors._fields) | known)
 
 
 def fit(losses):

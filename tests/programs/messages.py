@@ -65,6 +65,9 @@ cases = [
     (lambda: rd.unroll(elman.step, params, Tensor(), xs), TypeError, "h0: got a torch Tensor, expected an array"),
     (lambda: rd.gradient_flow(Unhashable(), *half), TypeError, "cast params, h0 and xs, each with"),
     (lambda: rd.gradient_flow(elman.step, params, h0, xs, lags=6), ValueError, "lags: got 6, expected 1 <= lags <= T"),
+    (lambda: rd.train.make_task(3, rd.train.squared_error), TypeError, "sample: got 3, expected a function"),
+    (lambda: rd.train.make_task(len, None), TypeError, "loss: got None, expected a function"),
+    (lambda: rd.rtrl(elman.step, params, h0, xs, 3), TypeError, "loss_t: got 3, expected a function of one state"),
     (lambda: rd.theory.largest_exponent("2"), TypeError, "gain: got '2', expected a real number"),
     (lambda: rd.theory.gaussian_average(2, 1.0), TypeError, "function: got 2, expected an elementwise function"),
 ]

@@ -1,6 +1,7 @@
 """Pass nonsense to every function of `rd.eigen`, and compare the messages."""
 
 import jax.numpy as jnp
+import pytest
 
 from rnn_dynamics import eigen
 
@@ -17,10 +18,7 @@ for call in calls:
         ([[1.0]], TypeError, "W: got [[1.0]], " + expected),
         (jnp.ones((2, 3)), ValueError, "W: got shape (2, 3), expected a square matrix"),
     ):
-        try:
+        with pytest.raises(kind) as caught:
             call(W)
-        except kind as error:
-            assert str(error) == message, (message, str(error))
-        else:
-            raise AssertionError(message)
+        assert str(caught.value) == message
 print("all said", len(calls))

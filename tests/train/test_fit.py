@@ -210,8 +210,8 @@ def test_noise_on_the_state(key):
 def test_compiled_once_for_any_key_and_net(key, compilations):
     settings = {
         **TINY,
-        "probes": {"flow": train.probes.gradient_flow(1)},
-        "penalties": (train.soft_orthogonality(0.1),),
+        "probes": {"flow": train.probes.gradient_flow(1), "lyapunov": train.probes.lyapunov(1, examples=2)},
+        "penalties": (train.soft_orthogonality(0.1), train.flossing(0.1, k=1, every=2)),
     }
     for k in jax.random.split(key, 2):  # what JAX compiles for a first call alone
         fit(rd.cells.elman, TASK, SGD, key=k, **settings)
@@ -219,8 +219,8 @@ def test_compiled_once_for_any_key_and_net(key, compilations):
     fit(rd.cells.elman, TASK, SGD, key=jax.random.key(5), **settings)
     again = {
         **settings,
-        "probes": {"flow": train.probes.gradient_flow(1)},
-        "penalties": (train.soft_orthogonality(0.1),),
+        "probes": {"flow": train.probes.gradient_flow(1), "lyapunov": train.probes.lyapunov(1, examples=2)},
+        "penalties": (train.soft_orthogonality(0.1), train.flossing(0.1, k=1, every=2)),
     }
     fit(rd.cells.elman, TASK, SGD, key=jax.random.key(6), **again)
     assert compilations.count == before

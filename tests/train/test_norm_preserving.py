@@ -120,7 +120,7 @@ def test_the_immediate_gradient_against_differences_with_states_and_errors_froze
     assert not any(np.any(leaf) for leaf in gradient.readout)
     slope = ravel_pytree(gradient.params)[0] @ direction
     np.testing.assert_allclose(slope, differences(frozen, vector, direction), rtol=1e-6)
-    whole = ravel_pytree(value_and_gradient(first, norm_preserving(1.0))[1].cell)[0] @ direction
+    whole = ravel_pytree(value_and_gradient(first, norm_preserving(1.0))[1].params)[0] @ direction
     assert abs(whole - slope) > 1e-3 * abs(slope)
 
 

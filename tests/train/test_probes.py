@@ -106,12 +106,12 @@ def test_a_training_is_a_labelled_dataset(key):
     }
     found = fit(rd.cells.elman, TASK, SGD, key=key, probes=probes, **SETTINGS)
     data = train.dataset(found, probes)
-    assert dict(data.sizes) == {"update": 4, "recorded": 3, "lag": 6, "index": 2, "size_0": 2}
+    assert dict(data.sizes) == {"updates": 4, "recorded": 3, "lag": 6, "index": 2, "size_0": 2}
     assert data.flow.units == "nats"
     assert data.spectrum_exponents.dims == ("recorded", "index")
     np.testing.assert_array_equal(data["size"][:, 1], [0, 2, 4])
     np.testing.assert_array_equal(data.recorded, [0, 2, 4])
-    np.testing.assert_array_equal(data.update, [1, 2, 3, 4])
+    np.testing.assert_array_equal(data.updates, [1, 2, 3, 4])
     assert data.attrs == {"updates": 4, "outcome": "ended"}
     np.testing.assert_array_equal(data.loss, found.loss)
     # the last look is at the net that is returned
@@ -124,7 +124,7 @@ def test_variables_of_a_dataset_do_not_replace_each_other(key):
     data = train.dataset(found, probes)
     assert data.one_exponents.dims == ("recorded", "index")
     assert data.two_exponents.dims == ("recorded", "two_exponents_index")
-    for name in ("loss", "update", "correct"):
+    for name in ("loss", "updates", "correct"):
         with pytest.raises(ValueError, match=f"probes: got '{name}', whose variable '{name}' already exists"):
             train.dataset(found._replace(probes={name: found.loss}))
     with pytest.raises(ValueError, match="probes: got 'a_b', whose variable 'a_b_c' already exists"):
@@ -137,7 +137,7 @@ def test_variables_of_a_dataset_do_not_replace_each_other(key):
 
 def test_more_examples_than_are_held_out(key):
     probes = {"flow": train.probes.gradient_flow(9)}
-    with pytest.raises(ValueError, match="examples: got 9, expected at most evaluation.examples = 4"):
+    with pytest.raises(ValueError, match=r"examples: got 9, expected at most evaluation\.examples = 4"):
         fit(rd.cells.elman, TASK, SGD, key=key, probes=probes, **SETTINGS)
 
 

@@ -11,8 +11,8 @@ SWEEP = [
     Fault(
         "one-key-for-all",
         "sweeps/program.py",
-        "measure(jax.random.fold_in(key, number), **static",
-        "measure(key, **static",
+        "measure_point(jax.random.fold_in(key, number), **static",
+        "measure_point(key, **static",
         f"{NUMBERS}_each_point_is_a_call_of_measure_with_the_key_of_its_place",
     ),
     Fault(
