@@ -22,6 +22,7 @@ from rnn_dynamics import command_line
 from rnn_dynamics.measurements import gradient_flow, lyapunov, singular_values
 from rnn_dynamics.plot.overview import overview
 from rnn_dynamics.sweeps import executors, one_device_per_core, open_dataset, worker
+from rnn_dynamics.sweeps.in_words import in_words
 
 mpl.use("Agg")
 
@@ -296,3 +297,13 @@ def test_ctrl_c_of_the_command(tmp_path, executor):
     assert time.monotonic() - begun < 15
     assert (open_dataset(tmp_path / "s").status == 0).any()
     assert "finished chunks are kept" in text
+
+
+def test_a_dataset_in_words(key):
+    words = in_words(dataset_of({"a": np.linspace(0.5, 2, 31), "b": [1, 2]}, key)).splitlines()
+    assert "  a            0.5 .. 2  (31)" in words
+    assert "  b            1, 2" in words
+    assert words[:1] + [word for word in words if not word.startswith(" ")][1:] == ["axes", "outputs", "origin"]
+    points = in_words(dataset_of([{"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 4.0}], key)).splitlines()
+    assert "  a            1, 3" in points  # the arguments of each point, not only its number
+    assert "  point        0, 1" in points
