@@ -112,7 +112,7 @@ def exponents(axes: Axes, dataset: xarray.Dataset, rows: np.ndarray) -> None:
         yticks=rows,
         yticklabels=cells,
         xlabel=r"largest exponent $\lambda_1$ (nats per step)",
-        title=rf"{kept} of {len(cells)} cells keep a gradient; in {grow} it grows" + "\n" + criterion,
+        title=f"A gradient keeps its size in {kept} of {len(cells)} cells\nand grows in {grow} {criterion}",
     )
 
 

@@ -33,8 +33,8 @@ def draw(dataset: xarray.Dataset) -> Figure:
     above = EXPLODES * dataset.attrs["limit"]
     note(
         axes[-1, 2],
-        f"both rows: of another batch, in a step of length {dataset.attrs['stride']:g}; means ± 2 standard errors; "
-        f"nets counted by their mean over g or T where the norm exceeds {above:g}",
+        f"loss of another batch after a step of length {dataset.attrs['stride']:g}; means ± 2 standard errors; in the "
+        f"titles, a net counts by its mean fall where the norm exceeds {above:g}",
     )
     return figure
 
@@ -79,7 +79,7 @@ def sizes(axes: Axes, at: xarray.Dataset, x: np.ndarray) -> None:
     known, over = (f"T = {at.attrs['at_length']}", "g") if "gain" in at.dims else (f"g = {at.attrs['at_gain']:g}", "T")
     axes.set(ylabel="norm of the gradient")
     axes.margins(y=0.1)
-    axes.set_title(f"{known}: with {over} it grows by $10^{{{grown:.0f}}}$")
+    axes.set_title(f"{known}: it grows with {over} by $10^{{{grown:.0f}}}$")
 
 
 def say_left_out(axes: Axes, at: xarray.Dataset, x: str) -> None:
@@ -130,7 +130,7 @@ def falls(axes: Axes, at: xarray.Dataset, x: np.ndarray) -> None:
             band(axes, x, mean - 2 * error, mean + 2 * error, color=color)
     axes.axhline(0, color="0.35", lw=0.8, label="_zero")
     axes.set(ylabel="fall in the loss (%)")
-    axes.set_title(f"Where gradients explode, clipping each step cuts\nthe loss more than by norm {said_better(at)}")
+    axes.set_title(f"Exploding gradients: clipping each step\nhelps more than by norm {said_better(at)}")
 
 
 def exploding(at: xarray.Dataset) -> xarray.DataArray:

@@ -120,12 +120,12 @@ def phases(axes: Axes, at: xarray.Dataset) -> None:
     axes.text(0.97, 0.05, r"dashed: mean field, $\chi_1 = 1$", color="white", ha="right", transform=axes.transAxes)
     rows, columns = np.nonzero(np.abs(at.fate.transpose("gain", "strength").values) != 1)
     axes.plot(strengths[columns], gains[rows], ".", ms=3, color="black", label="_unknown")
-    note(axes, f"dots: mean of {at.sizes['repeat']} nets within 2 standard errors + 1/T of 0;")
-    note(axes, "there the line of the mean is no edge and has islands")
+    note(axes, f"dots: the mean of {at.sizes['repeat']} nets may be 0\n(within 2 standard errors + 1/T);")
+    note(axes, "the solid line is uncertain there")
     kind = at.kind.item()
     axes.set(xlabel=f"standard deviation $s$ of the {kind}", ylabel="gain $g$")
     axes.set_ylim(gains[0], gains[-1])
-    axes.set_title(f"{kind.capitalize()}: {said_of(at, 2.0)}")
+    axes.set_title(f"{kind.capitalize()} {said_of(at, 2.0)}")
 
 
 def said_of(at: xarray.Dataset, gain: float) -> str:
@@ -135,7 +135,8 @@ def said_of(at: xarray.Dataset, gain: float) -> str:
     chaotic, others = np.flatnonzero(fates == 1), np.flatnonzero(fates != -1)
     begins = others[-1] + 1 if len(others) else 0
     parts = [rf"$\lambda_1$ > 0 up to s = {strengths[chaotic[-1]]:.1f}"] if len(chaotic) else []
-    parts += [rf"$\lambda_1$ < 0 from {strengths[begins]:.1f} on"] if begins < len(strengths) else []
+    symbol = "" if parts else r"$\lambda_1$ "
+    parts += [f"{symbol}< 0 from {strengths[begins]:.1f} on"] if begins < len(strengths) else []
     return f"at g = {row.gain.item():.2g}: " + (", ".join(parts) or r"sign of $\lambda_1$ unknown")
 
 

@@ -46,7 +46,7 @@ def test_what_is_said_of_a_gain():
         name="fate",
     ).to_dataset()
     said = [saturation.said_of(fates, gain) for gain in (1, 2, 3)]
-    assert said[0] == r"at g = 1: $\lambda_1$ > 0 up to s = 0.5, $\lambda_1$ < 0 from 1.5 on"
+    assert said[0] == r"at g = 1: $\lambda_1$ > 0 up to s = 0.5, < 0 from 1.5 on"
     assert said[1] == r"at g = 2: $\lambda_1$ > 0 up to s = 1.0"
     edges = [saturation.edge_between(fates.gain.values, np.array(column)) for column in ([-1, np.nan, 1], [0, 0, -1])]
     assert edges == ["1.00 to 3.00", "3.00 to > 3"]
