@@ -166,7 +166,6 @@ def _in_order(xp: Any, found: Growth, lost: Float[Any, " k"]) -> tuple[Growth, F
     if k == 1:
         return found, lost
     lost = xp.max(xp.where(np.tri(k, dtype=bool), lost[None], 0), axis=1)
-    columns = xp.concatenate([found.total[None], lost[None], found.upto, found.segments])
-    columns = columns[:, xp.argsort(-held(xp, found.total), stable=True)]  # one gather for all of them
-    upto, segments = xp.split(columns[2:], 2)
-    return Growth(total=columns[0], upto=upto, segments=segments), columns[1]
+    order = xp.argsort(-held(xp, found.total), stable=True)
+    # each on its own, so that the compiler can drop what the caller does not use
+    return Growth(*(values[..., order] for values in found)), lost[order]
