@@ -31,12 +31,12 @@ from .linear_maps import linear_maps
 from .rank_compression import halved, share_of_witnesses, widths
 from .recomputed_states import backward_in_stretches
 from .scaled import exponent_of, power_of_two
-from .spectral_norm import DENSE, SpectralNorm, dense_spectral_norm, random_vectors, spectral_norm
+from .spectral_norm import DENSE, SpectralNorm, guessed_spectral_norm, random_vectors, spectral_norm
 from .state_vector import flatten
 from .step_norms import step_norms
 
-# the 2-norm of a product that begins with at most this many rows is never searched for: a search could miss the
-# largest singular value, and takes longer to compile
+# when a user calls the measurement, the 2-norm of a product that begins with at most this many rows is never searched
+# for: a search could miss the largest singular value, and takes longer to compile. For batches it is much faster
 ALWAYS_DENSE = 64
 
 
@@ -48,6 +48,7 @@ class Asked(NamedTuple):
     alone: bool  # whether only these blocks of the Jacobians are multiplied, not the whole ones
     curves: tuple[str, ...]
     random: bool  # whether the rows are random combinations
+    traced: bool  # whether this is part of a program that the user compiles, which should run fast
     halve: bool  # whether rows may be dropped, which compiles one program for each number of rows
 
 
@@ -132,7 +133,8 @@ def _one_lag(
     if len(P) < full:
         trusted &= share_of_witnesses(squares) <= 64 * jnp.finfo(dtype).eps
     if "norm" in asked.curves:
-        found = _norm(seen, left, scale, square, ALWAYS_DENSE if full <= ALWAYS_DENSE else DENSE)
+        dense = ALWAYS_DENSE if full <= ALWAYS_DENSE and not asked.traced else DENSE
+        found = _norm(seen, left, scale, square, dense)
         norm, left = (found.value * scale, found.converged & trusted), found.left
     frame = _Frame(P, exponent, shift, left, trusted, frame.stage)
     spread = _spread(squares) if asked.random else None
@@ -140,10 +142,10 @@ def _one_lag(
 
 
 def _norm(A: Array, guess: Array, scale: Array, total: Array, dense: int = DENSE) -> SpectralNorm:
-    """Find σ_max of A, with `total` = ‖A · scale‖_F²; for up to `dense` rows or columns without a search."""
-    if min(A.shape) <= dense:
-        return dense_spectral_norm(A)
+    """Find σ_max of A, with `total` = ‖A · scale‖_F²; with up to `dense` rows or columns without a search."""
     total = jax.lax.stop_gradient(total)
+    if min(A.shape) <= dense:
+        return guessed_spectral_norm(A, jax.lax.stop_gradient(guess), jax.lax.stop_gradient(scale), total)
     return spectral_norm(lambda v: A @ v, lambda u: u @ A, guess, scale=scale, total=total)
 
 

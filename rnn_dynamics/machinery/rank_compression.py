@@ -26,7 +26,7 @@ from .lapack_threads import on_one_thread
 # rows that represent everything that was dropped
 WITNESSES = 4
 # with fewer rows compression costs more than it saves
-FEWEST_ROWS = 128
+FEWEST_ROWS = 64
 
 
 class Compressed(NamedTuple):

@@ -113,8 +113,9 @@ def gradient_flow(
     curves = tuple(name for name in CURVES if name in curves)
     times = None if anchors is None else jnp.array(anchors)
     rows, columns = _cut(h0, block, path)
-    halve = inside_transformation(params, h0, xs) or flatten(h0)[0].size >= HALVED_AT_ONCE
-    asked = Asked(rows, columns, path is not None, curves, directions is not None, halve)
+    traced = inside_transformation(params, h0, xs)
+    halve = traced or flatten(h0)[0].size >= HALVED_AT_ONCE
+    asked = Asked(rows, columns, path is not None, curves, directions is not None, traced, halve)
     raw = _gradient_flow(step, params, h0, xs, times, key, length=length, lags=lags, directions=directions, asked=asked)
     ones = rows[1] - rows[0] if rows == columns else 0  # on the diagonal of the product at lag 0, the identity
     return finished(partial(flow_of, size=ones, curves=curves, directions=directions, average=average), raw)

@@ -5,7 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rnn_dynamics.machinery.spectral_norm import dense_spectral_norm, random_vectors, spectral_norm
+from rnn_dynamics.machinery.spectral_norm import (
+    dense_spectral_norm,
+    guessed_spectral_norm,
+    random_vectors,
+    spectral_norm,
+)
 
 RNG = np.random.default_rng(0)
 Q = np.linalg.qr(RNG.normal(size=(60, 60)))[0]
@@ -43,11 +48,18 @@ def search_with_total(A, guess=None):
     return spectral_norm(lambda v: A @ v, lambda u: u @ A, guess, scale=scale, total=jnp.sum((A * scale) ** 2))
 
 
+def by_guess(A, guess=None):
+    A = jnp.asarray(A)
+    guess = random_vectors(A.shape[0], A.dtype)[0] if guess is None else jnp.asarray(guess, A.dtype)
+    scale = 1 / jnp.max(jnp.abs(A))
+    return guessed_spectral_norm(A, guess, scale, jnp.sum((A * scale) ** 2))
+
+
 def squarings(A):
     return dense_spectral_norm(jnp.asarray(A))
 
 
-@pytest.mark.parametrize("find", [search, search_with_total, squarings])
+@pytest.mark.parametrize("find", [search, search_with_total, by_guess, squarings])
 @pytest.mark.parametrize("name", MATRICES)
 def test_equals_svd(name, find):
     A = MATRICES[name]
@@ -76,6 +88,18 @@ def test_a_guess_that_is_the_second_singular_vector_is_left():
     np.testing.assert_allclose(search(A, jnp.eye(20)[2]).value, 2, rtol=1e-12)
 
 
+@pytest.mark.parametrize("second", [0.9, 0.3, 0.0])
+def test_a_guess_near_the_first_singular_vector_is_as_good_as_a_decomposition(second):
+    """From any angle to it, whether one step is certain to be enough or the matrix is squared."""
+    draw = np.random.default_rng(3)
+    left, right = (np.linalg.qr(draw.normal(size=(20, 20)))[0] for _ in range(2))
+    A = left[:, :2] * [1.0, second] @ right[:2] + 1e-3 * left[:, 2:] @ right[2:]
+    for angle in (0.0, 1e-9, 1e-5, 1e-2, 0.5, 1.5):
+        found = by_guess(A, np.cos(angle) * left[:, 0] + np.sin(angle) * left[:, 1])
+        np.testing.assert_allclose(found.value, np.linalg.norm(A, 2), rtol=4e-15)
+        assert abs(found.left @ left[:, 0]) > 1 - 1e-7
+
+
 def test_its_derivative_is_that_of_the_largest_singular_value():
     A, dA = jnp.asarray(N), jnp.asarray(N[::-1])
     slope = jax.jvp(lambda A: search(A).value, (A,), (dA,))[1]
@@ -101,7 +125,7 @@ def test_the_guess_of_another_singular_vector_is_not_believed(kind):
     many = np.array([kind(draw, n) for _ in range(count)])
     left, values, _ = np.linalg.svd(many)
     guesses = left[np.arange(count), :, draw.integers(1, 5, count)]
-    for find in (search, search_with_total):
+    for find in (search, search_with_total, by_guess):
         found = jax.jit(jax.vmap(find))(many.astype(np.float32), guesses.astype(np.float32))
         error = np.abs(found.value.astype(float) / values[:, 0] - 1)
         assert not (found.converged & (error > 1e-3)).any()

@@ -1,5 +1,6 @@
 """Lyapunov spectra against closed forms, published numbers, QR, and long arithmetic where doubles give out."""
 
+from functools import partial
 from itertools import accumulate
 
 import jax
@@ -327,6 +328,17 @@ def test_what_speaks_against_exponents():
         ["", "too short"],
         ["below the floor", "too short, below the floor"],
     ]
+
+
+def test_exponents_alone_cost_no_volumes_of_the_segments():
+    """Under jit, what a user leaves unused is not computed: a QR decomposition at the end of each segment."""
+
+    def decompositions(used):
+        spectrum = partial(rd.lyapunov_spectrum, lambda W, h, x: W @ h, length=90)
+        run = jax.jit(lambda W: used(spectrum(W, jnp.ones(3), None)))
+        return run.lower(jnp.eye(3)).compile().as_text().count('custom_call_target="lapack_dgeqrf')
+
+    assert decompositions(lambda spectrum: spectrum.exponents) < decompositions(lambda spectrum: tuple(spectrum))
 
 
 def test_doubts_under_jit_and_vmap():

@@ -129,6 +129,22 @@ FLOWS = [
         f"{NORM}_the_guess_of_another_singular_vector_is_not_believed",
     ),
     Fault(
+        "guess-certain",
+        "machinery/spectral_norm.py",
+        "certain = (gap > 0) &",
+        "certain = (gap > -jnp.inf) |",
+        f"{NORM}_the_guess_of_another_singular_vector_is_not_believed",
+    ),
+    Fault(
+        "volumes-kept",
+        "measure/lyapunov_result.py",
+        "return Growth(*(values[..., order] for values in found)), lost[order]",
+        "held_together = xp.concatenate([found.total[None], found.upto, found.segments])[:, order]\n"
+        "    parts = xp.split(held_together[1:], 2)\n"
+        "    return Growth(held_together[0], *parts), lost[order]",
+        f"{LYAPUNOV}_exponents_alone_cost_no_volumes_of_the_segments",
+    ),
+    Fault(
         "stretches-shifted",
         "machinery/recomputed_states.py",
         "leaf.reshape(-1)[spare:]",
