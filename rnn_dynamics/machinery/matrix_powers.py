@@ -17,10 +17,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Float, Inexact, Int
 
 from .. import argument
 from .lapack_threads import on_one_thread
+from .printed import Table, fields_of, printable, span
 from .pseudospectrum import smallest_singular_values
 from .scaled import exponent_of, power_of_two
 from .svd import norm_of_matrix, singular_values
@@ -37,6 +39,7 @@ def square(W: Float[Array, "n n"]) -> Float[Array, "n n"]:
     return jnp.asarray(W)
 
 
+@printable
 class EigenPower(NamedTuple):
     """A matrix power Wⁿ = QΛⁿQ⁻¹ and a bound of its error, as `rd.eigen.eigen_power` returns them.
 
@@ -48,6 +51,12 @@ class EigenPower(NamedTuple):
 
     value: Float[Array, "n n"]
     error_bound: Float[Array, ""]
+
+    def _headline(self) -> str:
+        return f"{np.shape(self.value)}: entries {span(self.value)}, error at most {span(self.error_bound)}"
+
+    def _table(self) -> Table:
+        return fields_of(self)
 
 
 def eigen_power(W: Float[Array, "n n"], n: int) -> EigenPower:
@@ -181,6 +190,7 @@ def power_norms(W: Float[Array, "n n"], n: int) -> Float[Array, " powers"]:
     return jnp.exp(log_power_norms(W, n))
 
 
+@printable
 class TransientGrowth(NamedTuple):
     """The largest norm among the powers of a matrix, as `rd.eigen.transient_growth` returns it.
 
@@ -191,6 +201,12 @@ class TransientGrowth(NamedTuple):
 
     log_peak: Float[Array, ""]
     step: Int[Array, ""]
+
+    def _headline(self) -> str:
+        return f": the largest ln‖W^k‖ is {span(self.log_peak)}, at k = {span(self.step)}"
+
+    def _table(self) -> Table:
+        return fields_of(self)
 
 
 def transient_growth(W: Float[Array, "n n"], n: int = 200) -> TransientGrowth:

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
 from .. import argument
 from ..cells.contract import Cell, Params
+from ..machinery.printed import Table, fields_of, printable, span
 from .flossing import Along, along, exponents_of
 from .net import Net
 from .objective import draw
@@ -20,6 +22,7 @@ from .program import compiled, still_finite
 from .task import Task
 
 
+@printable
 class Preflossed(NamedTuple):
     """The result of `prefloss`.
 
@@ -33,6 +36,13 @@ class Preflossed(NamedTuple):
     net: Any
     exponents: Float[Array, "updates k"]
     updates: Int[Array, ""]
+
+    def _headline(self) -> str:
+        first = span(np.asarray(self.exponents)[..., 0, :])
+        return f"(updates={span(self.updates)}): exponents before {first}, at any update {span(self.exponents)}"
+
+    def _table(self) -> Table:
+        return fields_of(self)
 
 
 def prefloss(

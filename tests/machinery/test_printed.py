@@ -19,6 +19,11 @@ W = jnp.diag(jnp.linspace(0.9, 0.1, N))
 SMALL = {"key": jax.random.key(0), "updates": 4, "every": 2, "hidden": 3, "batch": 2, "held_out": 3}
 
 
+ADDING = train.tasks.adding(5)
+NET = train.init_net(rd.cells.elman, ADDING, key=jax.random.key(0), hidden=3)
+FLOSS = {"key": jax.random.key(0), "k": 2, "updates": 2, "optimizer": optax.sgd(0.1)}
+
+
 def linear(W, h, x):
     return W @ h + x
 
@@ -36,6 +41,10 @@ def results():
         "one vector": rd.covariant_vectors(*given, frame_burn_in=10, tail=10, k=1),
         "contributions": rd.gradient_contributions(*given, lambda states: jnp.sum(states[-1] ** 2)),
         "fit": fit(rd.cells.elman, train.tasks.adding(5), optax.sgd(0.1), **SMALL),
+        "product": rd.jacobian_product(*given),
+        "power": rd.eigen.eigen_power(W, 3),
+        "transient growth": rd.eigen.transient_growth(W),
+        "preflossed": train.prefloss(rd.cells.elman, NET, ADDING, **FLOSS),
         "batch": jax.vmap(lambda W: rd.lyapunov_spectrum(linear, W, h0, xs, k=4))(jnp.stack([W, W / 2])),
     }
 
