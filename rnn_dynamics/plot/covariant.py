@@ -28,8 +28,10 @@ def covariant_vectors(axes: Axes, vectors: CovariantVectors, *, first: int = 4) 
 
     Example:
         >>> W = jnp.array([[1.2, 0.3], [0.0, 0.5]])
-        >>> found = rd.covariant_vectors(lambda W, h, x: W @ h, W, jnp.ones(2), None, length=60, frame_burn_in=20,
-        tail=20) >>> _, ax = plt.subplots() >>> ax = rd.plot.label_ends(rd.plot.covariant_vectors(ax, found))
+        >>> times = {"length": 60, "frame_burn_in": 20, "tail": 20}
+        >>> found = rd.covariant_vectors(lambda W, h, x: W @ h, W, jnp.ones(2), None, **times)
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.label_ends(rd.plot.covariant_vectors(ax, found))
     """
     angles = np.degrees(axes_of("vectors.angles", vectors.angles, "samples", "k", "k"))
     samples, k = angles.shape[:2]

@@ -7,11 +7,14 @@ import jax
 import rnn_dynamics as rd
 
 
-def measure(key, gain):
-    return {"a": gain}
+def local():
+    def measure(key, gain):
+        return {"a": gain}
+
+    return measure
 
 
-for function in (measure, lambda key, gain: {"a": gain}):
+for function in (local(), lambda key, gain: {"a": gain}):
     try:
         rd.sweep(function, {"gain": [1.0]}, key=jax.random.key(0), executor=concurrent.futures.ThreadPoolExecutor(1))
     except TypeError as error:

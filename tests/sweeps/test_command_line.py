@@ -305,5 +305,5 @@ def test_a_dataset_in_words(key):
     assert "  b            1, 2" in words
     assert words[:1] + [word for word in words if not word.startswith(" ")][1:] == ["axes", "outputs", "origin"]
     points = in_words(dataset_of([{"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 4.0}], key)).splitlines()
-    assert "  a            1, 3" in points  # the arguments of each point, not only its number
+    assert "  a            (point: 2)  1, 3" in points  # the arguments of each point, not only its number
     assert "  point        0, 1" in points
