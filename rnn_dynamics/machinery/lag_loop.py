@@ -36,7 +36,7 @@ from .state_vector import flatten
 from .step_norms import step_norms
 
 # when a user calls the measurement, the 2-norm of a product that begins with at most this many rows is never searched
-# for: a search could miss the largest singular value, and takes longer to compile. For batches it is much faster
+# for: a search could miss the largest singular value, and takes longer to compile. For batches a search is faster
 ALWAYS_DENSE = 64
 
 

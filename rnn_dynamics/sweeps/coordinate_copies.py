@@ -33,8 +33,8 @@ def entry(name: str, array: Any, values: np.ndarray) -> str:
 
 
 def copy_of(values: np.ndarray) -> str:
-    """Return the values as a text, or an empty text if that would be longer than COPIED bytes."""
-    if values.nbytes > COPIED:  # which numbers are, before they are written out
+    """Return the values as a text, or an empty text if they exceed COPIED bytes, or twice that when written out."""
+    if values.nbytes > COPIED:
         return ""
     text = json.dumps(values.tolist()) if is_text(values.dtype) else base64.b64encode(values.tobytes()).decode()
     return text if len(text) <= 2 * COPIED else ""
