@@ -56,19 +56,33 @@ def program(
     if any(isinstance(function.computation, Opaque) for function in functions):
         return _jitted(measurement, options, None)  # an Opaque is new each time: its program would never be found again
     key = measurement, outside, tree, tuple(map(jax.typeof, leaves)), tuple(options.items())
+    return _kept(key, lambda: _jitted(measurement, options, compiler if outside else None))
+
+
+def ahead(measurement: Callable[..., Any], args: Any, options: dict[str, Any]) -> Callable[..., Any]:
+    """Return the compiled measurement for such arguments on JAX's only device, to be called from any thread.
+
+    A jitted function would be compiled again in a thread, whose settings are its own.
+    """
+    leaves, tree = jax.tree.flatten(args)
+    key = measurement, "ahead", tree, tuple(map(jax.typeof, leaves)), tuple(options.items())
+    return _kept(key, lambda: _jitted(measurement, options, QUICKER).lower(*args).compile())
+
+
+def _kept(key: Any, make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    """Return the program with this key, made if it is not kept, and drop the oldest ones."""
     found = _programs.get(key)
     if found is None:
-        found = _programs[key] = _jitted(measurement, options, compiler if outside else None)
+        found = _programs[key] = make()
         while len(_programs) > MOST_PROGRAMS:
             _, oldest = _programs.popitem(last=False)
-            oldest.clear_cache()  # type: ignore[attr-defined]
+            if hasattr(oldest, "clear_cache"):
+                oldest.clear_cache()
     _programs.move_to_end(key)
     return found
 
 
-def _jitted(
-    measurement: Callable[..., Any], options: dict[str, Any], compiler: dict[str, Any] | None
-) -> Callable[..., Any]:
+def _jitted(measurement: Callable[..., Any], options: dict[str, Any], compiler: dict[str, Any] | None) -> Any:
     """Jit the measurement; with options for the compiler if it is not part of a program that the user compiles."""
     function = functools.partial(measurement, **options)
     if compiler is None or jax.default_backend() != "cpu":

@@ -189,7 +189,7 @@ def _row(
     upto, turned, interval = carry.upto + frame.logs, carry.turned, carry.interval
     lost, log_det = jnp.maximum(carry.lost, frame.lost), carry.log_det + frame.log_det
     if longest is not None and plan.pilot >= 0:
-        chosen = _interval(turned + upto + corner, plan.piloted, longest)
+        chosen = jnp.minimum(chosen_interval((turned + upto + corner) / plan.piloted), longest)
         interval = jnp.where(number == plan.pilot, chosen, interval)
     if plan.first:
         turns = number < plan.first
@@ -246,12 +246,12 @@ def _within_segments(
     return logs[plan.segment :] + xp.diff(volumes[max(plan.segment - 1, 0) :], axis=0)
 
 
-def _interval(logs: Float[Array, " k"], steps: int, longest: int) -> Int[Array, ""]:
-    """Choose the interval from the growth in the pilot: the shortest that a member of the batch needs."""
-    return jnp.minimum(smallest(_safe(jax.lax.stop_gradient(logs) / steps)), longest)
+def chosen_interval(rates: Float[Array, "k ..."]) -> Int[Array, ""]:
+    """Choose the interval from the rates of growth in the pilot: the shortest that a member of the batch needs."""
+    return smallest(jnp.min(_safe(jax.lax.stop_gradient(rates))))
 
 
-def _safe(rates: Float[Array, " k"]) -> Int[Array, ""]:
+def _safe(rates: Float[Array, "k ..."]) -> Int[Array, "..."]:
     """Return for how many steps columns that grow at these rates keep seven tenths of their digits and stay finite."""
     kind = jnp.finfo(rates.dtype)
     highest, lowest = jnp.max(jnp.stack([rates, -rates]), axis=1)

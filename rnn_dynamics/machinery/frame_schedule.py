@@ -101,3 +101,41 @@ def _cut(start: int, stop: int, size: int) -> np.ndarray:
     """Return where each row from start to stop begins and ends; the first may be shorter than `size`."""
     stops = np.arange(stop, start, -size)[::-1]
     return np.stack([np.maximum(stops - size, start), stops])
+
+
+class WindowPlan(NamedTuple):
+    """Windows of time that are measured at once.
+
+    rows      a row for each window
+    together  how many windows there are in a segment
+    shares    the windows are divided into so many equal shares
+    segments  the segments, without the rows before them
+    """
+
+    rows: Schedule
+    together: int
+    shares: int
+    segments: Schedule
+
+
+@functools.lru_cache(maxsize=16)
+def window_plan(T: int, skipped: int, *, windows: int, segments: int, shares: int) -> WindowPlan:
+    """Cut T steps, of which the first `skipped` are not measured, into about so many windows.
+
+    A segment has between windows/segments windows and nearly twice as many: the number that leaves fewest steps over.
+    """
+    fewest = max(1, windows // segments)
+    measured = T - skipped
+    together = min(range(fewest, 2 * fewest), key=lambda count: measured % (segments * count))
+    rows = schedule(T, skipped, pilot=False, segments=segments * together, may_stop=False)
+    merged = rows._replace(
+        time=np.empty((segments, rows.size * together)), first=0, segment=0, steps=rows.steps[together - 1 :: together]
+    )
+    more = -len(rows.due) % shares  # windows in front whose steps are all skipped
+    rows = rows._replace(
+        time=np.pad(rows.time, ((more, 0), (0, 0))),
+        due=np.pad(rows.due, ((more, 0), (0, 0)), constant_values=SKIP),
+        first=rows.first + more,
+        segment=rows.segment + more,
+    )
+    return WindowPlan(rows, together, shares, merged)

@@ -32,10 +32,11 @@ from ..machinery.batch_decision import smallest
 from ..machinery.compiled_programs import PLAIN, inside_transformation, is_traced
 from ..machinery.frame_loop import LONGEST, Run, growth
 from ..machinery.frame_push import in_two, whole
-from ..machinery.frame_schedule import Schedule, schedule
+from ..machinery.frame_schedule import SEGMENTS, Schedule, schedule
 from ..machinery.lu_frames import METHODS, by_norm, starting_frame
 from ..machinery.numpy_or_jax import finished
 from .lyapunov_result import LargestExponent, LyapunovSpectrum, largest_of, spectrum_of
+from .lyapunov_windows import Cut, best_count, cores, grown_in_windows
 from .reliability import seen
 from .unroll import state_after
 
@@ -57,6 +58,7 @@ class Options(NamedTuple):
     interval: int | str
     method: str
     segments: int | None
+    windows: int | str = 1
     entire: bool = False
     careful: bool = False
     determinant: bool = True
@@ -86,6 +88,7 @@ def lyapunov_spectrum(
     method: str = "lu",
     until: float | None = None,
     segments: int | None = None,
+    windows: int | str = "auto",
     key: Array | None = None,
 ) -> LyapunovSpectrum:
     """Compute the Lyapunov exponents of the trajectory that starts at h0.
@@ -142,7 +145,7 @@ def lyapunov_spectrum(
     References:
         Benettin, Galgani, Giorgilli & Strelcyn (1980), Meccanica 15, 9-20.
     """
-    options = Options(k, length, burn_in, frame_burn_in, interval, method, segments)
+    options = Options(k, length, burn_in, frame_burn_in, interval, method, segments, windows)
     return _measured(spectrum_of, step, params, h0, xs, key, until, options)
 
 
@@ -205,16 +208,53 @@ def _measured(
 ) -> Result:
     """Check the arguments, run the loop and turn its `Run` into the result."""
     length, T = entry.checked(step, params, h0, xs, options.length)
+    n = _numbers(h0)
     options = _checked(options, T)._replace(length=length)
     if key is not None:
         argument.key(key)
-    if options.k == 1 < _numbers(h0):
+    windows = _window_count(options, T, n, until)
+    if options.k == 1 < n:
         options = options._replace(interval=1)  # normalising one column costs less than choosing an interval
     tolerance = None if until is None else jnp.asarray(argument.number("until", until, above=0))
     options = options._replace(entire=not inside_transformation(params, h0, xs, key, tolerance))
-    run = _run((step, params, h0, xs, key, tolerance), options)
-    plan, full = options.plan(T, until is not None), options.k in (None, _numbers(h0))
-    return finished(partial(finish, plan=plan, full=full), run, tolerance)
+    given, full = (step, params, h0, xs, key, tolerance), options.k in (None, n)
+
+    def step_by_step() -> Result:
+        plan = options.plan(T, until is not None)
+        return finished(partial(finish, plan=plan, full=full), _run(given, options), tolerance)
+
+    if windows == 1:
+        return step_by_step()
+    inside = not options.entire
+    shares = 1 if inside else cores()
+    segments = min(options.segments or SEGMENTS, windows)
+    cut = Cut(T, options.burn_in, options.frame_burn_in, windows, segments, shares)
+    run = grown_in_windows(
+        *given[:5], cut=cut, length=length, interval=options.interval, k=options.k or n, inside=inside
+    )
+    plan = cut.plan
+    found = finished(partial(finish, plan=plan.segments, full=full, windows=segments * plan.together), run, None)
+    return either(_saw_all(run), found, step_by_step)
+
+
+def _window_count(options: Options, T: int, n: int, until: float | None) -> int:
+    """Return about how many windows of time to measure at once; 1 where that does not pay or cannot be done."""
+    asked, measured = options.windows, T - options.burn_in - options.frame_burn_in
+    if asked == "auto":
+        if until is not None or options.method != "lu" or options.k not in (None, n):
+            return 1
+        return best_count(n, measured, cores(), options.segments or SEGMENTS)
+    windows = argument.size("windows", asked, 1)
+    if windows == 1:
+        return 1
+    for name, value, fits in (("until", until, None), ("method", options.method, "lu")):
+        if value != fits:
+            raise ValueError(f"windows: got {windows} with {name}={value!r}, expected windows=1 or {name}={fits!r}")
+    if windows > measured:
+        raise ValueError(f"windows: got {windows}, expected at most {measured}, the steps after both burn-ins")
+    if (options.segments or 1) > windows:
+        raise ValueError(f"segments: got {options.segments}, expected at most windows = {windows}")
+    return windows
 
 
 def _checked(options: Options, T: int) -> Options:
@@ -243,16 +283,27 @@ def _run(given: Any, options: Options) -> Run:
     run = _grown(*given, length=options.length, options=options)
     if options.k not in (None, _numbers(given[2])) and (options.k == 1 or options.interval != "auto"):
         return run  # a more careful run does not exist
-    saw_all = smallest(jnp.all(seen(run.lost))) if is_traced(run) else seen(np.asarray(run.lost)).all()
     keep = given[-1] is None  # a determinant costs a decomposition, and without `until` both runs have the same steps
 
     def careful() -> Run:
         again = _grown(*given, length=options.length, options=options._replace(careful=True, determinant=not keep))
         return again._replace(log_det=run.log_det) if keep else again
 
-    if isinstance(saw_all, jax.core.Tracer):
-        return jax.lax.cond(saw_all, lambda: run, careful)
-    return run if saw_all else careful()
+    return either(_saw_all(run), run, careful)
+
+
+def _saw_all(run: Run) -> Any:
+    """Return whether no exponent lost too many digits, on the host if nothing is being traced."""
+    if is_traced(run):
+        return smallest(jnp.all(seen(run.lost)))
+    return seen(np.asarray(run.lost)).all()
+
+
+def either(good: Any, found: Result, otherwise: Callable[[], Result]) -> Result:
+    """Return what was found if it is good, else compute otherwise. Outside of jit only what is needed is compiled."""
+    if isinstance(good, jax.core.Tracer):
+        return jax.lax.cond(good, lambda: found, otherwise)
+    return found if good else otherwise()
 
 
 def _numbers(state: State) -> int:

@@ -32,6 +32,7 @@ class LyapunovSpectrum(NamedTuple):
             arithmetic; NaN for k < n.
         interval: The number of steps from one factorisation to the next, a scalar; fewer at the end of a segment.
         doubts: What is doubtful about each exponent, (k,), as a sum of `rd.Doubt`; `reasons` says it in words.
+        windows: The number of windows of time that were measured at once, a scalar; 1 if one step followed the other.
     """
 
     exponents: Float[Array, " k"]
@@ -44,6 +45,7 @@ class LyapunovSpectrum(NamedTuple):
     sum_rule_residual: Float[Array, ""]
     interval: Int[Array, ""]
     doubts: Int[Array, " k"] | int = 0
+    windows: Int[Array, ""] | int = 1
 
     @property
     def reasons(self) -> np.ndarray:
@@ -112,7 +114,9 @@ def _with_error(exponents: Any, stderr: Any) -> str:
     return span(exponents) if np.size(exponents) > 1 else f"{span(exponents)} ± {span(stderr)}"
 
 
-def spectrum_of(xp: Any, run: Run, until: Float[Any, ""] | None, *, plan: Schedule, full: bool) -> LyapunovSpectrum:
+def spectrum_of(
+    xp: Any, run: Run, until: Float[Any, ""] | None, *, plan: Schedule, full: bool, windows: int = 1
+) -> LyapunovSpectrum:
     """Turn the growths of the loop into exponents per step, in descending order."""
     found, lost = _in_order(xp, measured_growth(xp, plan, run), run.lost)
     dtype, steps, local = found.total.dtype, xp.asarray(plan.steps), found.segments / plan.size
@@ -139,6 +143,7 @@ def spectrum_of(xp: Any, run: Run, until: Float[Any, ""] | None, *, plan: Schedu
         sum_rule_residual=residual,
         interval=run.interval,
         doubts=doubts,
+        windows=xp.asarray(windows, np.int32),
     )
 
 

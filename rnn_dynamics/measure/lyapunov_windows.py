@@ -1,0 +1,147 @@
+"""Run the windows of `machinery/time_windows.py` for `lyapunov_spectrum`: how many there are, and on how many cores.
+
+Inside a user's own transformation everything is one program. Otherwise there are three: the states, the windows, and
+their joints, of which only the second is worth optimising. On CPUs it is called once on each core, with a share of the
+windows.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+from jaxtyping import Array
+
+from ..cells.contract import Input, Params, State, Step
+from ..machinery import entry
+from ..machinery.captured_arrays import Opaque
+from ..machinery.compiled_programs import PLAIN, ahead, float32_products, program
+from ..machinery.frame_loop import Run
+from ..machinery.frame_schedule import WindowPlan, window_plan
+from ..machinery.lu_frames import starting_frame
+from ..machinery.time_windows import FORMED, Share, Windows, advanced, run_of, shares_of
+from .unroll import state_after
+
+# larger states gain nothing on a core; nor do windows of fewer steps, or fewer windows on a core, for small states and
+# for others (`python -m benchmarks.time_windows`)
+LARGEST = 32
+SHORTEST = 32
+ON_A_CORE = (96, 64)
+
+
+def best_count(n: int, measured: int, cores: int, segments: int) -> int:
+    """Return the number of windows that is fastest for so many steps of n numbers; 1 if windows do not pay."""
+    if n > LARGEST:
+        return 1
+    windows = min(ON_A_CORE[n > FORMED] * cores, measured // SHORTEST)
+    return max(1, windows // segments * segments)
+
+
+def cores() -> int:
+    """Return on how many cores the windows can be shared out: 1 on an accelerator, or where a user divided the CPU."""
+    if jax.default_backend() != "cpu" or jax.device_count() > 1:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Cut(NamedTuple):
+    """How T steps are cut into windows, in numbers: what the programs are compiled for."""
+
+    T: int
+    burn_in: int
+    frame_burn_in: int
+    windows: int
+    segments: int
+    shares: int
+
+    @property
+    def plan(self) -> WindowPlan:
+        """Return the windows themselves."""
+        return window_plan(
+            self.T - self.burn_in,
+            self.frame_burn_in,
+            windows=self.windows,
+            segments=self.segments,
+            shares=self.shares,
+        )
+
+
+def grown_in_windows(
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: Input,
+    key: Array | None,
+    *,
+    cut: Cut,
+    length: int | None,
+    interval: int | str,
+    k: int,
+    inside: bool,
+) -> Run:
+    """Measure the growth of k columns in all windows, `inside` a transformation or on all cores."""
+    traced = None if inside else entry.traced_step(step, params, h0, entry.first(xs))
+    if traced is None or isinstance(traced.computation, Opaque):
+        cut = cut._replace(shares=1)
+        return _all_at_once(step, params, h0, xs, key, length=length, cut=cut, interval=interval, k=k)
+    columns, shares = _cut(traced, params, h0, xs, key, length=length, cut=cut)
+    calls = [(traced, params, share) for share in shares]
+    with float32_products():
+        found = _side_by_side(_advanced, calls, {"interval": interval})
+        joint = columns, found
+        return program(_joined, joint, {"cut": cut, "k": k}, PLAIN)(*joint)
+
+
+def _side_by_side(function: Callable[..., Windows], calls: list[tuple], options: dict[str, Any]) -> list[Windows]:
+    """Call the function with each of these arguments, which have the same shapes, each in a thread of its own."""
+    if len(calls) == 1:
+        return [program(function, calls[0], options)(*calls[0])]
+    run = ahead(function, calls[0], options)  # a thread has settings of its own, which a compiled program ignores
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(lambda call: run(*call), calls))
+
+
+@entry.compiled()
+def _all_at_once(
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: Input,
+    key: Array | None,
+    *,
+    length: int | None,
+    cut: Cut,
+    interval: int | str,
+    k: int,
+) -> Run:
+    columns, shares = _opened(step, params, h0, xs, key, length, cut)
+    return _joined(columns, [advanced(step, params, share, interval) for share in shares], cut=cut, k=k)
+
+
+@entry.compiled(compiler=PLAIN)
+def _cut(
+    step: Step, params: Params, h0: State, xs: Input, key: Array | None, *, length: int | None, cut: Cut
+) -> tuple[Array, list[Share]]:
+    return _opened(step, params, h0, xs, key, length, cut)
+
+
+def _advanced(step: Step, params: Params, share: Share, *, interval: int | str) -> Windows:
+    return advanced(step, params, share, interval)
+
+
+def _joined(columns: Array, shares: list[Windows], *, cut: Cut, k: int) -> Run:
+    return run_of(columns, shares, cut.plan, k)
+
+
+def _opened(
+    step: Step, params: Params, h0: State, xs: Input, key: Array | None, length: int | None, cut: Cut
+) -> tuple[Array, list[Share]]:
+    """Check the arguments and return the first frame of the trajectory and its windows."""
+    T = entry.time_steps(xs, length)
+    h0 = entry.opened(step, params, h0, xs)
+    entry.decomposable(h0)
+    columns = starting_frame(h0, None, key)
+    h0 = state_after(step, params, h0, xs, cut.burn_in)
+    xs = jax.tree.map(lambda leaf: leaf[cut.burn_in :], xs)
+    return columns, shares_of(step, params, h0, xs, cut.plan, T - cut.burn_in)
