@@ -11,12 +11,13 @@ The frame that comes from the windows before is another one, G_c. It grows by th
 Nothing is left out: the growths are those of a sequential QR decomposition, whatever the exponents are, equal ones too.
 Only matrices of size k pass from window to window.
 
-**All windows at once.** Two neighbours are joined to one longer window, which starts with S as well,
+**In groups.** Two neighbours are joined to one longer window, which starts with S as well:
 
     P_b P_a S = Q_b D_b U_b (SᵀQ_a) D_a U_a = (Q_b E) (R D_a U_a)
 
-So in round r every window is joined to what ends 2^r windows earlier, until nothing changes: all log₂ C rounds where
-exponents are equal, but only one or two where they are far apart and a frame soon forgets where it began.
+About √C groups of √C windows are formed. All groups join their windows at once, one after the other. Then the groups
+are joined, and then every window to its group's beginning, again all at once. That takes 2 √C joints one after the
+other instead of C, for about three times the work.
 
 **D spans any number of decades**, e^{λ L}, so D U M is never formed. Its rows are eliminated with pivots, where a row
 is held as a vector and the logarithm of its size. That leaves a factor with moderate entries, whose QR gives E:
@@ -24,13 +25,14 @@ is held as a vector and the logarithm of its size. That leaves a factor with mod
     D U M = F T,   F = E R_F,   R = R_F T,   ln R_ii = ln T_ii + ln (R_F)_ii
 """
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .batch_decision import smallest
+from .shard_map_axes import varying_like
 from .window_frames import Grown, first
 
 
@@ -42,15 +44,42 @@ class _Window(NamedTuple):
     unit: Float[Array, "windows k k"]
 
 
+class _Chosen(NamedTuple):
+    """The pivot of a column in each window.
+
+    row        1 in its row, else 0
+    pivot      the pivot
+    multiples  what to subtract of its row from each row
+    column     the column of F
+    its_log    the logarithm of the size of its row
+    its_size   the logarithm of the mean entry in its row
+    """
+
+    row: Float[Array, "k windows"]
+    pivot: Float[Array, " windows"]
+    multiples: Float[Array, "k windows"]
+    column: Float[Array, "k windows"]
+    its_log: Float[Array, " windows"]
+    its_size: Float[Array, " windows"]
+
+
 class _Factored(NamedTuple):
-    """D U M = E R for each window: E, ln R_ii, R / R_ii, and the nats lost to cancellation in each R_ii."""
+    """D U M = E R for each window, where R = R_F T.
+
+    E       orthonormal
+    logs    ln R_ii
+    lost    how many nats of each were lost to cancellation
+    F_unit  R_F / (R_F)_ii
+    T_unit  T / T_ii
+    T_logs  ln T_ii
+    """
 
     E: Float[Array, "windows k k"]
     logs: Float[Array, "windows k"]
+    lost: Float[Array, "windows k"]
     F_unit: Float[Array, "windows k k"]
     T_unit: Float[Array, "windows k k"]
     T_logs: Float[Array, "windows k"]
-    lost: Float[Array, "windows k"]
 
 
 def joined(
@@ -68,33 +97,35 @@ def joined(
     logs, unit = (jnp.moveaxis(values, -1, 0) for values in (grown.logs, grown.unit))
     Q, F_unit, F_logs = _orthonormal(frames)
     each = _Window(Q, logs + F_logs, _times(F_unit, logs, unit))
-    # one more window in front, which ends with the trajectory's first frame
-    nothing = _Window(first_frame[None], jnp.zeros_like(logs[:1]), jnp.eye(k, dtype=Q.dtype)[None])
-    through = jax.tree.map(lambda *parts: jnp.concatenate(parts), nothing, each)
-    tolerance = 100 * k * jnp.finfo(Q.dtype).eps
-    place = jnp.arange(windows + 1)
+    size = math.isqrt(windows - 1) + 1
+    groups = -(-windows // size)
+    still = _Window(start, jnp.zeros_like(logs[0]), jnp.eye(k, dtype=Q.dtype))  # a window without steps
+    more = groups * size - windows
+    each = jax.tree.map(
+        lambda one, all_: jnp.concatenate([jnp.broadcast_to(one, (more, *one.shape)), all_]), still, each
+    )
 
-    def round_of(carry: tuple[_Window, Array], distance: Array) -> tuple[tuple[_Window, Array], None]:
-        through, settled = carry
+    def one_more(before: _Window, window: _Window) -> tuple[_Window, _Window]:
+        return _join(start, before, window), before
 
-        def change(through: _Window) -> tuple[_Window, Array]:
-            earlier = jax.tree.map(lambda leaf: leaf[jnp.maximum(place - distance, 0)], through)
-            new = _join(start, earlier, through)
-            new = jax.tree.map(
-                lambda one, other: jnp.where((place >= distance).reshape(-1, *[1] * (one.ndim - 1)), one, other),
-                new,
-                through,
-            )
-            change = jnp.max(jnp.abs(jax.lax.stop_gradient(new.Q - through.Q)))
-            return new, smallest(change <= tolerance)
+    def next_group(frame: Array, group: _Window) -> tuple[Array, Array]:
+        E = _factored(group.logs[None], (group.unit @ (start.T @ frame))[None]).E[0]
+        return group.Q @ E, frame
 
-        return jax.lax.cond(settled, lambda through: (through, jnp.bool_(True)), change, through), None
+    in_groups = jax.tree.map(lambda leaf: jnp.swapaxes(leaf.reshape(groups, size, *leaf.shape[1:]), 0, 1), each)
+    none = jax.tree.map(lambda one: jnp.broadcast_to(one, (groups, *one.shape)), still)
+    whole_groups, before = jax.lax.scan(one_more, varying_like(none, each), in_groups)
+    begins = jax.lax.scan(next_group, first_frame, whole_groups)[1]
+    before = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1).reshape(-1, *leaf.shape[2:]), before)
 
-    rounds = (windows - 1).bit_length() + 1 if windows > 1 else 1
-    distances = 2 ** jnp.arange(rounds, dtype=jnp.int32)
-    (through, _), _ = jax.lax.scan(round_of, (through, jnp.bool_(False)), distances)
-    found = _factored(each.logs, each.unit @ (start.T @ through.Q[:-1]))
-    return found.logs, found.lost
+    def through(frames: Array, windows: _Window) -> tuple[Array, tuple[Array, Array]]:
+        found = _factored(windows.logs, windows.unit @ (start.T @ frames))
+        return windows.Q @ found.E, (found.logs, found.lost)
+
+    # from its group's beginning to each window, and then through the window itself
+    both = jax.tree.map(lambda *parts: jnp.stack(parts), before, each)
+    _, (growth, lost) = jax.lax.scan(through, jnp.repeat(begins, size, axis=0), both)
+    return growth[1, more:], lost[1, more:]
 
 
 def _join(start: Float[Array, "k k"], a: _Window, b: _Window) -> _Window:
@@ -130,7 +161,7 @@ def _factored(logs: Float[Array, "windows k"], rows: Float[Array, "windows k k"]
         jnp.moveaxis(values, -1, 0) for values in _eliminated(jnp.moveaxis(logs, 0, -1), jnp.moveaxis(rows, 0, -1))
     )
     E, F_unit, F_logs = _orthonormal(F)
-    return _Factored(E, T_logs + F_logs, F_unit, T_unit, T_logs, lost)
+    return _Factored(E, T_logs + F_logs, lost, F_unit, T_unit, T_logs)
 
 
 def _eliminated(
@@ -142,24 +173,26 @@ def _eliminated(
     """
     k = len(logs)
     sizes = jnp.log(jnp.mean(jnp.abs(jax.lax.stop_gradient(rows)), axis=1))
+    at, put = jax.lax.dynamic_index_in_dim, jax.lax.dynamic_update_index_in_dim
+
+    def found(entries: Array) -> _Chosen:
+        held = jax.lax.stop_gradient(jnp.log(jnp.abs(entries)) + logs)
+        row = first(held == jnp.max(held, axis=0)).astype(entries.dtype)
+        pivot, its_log, its_size = (jnp.sum(row * each, axis=0) for each in (entries, logs, sizes))
+        # 0 in the row of an earlier pivot, whose entries are 0 by now
+        ratio = jnp.exp(jnp.where(entries == 0, -jnp.inf, logs - its_log))
+        return _Chosen(row, pivot, entries / pivot, ratio * entries / jnp.abs(pivot), its_log, its_size)
 
     def column(i: Array, carry: tuple) -> tuple:
-        Y, F, T, pivots, lost = carry
-        entries = jax.lax.dynamic_index_in_dim(Y, i, 1, keepdims=False)
-        held = jax.lax.stop_gradient(jnp.log(jnp.abs(entries)) + logs)
-        chosen = first(held == jnp.max(held, axis=0))
-        pivot, its_log, its_size = (jnp.sum(jnp.where(chosen, each, 0), axis=0) for each in (entries, logs, sizes))
-        log_pivot = jnp.log(jnp.abs(pivot))
-        multiples = entries / pivot
-        # 0 in the row of an earlier pivot, whose entries are 0 by now
-        part = jnp.where(
-            entries == 0, 0, jnp.exp(jnp.where(entries == 0, 0, logs - its_log)) * entries / jnp.abs(pivot)
-        )
-        row = jnp.sum(jnp.where(chosen[:, None], Y, 0), axis=0)
-        Y = jnp.where(chosen[:, None], 0, Y - multiples[:, None] * row[None])
-        put = jax.lax.dynamic_update_index_in_dim
-        F, T, pivots = put(F, part, i, 1), put(T, row / pivot, i, 0), put(pivots, log_pivot + its_log, i, 0)
-        return Y, F, T, pivots, put(lost, its_size - jax.lax.stop_gradient(log_pivot), i, 0)
+        Y, chosen, F, T, pivots, lost = carry
+        row = jnp.sum(Y * chosen.row[:, None], axis=0)
+        # the pivot's own row becomes 0 exactly, since its multiple is 1
+        Y = Y - chosen.multiples[:, None] * row[None]
+        log_pivot = jnp.log(jnp.abs(chosen.pivot))
+        F, T = put(F, chosen.column, i, 1), put(T, row / chosen.pivot, i, 0)
+        pivots = put(pivots, log_pivot + chosen.its_log, i, 0)
+        lost = put(lost, chosen.its_size - jax.lax.stop_gradient(log_pivot), i, 0)
+        return Y, found(at(Y, i + 1, 1, keepdims=False)), F, T, pivots, lost
 
     nothing, zeros = jnp.zeros_like(rows), jnp.zeros_like(logs)
-    return jax.lax.fori_loop(0, k, column, (rows, nothing, nothing, zeros, zeros))[1:]
+    return jax.lax.fori_loop(0, k, column, (rows, found(rows[:, 0]), nothing, nothing, zeros, zeros))[2:]
