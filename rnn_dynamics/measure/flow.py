@@ -32,6 +32,7 @@ from ..machinery.compiled_programs import PLAIN, inside_transformation
 from ..machinery.lag_loop import Asked, RawCurves, lag_curves
 from ..machinery.numpy_or_jax import finished
 from ..machinery.state_vector import blocks, flatten
+from ..machinery.window_products import number_of_windows
 from .flow_result import CURVES, GradientFlow, flow_of
 from .unroll import state_after
 
@@ -55,6 +56,7 @@ def gradient_flow(
     directions: int | None = None,
     key: Array | None = None,
     curves: tuple[str, ...] = CURVES,
+    windows: int | str = "auto",
 ) -> GradientFlow:
     """Measure how a gradient grows or shrinks on its way back in time, for every lag.
 
@@ -115,7 +117,8 @@ def gradient_flow(
     rows, columns = _cut(h0, block, path)
     traced = inside_transformation(params, h0, xs)
     halve = traced or flatten(h0)[0].size >= HALVED_AT_ONCE
-    asked = Asked(rows, columns, path is not None, curves, directions is not None, traced, halve)
+    windows = number_of_windows(windows, T if lags is None else lags, flatten(h0)[0].size)
+    asked = Asked(rows, columns, path is not None, curves, directions is not None, traced, halve, windows)
     raw = _gradient_flow(step, params, h0, xs, times, key, length=length, lags=lags, directions=directions, asked=asked)
     ones = rows[1] - rows[0] if rows == columns else 0  # on the diagonal of the product at lag 0, the identity
     return finished(partial(flow_of, size=ones, curves=curves, directions=directions, average=average), raw)

@@ -9,9 +9,18 @@ from ..machinery import entry
 from ..machinery.linear_maps import linear_maps
 from ..machinery.scaled import Scaled, exponent_of, from_exponent, power_of_two, rescaled
 from ..machinery.state_vector import flatten
+from ..machinery.window_products import number_of_windows, product_in_windows
 
 
-def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length: int | None = None) -> Scaled:
+def jacobian_product(
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: Input,
+    *,
+    length: int | None = None,
+    windows: int | str = "auto",
+) -> Scaled:
     """Compute the product of all step Jacobians without overflow or underflow.
 
         ∂h_T/∂h_0 = J_T ··· J_1 = direction · e^{log_scale}
@@ -42,15 +51,20 @@ def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length
         >>> round(float(product.log_norm()), 2)  # ln ‖2^1000 I‖_F = 1000 ln 2 + ½ ln 2
         693.49
     """
-    length, _ = entry.checked(step, params, h0, xs, length)
-    return _jacobian_product(step, params, h0, xs, length=length)
+    length, T = entry.checked(step, params, h0, xs, length)
+    windows = number_of_windows(windows, T, flatten(h0)[0].size)
+    return _jacobian_product(step, params, h0, xs, length=length, windows=windows)
 
 
 @entry.compiled()
-def _jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length: int | None) -> Scaled:
+def _jacobian_product(
+    step: Step, params: Params, h0: State, xs: Input, *, length: int | None, windows: int
+) -> Scaled:
     T = entry.time_steps(xs, length)
     h0 = entry.opened(step, params, h0, xs)
     vector, _ = flatten(h0)
+    if windows > 1:
+        return from_exponent(*product_in_windows(step, params, h0, xs, T, windows))
     # a fixed combination without zeros, and without symmetries that a net may have
     glance = jnp.cos(jnp.arange(vector.size, dtype=vector.dtype) + 1)
 
