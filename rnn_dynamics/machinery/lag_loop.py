@@ -5,12 +5,13 @@
 One lag (`_one_lag`) multiplies all rows by the next Jacobian, one `pull`. It records ‖P_ℓ‖_F from the squared norms of
 the rows, and ‖P_ℓ‖₂ by `spectral_norm.py`, whose search starts from the singular vector of the last lag.
 
-Three things keep it cheap over a long time:
+Four things keep it cheap over a long time:
 
 - The states h_t are not stored. They are recomputed a stretch of steps at a time (`recomputed_states.py`).
 - P loses rank, so half of its rows can be dropped again and again (`rank_compression.py`). Each number of rows is a
   stage with a program of its own, and `_at_stage` moves to the next one at the end of a stretch.
 - The power of two for the next pull is read from one combination of the rows instead of all of them.
+- For small states many windows of time are pulled through side by side (`_in_windows`, `window_products.py`).
 
 With random directions, P begins with a few of them instead of I. The norms ‖J_t‖₂ of single steps, whose product bounds
 ‖P_ℓ‖₂, come from `step_norms.py`. Next: `measure/flow_result.py` turns `RawCurves` into a `GradientFlow`.

@@ -29,19 +29,33 @@ from .state_vector import flatten
 # steps of a window: more would hold more states, fewer would spend more time on joining the windows
 LONGEST = 32
 
+# what "auto" chooses on a CPU, by the table of benchmarks/windows.py: a call takes a fifth to two thirds of the time.
+# The program takes half a second longer to compile, which three to seven calls of this length make up for
+ON_CPU, LONG_ON_CPU, SMALL_ON_CPU = 32, 100_000, 16
+# and on an accelerator, where a step takes as long for one small matrix as for many: an expectation, not yet measured
+ON_ACCELERATOR, LONG_ON_ACCELERATOR, SMALL_ON_ACCELERATOR = 64, 2_000, 128
+
 # matrices as (direction, exponent), the largest magnitude of each direction in [½, 1)
-Product = tuple[Float[Array, "*windows rows n"], Int[Array, "*windows"]]
+Product = tuple[Float[Array, "..."], Int[Array, "..."]]
 
 
-def number_of_windows(windows: int | str, T: int, n: int) -> int:
-    """Return how many windows to use: what the user chose, at most T, or what pays for these sizes."""
-    if windows == "auto":
-        return 1
-    return min(argument.size("windows", windows, 1), T)
+def number_of_windows(windows: int | str, T: int, n: int, batched: bool, least: int = 1) -> int:
+    """Return how many windows to use: what the user chose, at most T; for "auto" as many as pay for these sizes.
+
+    `batched`: whether several such products may already be computed side by side; then "auto" is 1. It is also 1 on a
+    CPU below `least` numbers in the state.
+    """
+    if windows != "auto":
+        return min(argument.size("windows", windows, 1), T)
+    if jax.default_backend() == "cpu":
+        pays = T >= LONG_ON_CPU and least <= n <= SMALL_ON_CPU
+        return ON_CPU if pays and not batched else 1
+    pays = T >= LONG_ON_ACCELERATOR and n <= SMALL_ON_ACCELERATOR
+    return ON_ACCELERATOR if pays and not batched else 1
 
 
 def window_length(T: int, windows: int) -> int:
-    """Return how many steps each window has, such that stretches of that many windows exceed T as little as possible."""
+    """Return how many steps each window has, so that stretches of that many exceed T as little as possible."""
     stretches = math.ceil(T / (windows * LONGEST))
     return math.ceil(T / (stretches * windows))
 
