@@ -29,8 +29,8 @@ from .state_vector import flatten
 # steps of a window: more would hold more states, fewer would spend more time on joining the windows
 LONGEST = 32
 
-# what "auto" chooses on a CPU, by the table of benchmarks/windows.py: a call takes a fifth to two thirds of the time.
-# The program takes half a second longer to compile, which three to seven calls of this length make up for
+# what "auto" chooses on a CPU, by the table of benchmarks/windows.py: a call takes between 0.2 and 0.9 of the time. The
+# program takes half a second longer to compile, which a few calls of this length make up for
 ON_CPU, LONG_ON_CPU, SMALL_ON_CPU = 32, 100_000, 16
 # and on an accelerator, where a step takes as long for one small matrix as for many: an expectation, not yet measured
 ON_ACCELERATOR, LONG_ON_ACCELERATOR, SMALL_ON_ACCELERATOR = 64, 2_000, 128
