@@ -1,6 +1,6 @@
 """Run the named benchmarks, or all whose packages are installed, and write their tables to docs/benchmarks.md.
 
-    python -m benchmarks [first_call] [gradient_flow] [sweep] [pytorch] [lyapunov] [training] [tests]
+    python -m benchmarks [first_call] [gradient_flow] [windows] [sweep] [pytorch] [lyapunov] [training] [tests]
 
 `tests` takes half an hour and runs only when it is named. Only the tables of the benchmarks that ran are replaced, in
 the section for this machine's devices.
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-NAMES = ("first_call", "gradient_flow", "sweep", "pytorch", "lyapunov", "training", "tests")
+NAMES = ("first_call", "gradient_flow", "windows", "sweep", "pytorch", "lyapunov", "training", "tests")
 NEED_TORCH = ("pytorch", "lyapunov", "training")
 TITLE = "# Benchmarks\n\nWritten by `make bench`: each table has the ratios of one run. The named files explain them.\n"
 PART = re.compile(r"`benchmarks/(\w+)\.py`\n\n```\n.*?```\n", re.DOTALL)

@@ -5,12 +5,13 @@
 One lag (`_one_lag`) multiplies all rows by the next Jacobian, one `pull`. It records ‖P_ℓ‖_F from the squared norms of
 the rows, and ‖P_ℓ‖₂ by `spectral_norm.py`, whose search starts from the singular vector of the last lag.
 
-Three things keep it cheap over a long time:
+Four things keep it cheap over a long time:
 
 - The states h_t are not stored. They are recomputed a stretch of steps at a time (`recomputed_states.py`).
 - P loses rank, so half of its rows can be dropped again and again (`rank_compression.py`). Each number of rows is a
   stage with a program of its own, and `_at_stage` moves to the next one at the end of a stretch.
 - The power of two for the next pull is read from one combination of the rows instead of all of them.
+- For small states many windows of time are pulled through side by side (`_in_windows`, `window_products.py`).
 
 With random directions, P begins with a few of them instead of I. The norms ‖J_t‖₂ of single steps, whose product bounds
 ‖P_ℓ‖₂, come from `step_norms.py`. Next: `measure/flow_result.py` turns `RawCurves` into a `GradientFlow`.
@@ -34,6 +35,7 @@ from .scaled import exponent_of, power_of_two
 from .spectral_norm import DENSE, SpectralNorm, guessed_spectral_norm, random_vectors, spectral_norm
 from .state_vector import flatten
 from .step_norms import step_norms
+from .window_products import cut, joined, window_length, window_products
 
 # when a user calls the measurement, the 2-norm of a product that begins with at most this many rows is never searched
 # for: a search could miss the largest singular value, and takes longer to compile. For batches a search is faster
@@ -50,6 +52,7 @@ class Asked(NamedTuple):
     random: bool  # whether the rows are random combinations
     traced: bool  # whether this is part of a program that the user compiles, which should run fast
     halve: bool  # whether rows may be dropped, which compiles one program for each number of rows
+    windows: int  # how many windows of time are pulled through side by side; 1 for one lag after the other
 
 
 class _Frame(NamedTuple):
@@ -95,11 +98,14 @@ def lag_curves(
     dtype = vector.dtype
     identity = jnp.eye(vector.size, dtype=dtype)[slice(*asked.rows)]
     P = identity if directions is None else directions @ identity
-    sizes = widths(len(P)) if directions is None and asked.halve else (len(P),)
+    sizes = widths(len(P)) if directions is None and asked.halve and asked.windows == 1 else (len(P),)
     backward = partial(_one_lag, step, params, asked, sizes[0])
 
     def stretch(frame: _Frame, before: State, xs: Input, length: int) -> tuple[_Frame, RawCurves]:
         bound = step_norms(step, params, before, xs, length) if "bound" in asked.curves else None
+        if asked.windows > 1:
+            frame, raw = _in_windows(partial(_pulled, step, params, asked), backward, asked, frame, (before, xs))
+            return frame, raw._replace(step_norm=bound)
         stages = [partial(_at_stage, backward, sizes, stage, length=length) for stage in range(len(sizes))]
         frame, raw = jax.lax.switch(frame.stage, stages, frame, (before, xs))
         return frame, raw._replace(step_norm=bound)
@@ -107,8 +113,10 @@ def lag_curves(
     nothing = jnp.int32(0)
     start = _Frame(P, nothing, nothing, random_vectors(len(P), dtype)[0], jnp.array(True), nothing)
     # a frame that is never halved takes one stretch while its states take about as much memory as the frame itself
-    longest = 4 * vector.size if len(sizes) == 1 else 0
-    raw = backward_in_stretches(step, params, h0, xs, lags, stretch, entry.varying_like(start, h0), longest)
+    every = lags if len(sizes) == 1 and lags <= 4 * vector.size else None
+    if asked.windows > 1:
+        every = asked.windows * window_length(lags, asked.windows)
+    raw = backward_in_stretches(step, params, h0, xs, lags, stretch, entry.varying_like(start, h0), every)
     if directions is None or "norm" not in asked.curves:
         return raw
     guess, total = random_vectors(len(directions), dtype)[0], jnp.sum(directions**2)
@@ -120,9 +128,7 @@ def _one_lag(
 ) -> tuple[_Frame, RawCurves]:
     """Pull the frame one step further back and compute its norms."""
     dtype = frame.P.dtype
-    P = linear_maps(step, params, *now).pull(frame.P * power_of_two(-frame.shift, dtype))
-    if asked.alone:
-        P = jnp.where(jnp.zeros(P.shape[1], bool).at[slice(*asked.columns)].set(True), P, 0)
+    P = _pulled(step, params, asked, frame.P * power_of_two(-frame.shift, dtype), now)
     seen, exponent = P[:, slice(*asked.columns)], frame.exponent + frame.shift
     # the entries of one combination of all rows are about as large as theirs, and cheaper to look at
     weights = random_vectors(len(P), dtype)[1] * len(P) ** 0.5
@@ -139,6 +145,35 @@ def _one_lag(
     frame = _Frame(P, exponent, shift, left, trusted, frame.stage)
     spread = _spread(squares) if asked.random else None
     return frame, RawCurves(exponent + shift, square, spread, norm, None, None)
+
+
+def _pulled(step: Step, params: Params, asked: Asked, rows: Array, now: tuple[State, Input]) -> Array:
+    """Multiply the rows by the Jacobian of this step, or only by its block if that is measured alone."""
+    P = linear_maps(step, params, *now).pull(rows)
+    if asked.alone:
+        P = jnp.where(jnp.zeros(P.shape[1], bool).at[slice(*asked.columns)].set(True), P, 0)
+    return P
+
+
+def _in_windows(
+    pull: Callable[[Array, Any], Array],
+    backward: Callable[..., tuple[_Frame, RawCurves]],
+    asked: Asked,
+    frame: _Frame,
+    times: tuple[State, Input],
+) -> tuple[_Frame, RawCurves]:
+    """Run a stretch in windows side by side, each from the product of all later steps."""
+    kept = slice(*asked.columns) if asked.alone else slice(None)
+    identity = jnp.eye(frame.P.shape[1], dtype=frame.P.dtype)[kept]
+    times = cut(times, asked.windows)
+    later = window_products(pull, identity, jax.tree.map(lambda leaf: leaf[1:], times))
+    last = frame.P * power_of_two(-frame.shift, frame.P.dtype), frame.exponent + frame.shift
+    first, others = joined(last, later, kept)
+    P, exponent = jax.tree.map(lambda one, more: jnp.concatenate([one[None], more]), first, others)
+    frames = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (asked.windows, *leaf.shape)), frame)
+    frames = frames._replace(P=P, exponent=exponent, shift=jnp.zeros_like(exponent))
+    frames, raw = jax.vmap(partial(jax.lax.scan, backward, reverse=True))(frames, times)
+    return jax.tree.map(lambda leaf: leaf[0], frames), jax.tree.map(lambda leaf: leaf.reshape(-1), raw)
 
 
 def _norm(A: Array, guess: Array, scale: Array, total: Array, dense: int = DENSE) -> SpectralNorm:

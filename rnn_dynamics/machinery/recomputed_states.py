@@ -27,15 +27,16 @@ def backward_in_stretches(
     T: int,
     stretch: Callable[[Any, State, Input, int], tuple[Any, Any]],
     carry: Any,
-    longest: int = 0,
+    every: int | None = None,
 ) -> Any:
     """Call `stretch(carry, states before the steps, xs, length)` for every stretch, from the last to the first.
 
     Return what it returns for every step, in the order of time. All stretches have one length, so that the loop is
     compiled once. If T is not a multiple of it, the first stretch begins with extra steps that stay at h0; they are
-    visited last, and their results are dropped. Up to `longest` steps are one stretch. Memory O(√T) states.
+    visited last, and their results are dropped. `every` is the length; by default it is about √T, for a memory of O(√T)
+    states.
     """
-    every = T if longest >= T else _length_of_stretches(T)
+    every = every or _length_of_stretches(T)
     count = math.ceil(T / every)
     spare = count * every - T
 
@@ -51,7 +52,7 @@ def backward_in_stretches(
         return jnp.concatenate([first, leaf]).reshape(count, every, *leaf.shape[1:])
 
     times = (jnp.arange(T + spare) < spare if spare else None, xs)
-    if count == 1:
+    if count == 1 and not spare:
         before = jax.lax.scan(advance, h0, times, length=T)[1]
         return stretch(carry, before, xs, T)[1]
     still = None if times[0] is None else times[0].reshape(count, every)

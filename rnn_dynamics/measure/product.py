@@ -6,12 +6,25 @@ from jaxtyping import Array
 
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
+from ..machinery.compiled_programs import inside_transformation
 from ..machinery.linear_maps import linear_maps
 from ..machinery.scaled import Scaled, exponent_of, from_exponent, power_of_two, rescaled
 from ..machinery.state_vector import flatten
+from ..machinery.window_products import number_of_windows, product_in_windows
+
+# XLA makes one kernel of a whole step of fewer numbers on a CPU, which no windows improve on
+SMALLEST_IN_WINDOWS = 5
 
 
-def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length: int | None = None) -> Scaled:
+def jacobian_product(
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: Input,
+    *,
+    length: int | None = None,
+    windows: int | str = "auto",
+) -> Scaled:
     """Compute the product of all step Jacobians without overflow or underflow.
 
         ∂h_T/∂h_0 = J_T ··· J_1 = direction · e^{log_scale}
@@ -28,13 +41,17 @@ def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length
         h0: The initial state, a pytree with n numbers in all.
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
         length: T, needed where xs is None.
+        windows: How many windows of time advance side by side, in matrices of n × n. 1 is one long loop. "auto" uses
+            32 on a CPU for 5 to 16 numbers and T of 100 000 or more, 64 on an accelerator for up to 128 numbers and T
+            of 2000 or more, and otherwise 1, also inside your own jit or vmap. Results agree to rounding.
 
     Returns:
         A `Scaled` with a direction of shape (n, n) and a scalar log_scale in nats. Its methods give the logarithm of
         its norm, a plain array, and the product with another one.
 
     Cost:
-        Time O(T) pushes of n columns through the linearised step. Memory O(n²) for any T: no Jacobian is stored.
+        Time O(T) pushes of n columns through the linearised step. Memory O(n²) for any T, and as much for each window:
+        no Jacobian is stored.
 
     Example:
         >>> W = 2 * jnp.eye(2)
@@ -42,15 +59,19 @@ def jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length
         >>> round(float(product.log_norm()), 2)  # ln ‖2^1000 I‖_F = 1000 ln 2 + ½ ln 2
         693.49
     """
-    length, _ = entry.checked(step, params, h0, xs, length)
-    return _jacobian_product(step, params, h0, xs, length=length)
+    length, T = entry.checked(step, params, h0, xs, length)
+    batched = inside_transformation(params, h0, xs)
+    windows = number_of_windows(windows, T, flatten(h0)[0].size, batched, least=SMALLEST_IN_WINDOWS)
+    return _jacobian_product(step, params, h0, xs, length=length, windows=windows)
 
 
 @entry.compiled()
-def _jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length: int | None) -> Scaled:
+def _jacobian_product(step: Step, params: Params, h0: State, xs: Input, *, length: int | None, windows: int) -> Scaled:
     T = entry.time_steps(xs, length)
     h0 = entry.opened(step, params, h0, xs)
     vector, _ = flatten(h0)
+    if windows > 1:
+        return from_exponent(*product_in_windows(step, params, h0, xs, T, windows))
     # a fixed combination without zeros, and without symmetries that a net may have
     glance = jnp.cos(jnp.arange(vector.size, dtype=vector.dtype) + 1)
 

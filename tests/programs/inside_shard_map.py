@@ -34,6 +34,8 @@ OF_A_CELL = {
     "step_jacobians": lambda p: rd.step_jacobians(cell.step, p, h0, xs),
     "jacobian_product": lambda p: rd.jacobian_product(cell.step, p, h0, xs),
     "gradient_flow": lambda p: rd.gradient_flow(cell.step, p, h0, xs),
+    "product in windows": lambda p: rd.jacobian_product(cell.step, p, h0, xs, windows=3),
+    "flow in windows": lambda p: rd.gradient_flow(cell.step, p, h0, xs, windows=3),
     "state_gradients": lambda p: rd.state_gradients(cell.step, p, h0, xs, loss),
     "log_state_gradients": lambda p: rd.log_state_gradients(cell.step, p, h0, xs, loss),
     "gradient_contributions": lambda p: rd.gradient_contributions(cell.step, p, h0, xs, loss).norms,

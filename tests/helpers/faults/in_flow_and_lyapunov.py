@@ -3,6 +3,7 @@
 from .fault import Fault
 
 FLOW = "measure/test_flow.py::test"
+WINDOWS = "machinery/test_window_products.py::test"
 NORM = "machinery/test_spectral_norm.py::test"
 FEWER = "machinery/test_rank_compression.py::test"
 LYAPUNOV = "measure/test_lyapunov.py::test"
@@ -150,6 +151,48 @@ FLOWS = [
         "leaf.reshape(-1)[spare:]",
         "leaf.reshape(-1)[: leaf.size - spare]",
         "machinery/test_recomputed_states.py::test_every_length_however_it_falls_into_stretches",
+    ),
+    Fault(
+        "windows-reversed",
+        "machinery/window_products.py",
+        "jax.lax.scan(on, left, windows, reverse=True)",
+        "jax.lax.scan(on, left, windows)",
+        f"{WINDOWS}_later_times_stand_on_the_left",
+    ),
+    Fault(
+        "stretches-reversed",
+        "machinery/window_products.py",
+        "rescaled(left @ product)",
+        "rescaled(product @ left)",
+        f"{WINDOWS}_later_times_stand_on_the_left",
+    ),
+    Fault(
+        "window-exponent-forgotten",
+        "machinery/window_products.py",
+        "left[1] + window[1] + more",
+        "left[1] + more",
+        f"{WINDOWS}_twos_are_exact_exponents",
+    ),
+    Fault(
+        "spare-steps-counted",
+        "machinery/window_products.py",
+        "jnp.arange(spare + T) < spare",
+        "jnp.arange(spare + T) < 0",
+        f"{WINDOWS}_twos_are_exact_exponents",
+    ),
+    Fault(
+        "windows-begin-at-the-identity",
+        "machinery/lag_loop.py",
+        "frames._replace(P=P, exponent=exponent,",
+        "frames._replace(exponent=exponent,",
+        f"{WINDOWS}_later_times_stand_on_the_left",
+    ),
+    Fault(
+        "windows-without-their-block",
+        "machinery/lag_loop.py",
+        "joined(last, later, kept)",
+        "joined(last, later, slice(0, len(later[0][0])))",
+        f"{WINDOWS}_a_flow_equals_that_of_one_lag_after_the_other",
     ),
 ]
 
