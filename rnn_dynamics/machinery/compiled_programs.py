@@ -59,14 +59,16 @@ def program(
     return _kept(key, lambda: _jitted(measurement, options, compiler if outside else None))
 
 
-def ahead(measurement: Callable[..., Any], args: Any, options: dict[str, Any]) -> Callable[..., Any]:
+def ahead(
+    measurement: Callable[..., Any], args: Any, options: dict[str, Any], compiler: dict[str, Any]
+) -> Callable[..., Any]:
     """Return the compiled measurement for such arguments on JAX's only device, to be called from any thread.
 
     A jitted function would be compiled again in a thread, whose settings are its own.
     """
     leaves, tree = jax.tree.flatten(args)
     key = measurement, "ahead", tree, tuple(map(jax.typeof, leaves)), tuple(options.items())
-    return _kept(key, lambda: _jitted(measurement, options, QUICKER).lower(*args).compile())
+    return _kept(key, lambda: _jitted(measurement, options, compiler).lower(*args).compile())
 
 
 def _kept(key: Any, make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:

@@ -15,9 +15,13 @@ Only matrices of size k pass from window to window.
 
     P_b P_a S = Q_b D_b U_b (SᵀQ_a) D_a U_a = (Q_b E) (R D_a U_a)
 
-About √C groups of √C windows are formed. All groups join their windows at once, one after the other. Then the groups
-are joined, and then every window to its group's beginning, again all at once. That takes 2 √C joints one after the
-other instead of C, for about three times the work.
+About √C groups of √C windows take their steps side by side, and each step is such a joint:
+
+    1. every group joins its windows, one after the other, to one long window
+    2. the groups are joined to those before them, from a distance of 1, 2, 4, ... groups
+    3. every group now begins with the trajectory's frame and goes through its windows again
+
+That takes 2 √C + ½ log₂ C steps instead of C, for about twice the work.
 
 **D spans any number of decades**, e^{λ L}, so D U M is never formed. Its rows are eliminated with pivots, where a row
 is held as a vector and the logarithm of its size. That leaves a factor with moderate entries, whose QR gives E:
@@ -30,6 +34,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from .shard_map_axes import varying_like
@@ -99,41 +104,57 @@ def joined(
     each = _Window(Q, logs + F_logs, _times(F_unit, logs, unit))
     size = math.isqrt(windows - 1) + 1
     groups = -(-windows // size)
-    still = _Window(start, jnp.zeros_like(logs[0]), jnp.eye(k, dtype=Q.dtype))  # a window without steps
     more = groups * size - windows
-    each = jax.tree.map(
-        lambda one, all_: jnp.concatenate([jnp.broadcast_to(one, (more, *one.shape)), all_]), still, each
+    still = _Window(start, jnp.zeros_like(logs[0]), jnp.eye(k, dtype=Q.dtype))  # a window without steps
+
+    def in_groups(one: Array, all_: Array) -> Array:
+        padded = jnp.concatenate([jnp.broadcast_to(one, (more, *one.shape)), all_])
+        return jnp.swapaxes(padded.reshape(groups, size, *one.shape), 0, 1)
+
+    each = jax.tree.map(in_groups, still, each)
+    begin = jax.tree.map(lambda one: jnp.broadcast_to(one, (groups, *one.shape)), still)
+    begin = begin._replace(Q=jnp.concatenate([first_frame[None], begin.Q[1:]]))
+    number = jnp.arange(groups, dtype=jnp.int32)
+
+    def advance(through: _Window, at: tuple[Array, Array, Array]) -> tuple[_Window, tuple[Array, Array]]:
+        """Join what has been gone through to the next window, or to the groups at a distance before it."""
+        place, distance, again = at
+        window = jax.tree.map(lambda leaf: leaf[place], each)
+        before = jax.tree.map(lambda leaf: leaf[jnp.maximum(number - distance, 0)], through)
+        begun = begin._replace(Q=jnp.concatenate([first_frame[None], through.Q[:-1]]))
+        a = _where(again, begun, _where(distance > 0, before, through))
+        b = _where(distance > 0, through, window)
+        joint, found = _join(start, a, b)
+        return _where(number >= distance, joint, through), (found.logs, found.lost)
+
+    doublings = 2 ** np.arange((groups - 1).bit_length())
+    places, none = np.arange(size), np.zeros(size, int)
+    steps = (
+        np.concatenate([places, 0 * doublings, places]),
+        np.concatenate([none, doublings, none]),
+        np.concatenate([none, 0 * doublings, places == 0]),
     )
-
-    def one_more(before: _Window, window: _Window) -> tuple[_Window, _Window]:
-        return _join(start, before, window), before
-
-    def next_group(frame: Array, group: _Window) -> tuple[Array, Array]:
-        E = _factored(group.logs[None], (group.unit @ (start.T @ frame))[None]).E[0]
-        return group.Q @ E, frame
-
-    in_groups = jax.tree.map(lambda leaf: jnp.swapaxes(leaf.reshape(groups, size, *leaf.shape[1:]), 0, 1), each)
-    none = jax.tree.map(lambda one: jnp.broadcast_to(one, (groups, *one.shape)), still)
-    whole_groups, before = jax.lax.scan(one_more, varying_like(none, each), in_groups)
-    begins = jax.lax.scan(next_group, first_frame, whole_groups)[1]
-    before = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1).reshape(-1, *leaf.shape[2:]), before)
-
-    def through(frames: Array, windows: _Window) -> tuple[Array, tuple[Array, Array]]:
-        found = _factored(windows.logs, windows.unit @ (start.T @ frames))
-        return windows.Q @ found.E, (found.logs, found.lost)
-
-    # from its group's beginning to each window, and then through the window itself
-    both = jax.tree.map(lambda *parts: jnp.stack(parts), before, each)
-    _, (growth, lost) = jax.lax.scan(through, jnp.repeat(begins, size, axis=0), both)
-    return growth[1, more:], lost[1, more:]
+    steps = jnp.asarray(steps[0], jnp.int32), jnp.asarray(steps[1], jnp.int32), jnp.asarray(steps[2], bool)
+    _, last = jax.lax.scan(advance, varying_like(begin, each), steps)
+    growth, lost = (jnp.swapaxes(values[-size:], 0, 1).reshape(-1, k)[more:] for values in last)
+    return growth, lost
 
 
-def _join(start: Float[Array, "k k"], a: _Window, b: _Window) -> _Window:
-    """Join each window of a to the one of b that follows it."""
+def _where(condition: Array, one: _Window, other: _Window) -> _Window:
+    """Choose between windows by one condition, or by one for each."""
+
+    def chosen(left: Array, right: Array) -> Array:
+        return jnp.where(condition.reshape(-1, *[1] * (left.ndim - 1)), left, right)
+
+    return jax.tree.map(chosen, one, other)
+
+
+def _join(start: Float[Array, "k k"], a: _Window, b: _Window) -> tuple[_Window, _Factored]:
+    """Join each window of a to the one of b that follows it; return also how the frame from a grows in b."""
     found = _factored(b.logs, b.unit @ (start.T @ a.Q))
     unit = _times(found.T_unit, a.logs, a.unit)
     unit = _times(found.F_unit, a.logs + found.T_logs, unit)
-    return _Window(b.Q @ found.E, a.logs + found.logs, unit)
+    return _Window(b.Q @ found.E, a.logs + found.logs, unit), found
 
 
 def _times(

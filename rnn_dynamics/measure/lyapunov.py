@@ -32,7 +32,7 @@ from ..machinery.batch_decision import smallest
 from ..machinery.compiled_programs import PLAIN, inside_transformation, is_traced
 from ..machinery.frame_loop import LONGEST, Run, growth
 from ..machinery.frame_push import in_two, whole
-from ..machinery.frame_schedule import SEGMENTS, Schedule, schedule
+from ..machinery.frame_schedule import SEGMENTS, SHORTEST_SEGMENT, Schedule, schedule
 from ..machinery.lu_frames import METHODS, by_norm, starting_frame
 from ..machinery.numpy_or_jax import finished
 from .lyapunov_result import LargestExponent, LyapunovSpectrum, largest_of, spectrum_of
@@ -212,28 +212,27 @@ def _measured(
     options = _checked(options, T)._replace(length=length)
     if key is not None:
         argument.key(key)
-    windows = _window_count(options, T, n, until)
-    if options.k == 1 < n:
-        options = options._replace(interval=1)  # normalising one column costs less than choosing an interval
     tolerance = None if until is None else jnp.asarray(argument.number("until", until, above=0))
     options = options._replace(entire=not inside_transformation(params, h0, xs, key, tolerance))
+    windows = _window_count(options, T, n, until)
     given, full = (step, params, h0, xs, key, tolerance), options.k in (None, n)
 
     def step_by_step() -> Result:
-        plan = options.plan(T, until is not None)
-        return finished(partial(finish, plan=plan, full=full), _run(given, options), tolerance)
+        # normalising one column costs less than choosing an interval
+        one_column = options._replace(interval=1) if options.k == 1 < n else options
+        plan = one_column.plan(T, until is not None)
+        return finished(partial(finish, plan=plan, full=full), _run(given, one_column), tolerance)
 
     if windows == 1:
         return step_by_step()
-    inside = not options.entire
-    shares = 1 if inside else cores()
-    segments = min(options.segments or SEGMENTS, windows)
-    cut = Cut(T, options.burn_in, options.frame_burn_in, windows, segments, shares)
-    run = grown_in_windows(
-        *given[:5], cut=cut, length=length, interval=options.interval, k=options.k or n, inside=inside
-    )
-    plan = cut.plan
-    found = finished(partial(finish, plan=plan.segments, full=full, windows=segments * plan.together), run, None)
+    measured = T - options.burn_in - options.frame_burn_in
+    fitting = max(1, min(SEGMENTS, windows, measured // SHORTEST_SEGMENT))
+    options = options._replace(segments=options.segments or fitting)  # the same for both ways
+    shares = min(cores(measured, n), windows) if options.entire else 1
+    cut = Cut(T, options.burn_in, options.frame_burn_in, windows, options.segments or fitting, shares)
+    settings = {"length": length, "interval": options.interval, "k": options.k or n, "inside": not options.entire}
+    run = grown_in_windows(*given[:5], cut=cut, **settings)
+    found = finished(partial(finish, plan=cut.plan.segments, full=full, windows=cut.windows_in_all), run, None)
     return either(_saw_all(run), found, step_by_step)
 
 
@@ -241,9 +240,8 @@ def _window_count(options: Options, T: int, n: int, until: float | None) -> int:
     """Return about how many windows of time to measure at once; 1 where that does not pay or cannot be done."""
     asked, measured = options.windows, T - options.burn_in - options.frame_burn_in
     if asked == "auto":
-        if until is not None or options.method != "lu" or options.k not in (None, n):
-            return 1
-        return best_count(n, measured, cores(), options.segments or SEGMENTS)
+        possible = until is None and options.method == "lu" and options.k in (None, n) and options.entire
+        return best_count(n, measured, options.segments or SEGMENTS) if possible else 1
     windows = argument.size("windows", asked, 1)
     if windows == 1:
         return 1

@@ -6,7 +6,6 @@ windows.
 """
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -16,31 +15,38 @@ from jaxtyping import Array
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
 from ..machinery.captured_arrays import Opaque
-from ..machinery.compiled_programs import PLAIN, ahead, float32_products, program
+from ..machinery.compiled_programs import PLAIN, QUICKER, ahead, float32_products, program
 from ..machinery.frame_loop import Run
 from ..machinery.frame_schedule import WindowPlan, window_plan
 from ..machinery.lu_frames import starting_frame
 from ..machinery.time_windows import FORMED, Share, Windows, advanced, run_of, shares_of
+from ..machinery.window_frames import WRITTEN_OUT
 from .unroll import state_after
 
-# larger states gain nothing on a core; nor do windows of fewer steps, or fewer windows on a core, for small states and
-# for others (`python -m benchmarks.time_windows`)
-LARGEST = 32
+# What "auto" chooses on CPUs, by the table of `benchmarks/spectra_in_windows.py`: windows on each core for a state of up
+# to FORMED numbers and for larger ones, the largest state, and the least T n. Below that, some calls do not make up for
+# the half second to a second that the programs take longer to compile.
+ON_A_CORE, LARGEST, WORTHWHILE = (160, 64), 16, 160_000
+# from this T n² on, threads gain more time than it takes to start them
+WORTH_THREADS = 1_000_000
+# On accelerators, where a step takes as long for one small matrix as for many: an expectation, not measured yet.
+ON_ACCELERATOR, LARGEST_ON_ACCELERATOR, LONG_ON_ACCELERATOR = 512, 128, 2_000
+# fewer steps in a window would spend more time on the joints
 SHORTEST = 32
-ON_A_CORE = (96, 64)
 
 
-def best_count(n: int, measured: int, cores: int, segments: int) -> int:
+def best_count(n: int, measured: int, segments: int) -> int:
     """Return the number of windows that is fastest for so many steps of n numbers; 1 if windows do not pay."""
-    if n > LARGEST:
-        return 1
-    windows = min(ON_A_CORE[n > FORMED] * cores, measured // SHORTEST)
-    return max(1, windows // segments * segments)
+    if jax.default_backend() != "cpu":
+        pays, windows = measured >= LONG_ON_ACCELERATOR and n <= LARGEST_ON_ACCELERATOR, ON_ACCELERATOR
+    else:
+        pays, windows = measured * n >= WORTHWHILE and n <= LARGEST, ON_A_CORE[n > FORMED] * cores(measured, n)
+    return max(1, min(windows, measured // SHORTEST) // segments * segments) if pays else 1
 
 
-def cores() -> int:
-    """Return on how many cores the windows can be shared out: 1 on an accelerator, or where a user divided the CPU."""
-    if jax.default_backend() != "cpu" or jax.device_count() > 1:
+def cores(measured: int, n: int) -> int:
+    """Return how many cores to share the windows out to: 1 on an accelerator, or where a user divided the CPU."""
+    if jax.default_backend() != "cpu" or jax.device_count() > 1 or measured * n**2 < WORTH_THREADS:
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -66,6 +72,11 @@ class Cut(NamedTuple):
             shares=self.shares,
         )
 
+    @property
+    def windows_in_all(self) -> int:
+        """Return how many windows there are in the segments."""
+        return self.segments * self.plan.together
+
 
 def grown_in_windows(
     step: Step,
@@ -88,16 +99,19 @@ def grown_in_windows(
     columns, shares = _cut(traced, params, h0, xs, key, length=length, cut=cut)
     calls = [(traced, params, share) for share in shares]
     with float32_products():
-        found = _side_by_side(_advanced, calls, {"interval": interval})
+        # the optimiser gains nothing where the loop over columns is written out
+        compiler = PLAIN if len(columns) <= WRITTEN_OUT else QUICKER
+        found = _side_by_side(calls, {"interval": interval}, compiler)
         joint = columns, found
         return program(_joined, joint, {"cut": cut, "k": k}, PLAIN)(*joint)
 
 
-def _side_by_side(function: Callable[..., Windows], calls: list[tuple], options: dict[str, Any]) -> list[Windows]:
-    """Call the function with each of these arguments, which have the same shapes, each in a thread of its own."""
+def _side_by_side(calls: list[tuple], options: dict[str, Any], compiler: dict[str, Any]) -> list[Windows]:
+    """Advance each share of the windows, in a thread of its own if there are several."""
     if len(calls) == 1:
-        return [program(function, calls[0], options)(*calls[0])]
-    run = ahead(function, calls[0], options)  # a thread has settings of its own, which a compiled program ignores
+        return [program(_advanced, calls[0], options, compiler)(*calls[0])]
+    # a thread has settings of its own, which a program that is compiled already does not ask for
+    run = ahead(_advanced, calls[0], options, compiler)
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(lambda call: run(*call), calls))
 
