@@ -230,7 +230,7 @@ def _measured(
     options = options._replace(segments=options.segments or fitting)  # the same for both ways
     shares = min(cores(measured, n), windows) if options.entire else 1
     cut = Cut(T, options.burn_in, options.frame_burn_in, windows, options.segments or fitting, shares)
-    settings = {"length": length, "interval": options.interval, "k": options.k or n, "inside": not options.entire}
+    settings: Any = {"length": length, "interval": options.interval, "k": options.k or n, "inside": not options.entire}
     run = grown_in_windows(*given[:5], cut=cut, **settings)
     found = finished(partial(finish, plan=cut.plan.segments, full=full, windows=cut.windows_in_all), run, None)
     return either(_saw_all(run), found, step_by_step)

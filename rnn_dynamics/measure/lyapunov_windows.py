@@ -23,9 +23,9 @@ from ..machinery.time_windows import FORMED, Share, Windows, advanced, run_of, s
 from ..machinery.window_frames import WRITTEN_OUT
 from .unroll import state_after
 
-# What "auto" chooses on CPUs, by the table of `benchmarks/spectra_in_windows.py`: windows on each core for a state of up
-# to FORMED numbers and for larger ones, the largest state, and the least T n. Below that, some calls do not make up for
-# the half second to a second that the programs take longer to compile.
+# What "auto" chooses on CPUs, by the table of `benchmarks/spectra_in_windows.py`: windows on each core for a state of
+# up to FORMED numbers and for larger ones, the largest state, and the least T n. Below that, some calls do not make up
+# for the half second to a second that the programs take longer to compile.
 ON_A_CORE, LARGEST, WORTHWHILE = (160, 64), 16, 160_000
 # from this T n² on, threads gain more time than it takes to start them
 WORTH_THREADS = 1_000_000
