@@ -1,4 +1,4 @@
-"""The script for a borrowed accelerator: a row that raises, crashes or hangs costs only itself; a rehearsal runs all."""
+"""The script for a borrowed accelerator: a row that raises, crashes or hangs costs only itself."""
 
 import json
 import os

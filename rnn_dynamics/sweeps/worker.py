@@ -135,18 +135,19 @@ def _compute(runner: Runner, writer: BackgroundWriter, todo: list[int], job: Job
     regions = [writer.store.region(number) for number in todo]
     begun = time.time()
     computed = runner.chunks(regions)
+    finished = time.time()
     written = writer.written()
     for number, region, data in zip(todo, regions, computed, strict=True):
         if len(pressed) > 1:  # a second Ctrl-C may look like an error of `measure_point`
             raise KeyboardInterrupt
         if job.raising:
             raise_first(runner.work.grid, region, data)
-        writer.begin(number, data, record_of(data, job.session, begun))
+        writer.begin(number, data, record_of(data, job.session, begun, finished))
     return written
 
 
-def record_of(data: Arrays, session: float, begun: float) -> Record:
-    """Return the record of a chunk without its digest: how its points ended, and when they were begun and finished."""
+def record_of(data: Arrays, session: float, begun: float, finished: float) -> Record:
+    """Return the record of a chunk without its digest: how its points ended, and when computing began and ended."""
     status = data["status"]
     return {
         "points": status.size,
@@ -154,5 +155,5 @@ def record_of(data: Arrays, session: float, begun: float) -> Record:
         "nan": int((status == NAN).sum()),
         "session": session,
         "begun": begun,
-        "finished": time.time(),
+        "finished": finished,
     }

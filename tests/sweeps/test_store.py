@@ -382,7 +382,7 @@ def test_a_chunk_is_written_while_the_next_is_computed(tmp_path, key, monkeypatc
 
     def slow(*words):
         at_once.append(threading.current_thread().name)
-        assert second.wait(60)
+        assert second.wait(10)
         return real(*words)
 
     def note(gain):
