@@ -42,6 +42,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.device")
     parser.add_argument("--rehearse", action="store_true", help="run every row at a tiny size")
     parser.add_argument("--seconds", type=float, default=400, help="the whole takes at most about this time")
+    parser.add_argument("--patience", type=float, default=1, help="allow rows so many times as long, on a busy machine")
     parser.add_argument("--only", nargs="*", default=["*"], help="patterns of the names of rows")
     parser.add_argument("--wheels", type=Path, help="a folder of wheels of packages that this machine lacks")
     parser.add_argument("--out", type=Path, default=Path("runs/device"))
@@ -66,7 +67,7 @@ def main() -> None:
                 print(report.line(found), flush=True)
                 report.write(args.out, title, rows)
 
-        plan = Plan(args.source, args.rehearse, begun + args.seconds, keep)
+        plan = Plan(args.source, args.rehearse, begun + args.seconds, keep, args.patience)
         for name, part in parts_of(args.source, args.rehearse).items():
             wanted = [i for i, row in enumerate(part.rows) if any(fnmatch.fnmatch(row.name, p) for p in args.only)]
             if wanted:

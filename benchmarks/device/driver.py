@@ -38,12 +38,16 @@ class Part(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Where the parts come from, as `module:function`, the sizes, when to stop, and who is told of each row."""
+    """Where the parts come from, as `module:function`, the sizes, when to stop, who is told of each row.
+
+    `patience` multiplies the seconds of every row, for a machine that has other work.
+    """
 
     source: str
     small: bool
     until: float
     keep: Callable[[Found], None]
+    patience: float = 1.0
 
 
 def run(plan: Plan, name: str, part: Part, numbers: list[int]) -> None:
@@ -86,7 +90,7 @@ def _one_process(plan: Plan, name: str, rows: list[Row], numbers: list[int]) -> 
         try:
             # the first answer says that everything is imported
             for limit in (START, *(rows[number].seconds for number in numbers)):
-                left = max(min(limit, plan.until - time.monotonic()), 0.1)
+                left = max(min(plan.patience * limit, plan.until - time.monotonic()), 0.1)
                 try:
                     line = _answer(lines, left)
                 except queue.Empty:

@@ -7,21 +7,21 @@ from . import peers, speed, sweep_rows
 from .checks import checks
 from .driver import Part, Row
 
-# units, nets, steps
-SPECTRA = [
-    (64, 1, 200), (64, 256, 200), (16, 4096, 200), (256, 16, 100), (1024, 1, 20), (16, 1, 200), (16, 16, 200),
-    (64, 16, 200), (64, 4096, 50), (256, 1, 100), (512, 1, 50), (16, 256, 200), (256, 256, 20),
+# units, nets and steps of the spectra that peers are timed on too, and the steps of PyTorch
+COMPARED = [(64, 1, 200, 100), (64, 256, 200, 20), (256, 16, 100, 20), (1024, 1, 20, 5), (16, 4096, 200, 10)]
+OTHERS = [
+    (16, 1, 200), (256, 1, 100), (512, 1, 50), (16, 16, 200), (64, 16, 200), (16, 256, 200), (64, 4096, 50),
+    (256, 256, 20),
 ]  # fmt: skip
-# of these the peers are timed too, PyTorch over fewer steps, since its loop takes as long for each
-COMPARED = {(64, 1): 100, (64, 256): 20, (256, 16): 20, (1024, 1): 5, (16, 4096): 10}
 
 
 def parts(small: bool) -> dict[str, Part]:
     """Return the parts: checks run several at a time, times one after the other, peaks each in a fresh process."""
     return {
         "checks": Part(checks(small), at_once=2 if small else 8, share=0.4),
-        "speed": Part([*_first(small), *_spectra(small), *_last(small)]),
-        "memory": Part(_peaks(small), in_each=1),
+        "speed": Part([*_first(small), *_compared(small)], share=0.8),
+        "memory": Part(_peaks(small), in_each=1, share=0.6),
+        "more speed": Part([*_others(small), *_last(small)]),
     }
 
 
@@ -44,14 +44,18 @@ def _first(small: bool) -> Iterator[Row]:
     yield Row(f"windows, n = {n}, T = {T}", partial(speed.windows, n, T, 1), 60)
 
 
-def _spectra(small: bool) -> Iterator[Row]:
-    for n, count, T in [(4, 1, 20), (4, 4, 20)] if small else SPECTRA:
+def _compared(small: bool) -> Iterator[Row]:
+    for n, count, T, of_torch in [(4, 1, 20, 5), (4, 4, 20, 5)] if small else COMPARED:
         name = f"spectrum, n = {n}, {count} nets"
         yield Row(name, partial(speed.spectrum, n, T, count), 60)
-        if small or (n, count) in COMPARED:
-            yield Row(f"{name}, jnp.linalg.qr", partial(peers.in_jax, n, T, count))
-            yield Row(f"{name}, PyTorch", partial(peers.in_torch, n, 5 if small else COMPARED[n, count], count))
-            yield Row(f"{name}, our QR", partial(speed.spectrum, n, T, count, "our QR"))
+        yield Row(f"{name}, PyTorch", partial(peers.in_torch, n, of_torch, count))
+        yield Row(f"{name}, jnp.linalg.qr", partial(peers.in_jax, n, T, count))
+        yield Row(f"{name}, our QR", partial(speed.spectrum, n, T, count, "our QR"))
+
+
+def _others(small: bool) -> Iterator[Row]:
+    for n, count, T in [(5, 2, 20)] if small else OTHERS:
+        yield Row(f"spectrum, n = {n}, {count} nets", partial(speed.spectrum, n, T, count), 60)
 
 
 def _last(small: bool) -> Iterator[Row]:
