@@ -30,7 +30,7 @@ def _first(small: bool) -> Iterator[Row]:
     for precision in ("highest", "default"):
         name = f"one product, n = {large}, {precision}"
         yield Row(name, partial(speed.product_rate, large, precision))
-    sizes = (64, 4, 40) if small else (4096, 32, 400)
+    sizes = (64, 64, 4, 40) if small else (32_768, 2048, 32, 400)
     yield Row("sweep of spectra, and on all cores", partial(sweep_rows.speed, *sizes), 90)
     yield Row("sweep killed and resumed", partial(sweep_rows.kill, 64, 4 if small else 32), 90)
     n, T = (4, 20) if small else (64, 200)

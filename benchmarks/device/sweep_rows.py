@@ -27,13 +27,16 @@ from .driver import Found
 ON_CPU = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_force_host_platform_device_count={os.cpu_count()}"}
 
 
-def speed(points: int, n: int, T: int) -> Found:
-    """Compare the points a second of a sweep of spectra on the device and on all cores, and measure the gaps there."""
+def speed(points: int, on_cpu: int, n: int, T: int) -> Found:
+    """Compare the points a second of a sweep of spectra on the device and on all cores, and measure the gaps there.
+
+    The sweep on the cores has `on_cpu` points, as they take longer for each.
+    """
     _needs_zarr()
     found: Found = {}
-    for name, extra in (("", {}), ("cpu_", ON_CPU)):
+    for name, many, extra in (("", points, {}), ("cpu_", on_cpu, ON_CPU)):
         with tempfile.TemporaryDirectory() as folder:
-            done = _sweep("speed", Path(folder) / "s", points, n, T, **extra)
+            done = _sweep("speed", Path(folder) / "s", many, n, T, **extra)
         found |= {f"{name}{key}": value for key, value in done.items()}
     return found | {"device_over_cpu": found["points_per_s"] / found["cpu_points_per_s"]}
 
@@ -72,7 +75,8 @@ def _sweep(kind: str, *words: Any, **extra: str) -> Found:
     """Run a sweep in a process of its own and return what it prints."""
     ended = subprocess.run(_command(kind, *words), env=os.environ | extra, capture_output=True, text=True, check=False)
     if ended.returncode:
-        raise RuntimeError(" | ".join(ended.stderr.strip().splitlines()[-4:]))
+        told = ended.stderr.strip().splitlines() or [""]
+        raise RuntimeError(next((line for line in reversed(told) if "Error" in line), told[-1]))
     found: Found = json.loads(ended.stdout.splitlines()[-1])
     return found
 
