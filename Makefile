@@ -1,8 +1,10 @@
 # make run      the exercises and the main experiment            make test      the fast tests, some minutes
 # make figures  every experiment                                 make test-all  with the slow scientific checks
 # make bench    the benchmarks                                   make lint      style and types
+# make device   is this machine's accelerator right, how fast is it? Seven minutes; options="--rehearse" tries the script
 #
-# Each makes .venv from $(PYTHON) and installs what it needs the first time, and nothing the second time.
+# Each but `device` makes .venv from $(PYTHON) and installs what it needs the first time, and nothing the second time.
+# `device` is for borrowed machines: it installs nothing and runs by $(PYTHON) itself.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -25,7 +27,7 @@ export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := run
-.PHONY: run test test-all lint format figures docs bench clean
+.PHONY: run test test-all lint format figures docs bench device clean
 
 run: $(core)
 	$(python) -m experiments exercises gradient_flow regimes
@@ -60,6 +62,9 @@ format: $(tools)
 
 bench: $(core)
 	$(python) -m benchmarks
+
+device:
+	$(PYTHON) -m benchmarks.device $(options)
 
 docs: $(core)
 	$(python) docs/write_numbers.py

@@ -1,30 +1,27 @@
 """Run the named benchmarks, or all whose packages are installed, and write their tables to docs/benchmarks.md.
 
-    python -m benchmarks [first_call] [gradient_flow] [windows] [sweep] [pytorch] [lyapunov] [training] [tests]
+    python -m benchmarks [first_call] [gradient_flow] [windows] [spectra_in_windows] [sweep] [pytorch] [lyapunov] [training] [tests]
 
 `tests` takes half an hour and runs only when it is named. Only the tables of the benchmarks that ran are replaced, in
-the section for this machine's devices.
+the section for this machine's devices. `python -m benchmarks.device` has options of its own.
 """
 
 import importlib.util
-import re
 import subprocess
 import sys
-from pathlib import Path
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-NAMES = ("first_call", "gradient_flow", "windows", "sweep", "pytorch", "lyapunov", "training", "tests")
+from .page import NAMES, write_part
+
 NEED_TORCH = ("pytorch", "lyapunov", "training")
-TITLE = "# Benchmarks\n\nWritten by `make bench`: each table has the ratios of one run. The named files explain them.\n"
-PART = re.compile(r"`benchmarks/(\w+)\.py`\n\n```\n.*?```\n", re.DOTALL)
+ON_REQUEST = ("device", "tests")
 
 
 def run(name: str) -> str:
-    """Run a benchmark in its own process, since JAX fixes its devices at start, and return its output as Markdown."""
+    """Run a benchmark in its own process, since JAX fixes its devices at start, and return its output."""
     command = [sys.executable, "-m", f"benchmarks.{name}"]
     output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     print(output, flush=True)
-    return f"`benchmarks/{name}.py`\n\n```\n{output}```\n"
+    return output
 
 
 def heading_of_this_machine() -> str:
@@ -35,18 +32,13 @@ def heading_of_this_machine() -> str:
 
 def main() -> None:
     """Run the benchmarks and replace their tables in this machine's section."""
-    usual = [name for name in NAMES if name != "tests"]
+    usual = [name for name in NAMES if name not in ON_REQUEST]
     names = sys.argv[1:] or [name for name in usual if name not in NEED_TORCH or importlib.util.find_spec("torch")]
-    if not set(names) <= set(NAMES):
-        raise SystemExit(f"benchmarks: got {names}, expected some of {', '.join(NAMES)}")
+    if not set(names) <= set(NAMES) - {"device"}:
+        raise SystemExit(f"benchmarks: got {names}, expected some of {', '.join(NAMES)} without device")
     heading = heading_of_this_machine()
-    title, *sections = (PAGE.read_text() if PAGE.exists() else TITLE).split("\n## ")
-    texts = {section.split("\n")[0]: section for section in sections}
-    parts = {found[1]: found[0] for found in PART.finditer(texts.get(heading, ""))}
     for name in names:
-        parts[name] = run(name)
-        texts[heading] = f"{heading}\n\n" + "\n".join(parts[each] for each in NAMES if each in parts)
-        PAGE.write_text("\n## ".join([title.rstrip() + "\n", *(text.rstrip() + "\n" for text in texts.values())]))
+        write_part(heading, name, run(name))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from programs import output
 
 import rnn_dynamics as rd
 
@@ -88,6 +89,11 @@ def test_import_is_cheap_and_changes_no_setting():
     heavy = {"matplotlib", "xarray", "zarr", "tyro", "tqdm", "optax", "pandas", "scipy", "flax", "equinox", "torch"}
     assert "rnn_dynamics" in loaded
     assert heavy.isdisjoint(loaded)
+
+
+def test_measuring_and_training_need_no_package_of_sweeps_or_of_the_command_line():
+    """As on a borrowed machine, which has JAX and optax but not all that this package depends on."""
+    assert output("without_extras.py").split() == ["2.0", "1", "zarr"]
 
 
 def test_public_names_of_the_contract():

@@ -11,12 +11,15 @@ import contextlib
 import functools
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from .captured_arrays import Opaque, Traced
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 # A program of `gradient_flow` holds some 200 memory maps.
 MOST_PROGRAMS = 128
@@ -34,6 +37,17 @@ def float32_products() -> contextlib.AbstractContextManager[Any]:
     """Return the context to trace and compile in: full float32 products, unless the user chose another precision."""
     chosen = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     return contextlib.nullcontext() if chosen else jax.default_matmul_precision("highest")
+
+
+def with_float32_products(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Run a function in the context of `float32_products`, for those that `entry.compiled` does not compile."""
+
+    @functools.wraps(function)
+    def run(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
+        with float32_products():
+            return function(*args, **options)
+
+    return run
 
 
 def is_traced(*trees: Any) -> bool:

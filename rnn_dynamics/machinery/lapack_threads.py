@@ -13,13 +13,17 @@ import os
 def on_one_thread() -> None:
     """Limit SciPy's OpenBLAS to one thread for the rest of this process, unless the environment sets the number.
 
-    This is called where a program with a decomposition is traced. NumPy's own OpenBLAS is left as it is.
+    This is called where a program with a decomposition is traced. NumPy's own OpenBLAS is left as it is. Without
+    threadpoolctl nothing is limited: results are the same, and take longer next to busy processes.
     """
     if any(name in os.environ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOTO_NUM_THREADS")):
         return
     import scipy.linalg  # noqa: F401 - JAX loads it at its first decomposition; it cannot be limited before
-    from threadpoolctl import ThreadpoolController
 
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ModuleNotFoundError:
+        return
     controller = ThreadpoolController()
     used = [found["filepath"] for found in controller.info() if "scipy.libs" in found["filepath"]]
     controller.select(filepath=used).limit(limits=1)

@@ -22,6 +22,7 @@ from jaxtyping import Array, Float
 
 from ..cells.contract import Input, Params, State, Step
 from . import entry
+from .compiled_programs import with_float32_products
 from .state_vector import flatten
 
 
@@ -41,6 +42,7 @@ class LinearMaps(NamedTuple):
     pull: Callable[[Float[Array, "k n"]], Float[Array, "k n"]]
 
 
+@with_float32_products
 def linear_maps(step: Step, params: Params, h: State, x: Input) -> LinearMaps:
     """Linearise a step at (h, x) and return the Jacobian as functions that multiply by it.
 

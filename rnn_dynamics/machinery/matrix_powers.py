@@ -21,6 +21,8 @@ import numpy as np
 from jaxtyping import Array, Complex, Float, Inexact, Int
 
 from .. import argument
+from .compiled_programs import with_float32_products
+from .eigensystem import eigensystem, eigenvalues
 from .lapack_threads import on_one_thread
 from .printed import Table, fields_of, printable, span
 from .pseudospectrum import smallest_singular_values
@@ -59,6 +61,7 @@ class EigenPower(NamedTuple):
         return fields_of(self)
 
 
+@with_float32_products
 def eigen_power(W: Float[Array, "n n"], n: int) -> EigenPower:
     """Compute Wⁿ from the eigenvectors of W, with a bound of the error.
 
@@ -92,7 +95,7 @@ def eigen_power(W: Float[Array, "n n"], n: int) -> EigenPower:
     W, n = square(W), argument.size("n", n, 0)
     if n == 0:
         return EigenPower(jnp.eye(len(W), dtype=W.dtype), jnp.zeros((), W.dtype))
-    values, Q = jnp.linalg.eig(W)
+    values, Q = eigensystem(W)
     value = (Q * values[None] ** n) @ jnp.linalg.inv(Q)
     info, size = jnp.finfo(W.dtype), len(W)
     condition, unit = condition_number(Q), 8 * size * float(info.eps)
@@ -111,6 +114,7 @@ def condition_number(Q: Inexact[Array, "n n"]) -> Float[Array, ""]:
     return jnp.where(singular, jnp.inf, values[0] / jnp.where(singular, 1, values[-1]))
 
 
+@with_float32_products
 def power(W: Float[Array, "n n"], n: int) -> Float[Array, "n n"]:
     """Compute Wⁿ by repeated squaring.
 
@@ -135,6 +139,7 @@ def power(W: Float[Array, "n n"], n: int) -> Float[Array, "n n"]:
     return jnp.linalg.matrix_power(square(W), argument.size("n", n, 0))
 
 
+@with_float32_products
 def log_power_norms(W: Float[Array, "n n"], n: int) -> Float[Array, " powers"]:
     """Compute ln ‖Wᵏ‖₂ for k = 0 .. n.
 
@@ -270,7 +275,7 @@ def kreiss_constant(W: Float[Array, "n n"]) -> Float[Array, ""]:
 @jax.jit
 def _kreiss_constant(W: Float[Array, "n n"]) -> Float[Array, ""]:
     fixed = jax.lax.stop_gradient(W)
-    values = jnp.linalg.eigvals(fixed)
+    values = eigenvalues(fixed)
     size, radius = len(W), jnp.max(jnp.abs(values))
     noise = 4 * size * float(jnp.finfo(W.dtype).eps) * jnp.maximum(norm_of_matrix(fixed), 1)
     # near an eigenvalue the function varies over its distance from the circle, so closer circles add nothing

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .compiled_programs import is_traced
+from .compiled_programs import float32_products, is_traced
 
 Result = TypeVar("Result")
 
@@ -26,7 +26,8 @@ def finished(finish: Callable[..., Result], *trees: Any) -> Result:
     """
     leaves = jax.tree.leaves(trees)
     if is_traced(trees) or any(len(leaf.sharding.device_set) > 1 for leaf in leaves):
-        return finish(jnp, *trees)
+        with float32_products():
+            return finish(jnp, *trees)
     device = next((leaf.sharding for leaf in leaves if leaf.committed), None)
     with np.errstate(all="ignore"):  # no warnings, as in JAX: infinities and NaN are results here
         found = finish(np, *jax.tree.map(np.asarray, trees))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..cells.contract import State
+from ..machinery.compiled_programs import with_float32_products
 from ..machinery.state_vector import flatten
 
 
@@ -67,6 +68,7 @@ def entropy_rate(exponents: Float[Array, " k"]) -> Float[Array, ""]:
     return jnp.sum(jnp.maximum(exponents, 0))
 
 
+@with_float32_products
 def participation_ratio(states: State) -> Float[Array, ""]:
     """Compute how many directions share the variance of the states.
 

@@ -91,7 +91,8 @@ def sweep(
 
     Cost:
         Time: O(points) calls of `measure_point`, a compilation for each combination of static values, and a few
-        milliseconds per chunk. Memory: the outputs of one chunk; without a store, all outputs.
+        milliseconds per chunk, which is written while the next one is computed. Memory: the outputs of two chunks;
+        without a store, all outputs.
 
     Example:
         >>> def measure_point(key, *, gain):

@@ -6,7 +6,7 @@ import pickle
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import jax
@@ -16,17 +16,19 @@ from .chunk_records import Record, read_record
 from .runner import Programs
 from .worker import Job
 
+Records = Generator[Record, None, None]
+
 # seconds between two checks of whether the other processes are done
 POLL = 1.0
 
 
-def here(job: Job, numbers: Sequence[int], programs: Programs) -> Iterator[Record]:
+def here(job: Job, numbers: Sequence[int], programs: Programs) -> Records:
     """Compute the chunks in this process, on its own devices."""
     store, runner = worker.open_work(job, programs)
     yield from worker.compute(store, runner, numbers, job)
 
 
-def together(job: Job, numbers: Sequence[int], programs: Programs) -> Iterator[Record]:
+def together(job: Job, numbers: Sequence[int], programs: Programs) -> Records:
     """Compute this process's share of the chunks under jax.distributed, then wait for the other processes."""
     store, runner = worker.open_work(job, programs)
     index, many = jax.process_index(), jax.process_count()
@@ -41,7 +43,7 @@ def together(job: Job, numbers: Sequence[int], programs: Programs) -> Iterator[R
             time.sleep(POLL)  # if one of the others dies, jax.distributed ends this process too
 
 
-def elsewhere(executor: Any, job: Job, numbers: Sequence[int]) -> Iterator[Record]:
+def elsewhere(executor: Any, job: Job, numbers: Sequence[int]) -> Records:
     """Compute the chunks by an executor's workers: one task per chunk, or `executor.jobs` long tasks if it has that."""
     jobs = getattr(executor, "jobs", None)
     shares = [numbers[start::jobs] for start in range(min(jobs, len(numbers)))] if jobs else [[n] for n in numbers]

@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -19,8 +19,8 @@ CPU_WINDOW = 2**18
 MOST_ON_CPU, MOST_ON_ACCELERATOR = 64, 4096
 # the most seconds of a window, judged by one point, and how many points an accelerator computes in the time of one
 WINDOW_SECONDS, AT_ONCE = 8.0, 512
-# memory in bytes assumed for an accelerator that does not report it
-SMALL_ACCELERATOR = 2**32
+# memory in bytes assumed for an accelerator that does not report it, and the share of free memory that a window may use
+SMALL_ACCELERATOR, SHARE = 2**32, 0.25
 # targets for a chunk: its time in seconds, and the bytes of its outputs
 SECONDS, CHUNK_BYTES = 2.0, 2**27
 # with at most this many windows per device, a chunk has one window per device, and no window is timed to size it
@@ -44,6 +44,8 @@ def make_plan(work: Work, candidates: list[Group], chunk: int | None, programs: 
         width = 1
     if width > 1:
         width = min(width, *(_width(work, group, programs) for group in ends))
+        for group in ends:
+            width = _that_fits(work, group, width, programs)
     work = work._replace(window=grid_windows.box(shape, width))
     if chunk is None:
         found = _few_enough(work, _windows_a_chunk(Runner(work, programs), ends))
@@ -89,17 +91,45 @@ def _width(work: Work, group: Group, programs: Programs) -> int:
     differ a little choose the same width.
     """
     one = Runner(work._replace(window=(1,) * len(work.grid.dims)), programs)
-    device = work.devices[0]
-    if device.platform == "cpu":
-        memory, most, at_once = CPU_WINDOW, MOST_ON_CPU, 1
-    else:
-        told = (device.memory_stats() or {}).get("bytes_limit", SMALL_ACCELERATOR)
-        memory, most, at_once = told // 4, MOST_ON_ACCELERATOR, AT_ONCE
-    fitting = max(1, min(memory // max(1, one.program(group).memory), most))
+    limits = limits_of(work.devices[0])
+    fitting = max(1, min(limits.memory // max(1, one.program(group).memory), limits.points))
     width = 1 << fitting.bit_length() - 1
     seconds = (_seconds(one, group) or 0.0) if width > 1 else 0.0
-    while width > 1 and width * seconds > WINDOW_SECONDS * at_once:
+    while width > 1 and width * seconds > WINDOW_SECONDS * limits.at_once:
         width = max(1, width // 8)
+    return width
+
+
+class Limits(NamedTuple):
+    """What a device allows: bytes and points of a window, and how many points it computes in about the time of one.
+
+    `strict` says that a window with more bytes could not run; on a CPU it would only be slower.
+    """
+
+    memory: int
+    points: int
+    at_once: int
+    strict: bool
+
+
+def limits_of(device: Any) -> Limits:
+    """Return the limits of a device: the cache of a CPU core, or a share of the free memory of an accelerator."""
+    if device.platform == "cpu":
+        return Limits(CPU_WINDOW, MOST_ON_CPU, 1, strict=False)
+    told = device.memory_stats() or {}
+    free = told.get("bytes_limit", SMALL_ACCELERATOR) - told.get("bytes_in_use", 0)
+    return Limits(int(SHARE * free), MOST_ON_ACCELERATOR, AT_ONCE, strict=True)
+
+
+def _that_fits(work: Work, group: Group, width: int, programs: Programs) -> int:
+    """Narrow a window until its program keeps to the memory: points together may need more than the sum of each."""
+    limits = limits_of(work.devices[0])
+    while limits.strict and width > 1:
+        window = grid_windows.box(vmapped_shape(work.grid), width)
+        needed = Runner(work._replace(window=window), programs).program(group).memory
+        if needed <= limits.memory:
+            break
+        width = max(1, min(width // 2, width * limits.memory // needed))
     return width
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
 
 import jax
 import xarray
@@ -123,7 +122,10 @@ def _finish(
     )
     records = _engine(options, job, todo, programs)
     try:
-        with contextlib.closing(Progress(sweep.grid.size, finished, shown=options.progress)) as progress:
+        with (
+            contextlib.closing(records),  # waits for the chunk that is being written
+            contextlib.closing(Progress(sweep.grid.size, finished, shown=options.progress)) as progress,
+        ):
             for record in records:
                 finished.append(record)
                 progress.done(record)
@@ -134,7 +136,7 @@ def _finish(
         note_wall_time(sweep.address, finished)
 
 
-def _engine(options: Options, job: Job, todo: list[int], programs: Programs) -> Iterator[Record]:
+def _engine(options: Options, job: Job, todo: list[int], programs: Programs) -> engines.Records:
     if options.executor is not None:
         return engines.elsewhere(options.executor, job, todo)
     if jax.process_count() > 1:

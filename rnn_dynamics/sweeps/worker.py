@@ -1,5 +1,6 @@
 """Plan and compute chunks, in this process, in a worker of a pool, or in one process of jax.distributed."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,8 @@ import numpy as np
 
 from . import grid_windows, interrupt, jax_settings
 from .address import Address
-from .chunk_records import Record, read_record, write
+from .background_writer import BackgroundWriter
+from .chunk_records import Record, read_record
 from .coordinates import load_grid
 from .grid import Grid, Group
 from .identity import key_of
@@ -109,39 +111,49 @@ def share(job: Job, numbers: Sequence[int]) -> list[Record]:
 
 
 def compute(store: Store, runner: Runner, numbers: Sequence[int], job: Job) -> Iterator[Record]:
-    """Compute and write the chunks that still lack a record, and yield the records of all of them."""
+    """Compute and write the chunks that still lack a record, and yield the records of all of them.
+
+    The chunks of one round are written while those of the next are computed, so the outputs of two rounds are held.
+    """
     windows = math.prod(grid_windows.counts(store.chunk, runner.work.window))
     together = max(1, len(runner.work.devices) // windows)
-    for start in range(0, len(numbers), together):
-        records = {number: read_record(store, number) for number in numbers[start : start + together]}
-        yield from (record for record in records.values() if record)
-        todo = [number for number, record in records.items() if not record]
-        if not todo:
-            continue
-        with interrupt.held() as pressed:
-            written = _compute(store, runner, todo, job, pressed)
-        yield from written
+    with contextlib.closing(BackgroundWriter(store)) as writer:  # waits for the last write, also after an error
+        for start in range(0, len(numbers), together):
+            records = {number: read_record(store, number) for number in numbers[start : start + together]}
+            yield from (record for record in records.values() if record)
+            todo = [number for number, record in records.items() if not record]
+            if not todo:
+                continue
+            with interrupt.held() as pressed:
+                written = _compute(runner, writer, todo, job, pressed)
+            yield from written
+        yield from writer.written()
 
 
-def _compute(store: Store, runner: Runner, todo: list[int], job: Job, pressed: list[int]) -> list[Record]:
-    regions = [store.region(number) for number in todo]
-    written = []
-    for number, region, data in zip(todo, regions, runner.chunks(regions), strict=True):
+def _compute(runner: Runner, writer: BackgroundWriter, todo: list[int], job: Job, pressed: list[int]) -> list[Record]:
+    """Compute a round of chunks and begin to write them; return the records of the round before."""
+    regions = [writer.store.region(number) for number in todo]
+    begun = time.time()
+    computed = runner.chunks(regions)
+    finished = time.time()
+    written = writer.written()
+    for number, region, data in zip(todo, regions, computed, strict=True):
         if len(pressed) > 1:  # a second Ctrl-C may look like an error of `measure_point`
             raise KeyboardInterrupt
         if job.raising:
             raise_first(runner.work.grid, region, data)
-        written.append(write(store, number, data, record_of(data, job.session)))
+        writer.begin(number, data, record_of(data, job.session, begun, finished))
     return written
 
 
-def record_of(data: Arrays, session: float) -> Record:
-    """Return the record of a chunk without its digest: how its points ended, and when."""
+def record_of(data: Arrays, session: float, begun: float, finished: float) -> Record:
+    """Return the record of a chunk without its digest: how its points ended, and when computing began and ended."""
     status = data["status"]
     return {
         "points": status.size,
         "failed": int((status == RAISED).sum()),
         "nan": int((status == NAN).sum()),
         "session": session,
-        "finished": time.time(),
+        "begun": begun,
+        "finished": finished,
     }

@@ -3,8 +3,7 @@
     W' = W + ΔW,    ΔW ← min(1, limit / ρ(W')) W' - W
 
 ρ is the rate at which powers of W grow in the long run, so this keeps them, and with them gradients, from exploding
-where units do not saturate. It bounds neither ‖W‖ nor the first few powers of W. JAX computes the eigenvalues of a
-nonsymmetric matrix only on CPUs and GPUs (jnp.linalg.eigvals).
+where units do not saturate. It bounds neither ‖W‖ nor the first few powers of W.
 """
 
 from typing import Any
@@ -29,8 +28,7 @@ def project_spectral_radius(limit: Any) -> optax.GradientTransformation:
     After each update ρ(W) <= limit, up to rounding, for the W of every Affine in the parameters of a cell or a Net, so
     for every gate. It works on W as it is stored and leaves everything else alone, such as the V of coRNN. If W' is
     within the limit, or is not finite, its update is unchanged. ρ is the rate at which powers of W grow in the long
-    run; this bounds neither ‖W‖ nor the first few powers of W. The update is not to be differentiated, and runs only on
-    CPUs and GPUs (jnp.linalg.eigvals).
+    run; this bounds neither ‖W‖ nor the first few powers of W. The update is not to be differentiated.
 
     Args:
         limit: The largest spectral radius, at least 0; may be traced.
@@ -39,7 +37,7 @@ def project_spectral_radius(limit: Any) -> optax.GradientTransformation:
         An optax gradient transformation. Place it last in `optax.chain`: a later one would change the updates again.
 
     Cost:
-        About 10 n³ operations a matrix in each update.
+        About 10 n³ operations a matrix in each update; O(n⁴) on devices other than CPUs and GPUs.
 
     Example:
         >>> params = rd.cells.linear.init(key, inputs=1, hidden=2, gain=4.0, recurrent=rd.cells.initializers.identity)

@@ -21,7 +21,7 @@ import rnn_dynamics as rd
 from rnn_dynamics import command_line
 from rnn_dynamics.measurements import gradient_flow, lyapunov, singular_values
 from rnn_dynamics.plot.overview import overview
-from rnn_dynamics.sweeps import executors, one_device_per_core, open_dataset, worker
+from rnn_dynamics.sweeps import background_writer, executors, one_device_per_core, open_dataset
 from rnn_dynamics.sweeps.in_words import in_words
 
 mpl.use("Agg")
@@ -63,7 +63,7 @@ def test_sweep_show_resume_and_export(tmp_path, capsys):
 
 
 def test_a_stopped_sweep_goes_on_without_another_argument(tmp_path, monkeypatch):
-    real, calls = worker.write, []
+    real, calls = background_writer.write, []
 
     def stopping(*words):
         calls.append(words)
@@ -71,10 +71,10 @@ def test_a_stopped_sweep_goes_on_without_another_argument(tmp_path, monkeypatch)
             raise KeyboardInterrupt
         return real(*words)
 
-    monkeypatch.setattr(worker, "write", stopping)
+    monkeypatch.setattr(background_writer, "write", stopping)
     assert main("sweep", *SMALL, "--chunk", "1", "--store", tmp_path / "s", "--drive", "0.5", "--key", "3") == 130
     assert int((open_dataset(tmp_path / "s").status == 1).sum()) == 2
-    monkeypatch.setattr(worker, "write", real)
+    monkeypatch.setattr(background_writer, "write", real)
     assert main("resume", tmp_path / "s", "--quiet") == 0
     assert main("sweep", *SMALL, "--chunk", "1", "--store", tmp_path / "t", "--drive", "0.5", "--key", "3") == 0
     one, other = (open_dataset(tmp_path / name).load().drop_attrs() for name in "st")

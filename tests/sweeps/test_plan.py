@@ -1,6 +1,7 @@
 """How large windows and chunks are, and that programs serve any number of windows."""
 
 import signal
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +32,44 @@ def test_a_window_holds_what_the_memory_of_a_point_allows(key, monkeypatch):
     assert planned(grid, key).window[0] <= plan.MOST_ON_CPU
     monkeypatch.setattr(plan, "CPU_WINDOW", 1)
     assert planned(grid, key).window == (1, 1)
+
+
+def accelerator(memory):
+    return SimpleNamespace(platform="gpu", memory_stats=lambda: memory)
+
+
+def test_an_accelerator_is_asked_for_its_memory():
+    assert plan.limits_of(accelerator({"bytes_limit": 80_000, "bytes_in_use": 16_000})).memory == 16_000
+    assert plan.limits_of(accelerator(None)).memory == plan.SMALL_ACCELERATOR / 4
+    assert plan.limits_of(jax.devices()[0]) == (plan.CPU_WINDOW, plan.MOST_ON_CPU, 1, False)
+
+
+def test_a_window_of_an_accelerator_keeps_to_the_memory_and_a_group_is_compiled_once(tmp_path, key, monkeypatch):
+    """A point alone would pass for smaller than it is, since its program is not vmapped."""
+    made, real = [], runner.compile_program
+
+    def compile_program(*words, width, **options):
+        made.append(width)
+        return real(*words, width=width, **options)
+
+    monkeypatch.setattr(runner, "compile_program", compile_program)
+    monkeypatch.setattr(program.Program, "memory", property(lambda self: 1000 * self.width if self.width > 1 else 10))
+    monkeypatch.setattr(plan, "limits_of", lambda device: plan.Limits(16_000, 4096, 512, strict=True))
+    monkeypatch.setattr(plan, "_seconds", lambda *_: 1e-6)
+
+    def measure(key, *, gain, n):
+        return {"value": n * gain}
+
+    grid = {"gain": np.linspace(0, 1, 1000), "n": [2, 3, 4]}
+    found = rd.sweep(measure, grid, key=key, store=tmp_path / "s", progress=False)
+    assert found.attrs["window_shape"] == [16, 1, 1]
+    # of the first and the last n a point alone and what was tried; then a program for each n
+    assert sorted(made) == [1, 1, 16, 16, 16, 1000]
+    np.testing.assert_allclose(found["value"][:, :, 0], grid["gain"][:, None] * np.array(grid["n"]), rtol=1e-12)
+    # a store keeps its window, whatever the memory
+    monkeypatch.setattr(plan, "limits_of", lambda device: plan.Limits(1, 4096, 512, strict=True))
+    again = rd.sweep(measure, grid, key=key, store=tmp_path / "s", progress=False)
+    assert again.attrs["window_shape"] == [16, 1, 1]
 
 
 @pytest.mark.parametrize(("seconds", "width"), [(0.01, 64), (0.2, 8), (20.0, 1), (None, 64)])

@@ -1,9 +1,11 @@
 """What is kept, who can read it, and that going on from it is the same as never having stopped."""
 
+import itertools
 import logging
 import os
 import shutil
 import signal
+import threading
 import warnings
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from sweep_measures import counted, failing, matrix, ragged, thrice, twice
 import rnn_dynamics as rd
 from rnn_dynamics.sweeps import (
     PointError,
+    background_writer,
     chunk_records,
     creation,
     export,
@@ -371,6 +374,53 @@ def test_a_chunk_that_another_process_has_finished_is_left_alone(tmp_path, key, 
     same(run(tmp_path / "s", key), whole)
     assert counter() == 0
     assert chunk_records.read_records(store.open_store(tmp_path / "s")) == records
+
+
+def test_a_chunk_is_written_while_the_next_is_computed(tmp_path, key, monkeypatch):
+    """The first write does not end before the second chunk is under way. Two writes are never under way at once."""
+    real, second, at_once = background_writer.write, threading.Event(), []
+
+    def slow(*words):
+        at_once.append(threading.current_thread().name)
+        assert second.wait(10)
+        return real(*words)
+
+    def note(gain):
+        if gain == GAINS[1]:
+            second.set()
+        return gain
+
+    def measure(key, gain):
+        return {"value": jax.pure_callback(note, gain, gain, vmap_method="sequential")}
+
+    monkeypatch.setattr(background_writer, "write", slow)
+    assert (run(tmp_path / "s", key, measure)["value"].values.ravel() == GAINS).all()
+    assert {*at_once} == {"sweep-writer_0"}
+    found = chunk_records.read_records(store.open_store(tmp_path / "s"))
+    assert all(one["begun"] < one["finished"] <= other["begun"] for one, other in itertools.pairwise(found))
+
+
+def thrice_the_gain(key, gain):
+    return {"value": 3 * gain}
+
+
+def test_a_write_that_fails_ends_the_sweep_and_leaves_no_record(tmp_path, key, monkeypatch):
+    real, calls = background_writer.write, []
+
+    def failing_once(opened, number, *words):
+        calls.append(number)
+        if number == 1:
+            raise OSError(28, "No space left on device")
+        return real(opened, number, *words)
+
+    monkeypatch.setattr(background_writer, "write", failing_once)
+    with pytest.raises(OSError, match="No space left"):
+        run(tmp_path / "s", key, thrice_the_gain)
+    assert calls == [0, 1]
+    found = chunk_records.read_records(store.open_store(tmp_path / "s"))
+    assert [record is not None for record in found] == [True, False, False, False]
+    monkeypatch.setattr(background_writer, "write", real)
+    assert (run(tmp_path / "s", key, thrice_the_gain).status == 1).all()
 
 
 def test_nan_is_kept_and_flagged_and_what_raises_recorded(tmp_path, key):

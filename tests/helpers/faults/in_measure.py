@@ -291,6 +291,27 @@ OF_MATRICES = [
         f"{COVARIANT}_those_of_a_constant_matrix_are_its_eigenvectors[4]",
     ),
     Fault(
+        "eigenvalues-without-a-way-off-a-cycle",
+        "machinery/eigensystem.py",
+        "jax.lax.complex(stuck * 0.3, stuck * 0.2)",
+        "jax.lax.complex(0 * stuck, 0 * stuck)",
+        "machinery/test_eigensystem.py::test_it_agrees_with_lapack",
+    ),
+    Fault(
+        "eigenvalues-of-cpus-and-gpus-only",
+        "measure/eigen.py",
+        "return jnp.max(eigensystem.eigenvalues(square(W)).real)",
+        "return jnp.max(jnp.linalg.eigvals(square(W)).real)",
+        "test_lowering.py::test_it_lowers_for_every_platform_in_full_float32[eigen.spectral_abscissa]",
+    ),
+    Fault(
+        "rounded-factors",
+        "machinery/numpy_or_jax.py",
+        "with float32_products():",
+        "with jax.named_scope('finish'):",
+        "test_lowering.py::test_it_lowers_for_every_platform_in_full_float32[measure.lyapunov_spectrum]",
+    ),
+    Fault(
         "transient-growth-end",
         "machinery/matrix_powers.py",
         "TransientGrowth(jnp.max(logs), jnp.argmax(logs))",
@@ -314,7 +335,7 @@ OF_MATRICES = [
     Fault(
         "departure-of-all",
         "measure/eigen.py",
-        "jnp.sum(jnp.abs(W) ** 2) - jnp.sum(jnp.abs(jnp.linalg.eigvals(W)) ** 2)",
+        "jnp.sum(jnp.abs(W) ** 2) - jnp.sum(jnp.abs(values) ** 2)",
         "jnp.sum(jnp.abs(W) ** 2)",
         f"{EIGEN}_normal_matrices_hide_nothing",
     ),

@@ -163,4 +163,18 @@ SWEEP = [
         "return False",
         f"{STORE}_want_of_memory_is_no_error_of_a_point",
     ),
+    Fault(
+        "written-before-the-next-is-computed",
+        "sweeps/background_writer.py",
+        "self.begun.append(self.thread.submit(write, self.store, number, data, record))",
+        "self.begun.append(self.thread.submit(write, self.store, number, data, record))\n        self.written()",
+        f"{STORE}_a_chunk_is_written_while_the_next_is_computed",
+    ),
+    Fault(
+        "window-not-checked-again",
+        "sweeps/plan.py",
+        "if needed <= limits.memory:",
+        "if True:",
+        "sweeps/test_plan.py::test_a_window_of_an_accelerator_keeps_to_the_memory_and_a_group_is_compiled_once",
+    ),
 ]
