@@ -105,6 +105,7 @@ def _improved(
     changes = relative(states - now.states, units(start, states, tolerance))
     change = jnp.max(changes)
     errors = jnp.where(right, changes * _error_per_change(method, change, now.change, damping), jnp.inf)
+    errors = jnp.where(changes == 0, 0, errors)  # states that follow from each other, up to the first that moved
     return Iterate(
         states,
         errors,

@@ -17,7 +17,7 @@ The specification, for `method="newton"`:
         return h
 """
 
-import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ from jaxtyping import Array, Bool, Float, Int
 from .. import argument
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
-from ..machinery.compiled_programs import PLAIN
+from ..machinery.compiled_programs import PLAIN, is_traced
 from ..machinery.linear_maps import linear_maps
 from ..machinery.linear_recurrence import solve_recurrence, states_before
 from ..machinery.parallel_iteration import METHODS, Iterate, iterate, relative, units
@@ -191,6 +191,23 @@ def parallel_states(
     )
 
 
+def converged_states(found: ParallelStates, method: str) -> State:
+    """Return the states; if they have not converged, raise an error that says what was measured.
+
+    While a program is being traced nothing is known: the states are then NaN from the first unknown one on.
+    """
+    if not is_traced(found) and not found.converged:
+        T, last = len(jax.tree.leaves(found.states)[0]), float(_last(found.corrections))
+        worst = f", and a check differs by {float(found.difference):.2g}" if found.known == 0 else ""
+        raise RuntimeError(
+            f"method: {method!r} did not converge in {int(found.iterations)} iterations: {int(found.known)} of {T} "
+            f"states are known, the last correction is {last:.2g} of the largest state{worst}. The largest Lyapunov "
+            'exponent is probably not negative (rd.largest_exponent measures it), and then method="scan" is the way; '
+            "rd.parallel_states takes a tolerance, more iterations, and stretches of time"
+        )
+    return found.states
+
+
 class _Done(NamedTuple):
     """What is carried from stretch to stretch: the last state, whether all are known so far, and the history."""
 
@@ -228,18 +245,12 @@ def _parallel_states(
 
     zero, history = jnp.int32(0), jnp.full(most, jnp.nan, start.dtype)
     done = entry.varying_like(_Done(start, jnp.bool_(True), zero, zero, history, history), h0)
-    whole = T - T % stretch
-    head = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, stretch, *leaf.shape[1:]), (guesses, xs))
-    done, states = jax.lax.scan(lambda done, given: solve(done, *given), done, head, length=T // stretch)
-    states = states.reshape(whole, -1)
-    if whole < T:
-        done, rest = solve(done, *jax.tree.map(lambda leaf: leaf[whole:], (guesses, xs)))
-        states = jnp.concatenate([states, rest])
-
+    done, states = _in_stretches(solve, done, guesses, xs, T, stretch)
     difference = _difference(step, params, unflatten, start, states, xs, key, done.count, tolerance, checks)
     known = jnp.where(difference <= ALLOWED * tolerance, done.count, 0)
-    finite = jnp.all(jnp.isfinite(jnp.where((jnp.arange(T) < known)[:, None], states, 0)))
-    states = states * jnp.where(jnp.arange(T) < known, 1, jnp.nan).astype(states.dtype)[:, None]
+    told = (jnp.arange(T, dtype=jnp.int32) < known)[:, None]
+    finite = jnp.all(jnp.isfinite(jnp.where(told, states, 0)))
+    states = states * jnp.where(told, 1, jnp.nan).astype(states.dtype)
     return ParallelStates(
         jax.vmap(unflatten)(states),
         known == T,
@@ -250,6 +261,27 @@ def _parallel_states(
         difference,
         doubts_of_states(known == T, finite),
     )
+
+
+def _in_stretches(
+    solve: Callable[[_Done, Array, Input], tuple[_Done, Array]],
+    done: _Done,
+    guesses: Float[Array, "T n"],
+    xs: Input,
+    T: int,
+    stretch: int,
+) -> tuple[_Done, Float[Array, "T n"]]:
+    """Solve whole stretches one after the other, then the rest."""
+    if stretch == T:
+        return solve(done, guesses, xs)
+    whole = T - T % stretch
+    head = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, stretch, *leaf.shape[1:]), (guesses, xs))
+    done, states = jax.lax.scan(lambda done, given: solve(done, *given), done, head, length=T // stretch)
+    states = states.reshape(whole, -1)
+    if whole < T:
+        done, rest = solve(done, *jax.tree.map(lambda leaf: leaf[whole:], (guesses, xs)))
+        states = jnp.concatenate([states, rest])
+    return done, states
 
 
 def _guessed(h0: State, start: Float[Array, " n"], guess: State | None, T: int) -> Float[Array, "T n"]:
@@ -301,7 +333,7 @@ def _solved(
     return _Done(
         states[-1],
         known,
-        done.count + jnp.where(done.known, jnp.sum(small), 0),
+        done.count + jnp.where(done.known, jnp.sum(small, dtype=jnp.int32), 0),
         done.iterations + found.iterations.astype(jnp.int32),
         jnp.fmax(done.corrections, found.corrections),
         jnp.fmax(done.residuals, found.residuals),
@@ -371,6 +403,6 @@ def _difference(
 
         found = jax.lax.scan(advance, unflatten(before[begin]), jax.tree.map(cut, xs), length=steps)[1]
         differences = relative(cut(states) - found, unit)
-        return jnp.max(jnp.where(begin + jnp.arange(steps) < count, differences, 0))
+        return jnp.max(jnp.where(begin + jnp.arange(steps, dtype=jnp.int32) < count, differences, 0))
 
     return jax.lax.stop_gradient(jnp.max(jax.vmap(check)(begins)))
