@@ -2,18 +2,23 @@
 
 For states y, not yet a trajectory, let r_t = F(y_{t-1}, x_t) - y_t. Each iteration solves a linear recurrence:
 
-    δ_t = κ A_t δ_{t-1} + r_t,   δ_0 = 0        y_t ← F(y_{t-1}, x_t) + κ A_t δ_{t-1}
+    δ_t = A_t δ_{t-1} + r_t,   δ_0 = 0        y_t ← F(y_{t-1}, x_t) + A_t δ_{t-1} = y_t + δ_t
 
-    newton     A_t = J_t,        κ = 1          DEER (Lim et al. 2024)
-    diagonal   A_t = diag(J_t),  κ = 1          quasi-DEER (Gonzalez et al. 2024)
-    damped     A_t = J_t,        κ <= 1         κ falls while the residual grows, and returns to 1
+    newton     A_t = J_t          DEER (Lim et al. 2024)
+    diagonal   A_t = diag(J_t)    quasi-DEER (Gonzalez et al. 2024)
+    damped     A_t = J_t          and the δ_{t-1} of the second formula changes no number by more than `LIMIT` times its
+                                  size, the largest magnitude that it has over time
 
-With κ = 1 the second formula is y + δ; as it is written, a state whose past is exact becomes F of that past, to the last
-bit. So each iteration makes at least one more state exact, whatever A and κ are, and T iterations always suffice. Few
-suffice where errors fade along the trajectory.
+`damped` is a trust region, as in ELK (Gonzalez et al. 2024), which limits the Euclidean norm of δ by a Kalman filter
+instead. It is for nets that contract along their trajectory, but not at the guess: there J ··· J grows until δ means
+nothing, and saturated states follow.
+
+As the second formula is written, a state whose past is exact becomes F of that past, to the last bit. So each iteration
+makes at least one more state exact, whatever A and the limit are, and T iterations always suffice. Few suffice where
+errors fade along the trajectory.
 
     iterate     the loop, for one stretch of time
-    Iterate     what it carries: the states, their last change, and the history
+    Iterate     what it carries: the states, their errors, and the history
 
 `measure/parallel_states.py` calls it.
 """
@@ -29,8 +34,7 @@ from .entry import varying_like
 from .linear_recurrence import solve_recurrence, states_before, times
 
 METHODS = ("newton", "diagonal", "damped")
-# the damping falls to SLOWER times its value after a larger residual, and rises to FASTER times it after a smaller one
-SLOWER, FASTER, LEAST = 0.7, 1.5, 1e-3
+LIMIT = 0.3
 
 # states before each time -> states after it, and A, (T, n, n) or (T, n)
 Linearise = Callable[[Float[Array, "T n"]], tuple[Float[Array, "T n"], Float[Array, "T n *n"]]]
@@ -42,21 +46,19 @@ class Iterate(NamedTuple):
     states       (T, n)
     errors       the estimated error of each state, relative to the size of its numbers, (T,)
     change       the largest relative change of the last iteration
-    residual     the largest relative residual before it
-    damping      κ
     iterations   how many there were
-    corrections, residuals
-                 `change` and `residual` of every iteration; NaN for those that were not run
+    corrections, residuals, fronts
+                 of every iteration: its largest change, the largest relative residual before it, and how many of the
+                 first states have small errors after it; NaN for those that were not run
     """
 
     states: Float[Array, "T n"]
     errors: Float[Array, " T"]
     change: Float[Array, ""]
-    residual: Float[Array, ""]
-    damping: Float[Array, ""]
     iterations: Int[Array, ""]
     corrections: Float[Array, " most"]
     residuals: Float[Array, " most"]
+    fronts: Float[Array, " most"]
 
 
 def iterate(
@@ -77,10 +79,8 @@ def iterate(
     def again(now: Iterate) -> Iterate:
         return _improved(linearise, start, guess, now, method, tolerance)
 
-    inf, none = jnp.full((), jnp.inf, guess.dtype), jnp.full(most, jnp.nan, guess.dtype)
-    first = Iterate(
-        guess, jnp.full_like(guess[:, 0], jnp.inf), inf, inf, jnp.ones_like(inf), jnp.int32(0), none, none
-    )
+    errors, none = jnp.full_like(guess[:, 0], jnp.inf), jnp.full(most, jnp.nan, guess.dtype)
+    first = Iterate(guess, errors, jnp.full((), jnp.inf, guess.dtype), jnp.int32(0), none, none, none)
     return jax.lax.while_loop(unfinished, again, varying_like(first, guess))
 
 
@@ -96,60 +96,61 @@ def _improved(
     after, A = linearise(states_before(start, now.states))
     unit = units(start, now.states, tolerance)
     residual = jnp.max(relative(after - now.states, unit))
-    damping = now.damping
-    if method == "damped":
-        smaller = (residual < now.residual) | (residual <= tolerance)
-        damping = jnp.where(smaller, jnp.minimum(FASTER * damping, 1), jnp.maximum(SLOWER * damping, LEAST))
-        A = damping * A
-    states, right = _shifted(after, A, after - now.states, guess)
+    limit = LIMIT * units(start, after, tolerance) if method == "damped" else None
+    states, plain = _shifted(after, A, after - now.states, guess, limit)
     changes = relative(states - now.states, units(start, states, tolerance))
     change = jnp.max(changes)
-    errors = jnp.where(right, changes * _error_per_change(method, change, now.change, damping), jnp.inf)
-    errors = jnp.where(changes == 0, 0, errors)  # states that follow from each other, up to the first that moved
+    errors = changes * (_linear_rate(change, now.change) if method == "diagonal" else 1)
+    errors = jnp.where(plain, errors, jnp.inf)
+    errors = jnp.where(changes == 0, 0, errors)  # these follow from each other, up to the first that moved
+    at = now.iterations
     return Iterate(
         states,
         errors,
         change,
-        residual,
-        damping,
-        now.iterations + 1,
-        now.corrections.at[now.iterations].set(change),
-        now.residuals.at[now.iterations].set(residual),
+        at + 1,
+        now.corrections.at[at].set(change),
+        now.residuals.at[at].set(residual),
+        now.fronts.at[at].set(front(errors, tolerance).astype(change.dtype)),
     )
 
 
 def _shifted(
-    after: Float[Array, "T n"], A: Float[Array, "T n *n"], residuals: Float[Array, "T n"], guess: Float[Array, "T n"]
+    after: Float[Array, "T n"],
+    A: Float[Array, "T n *n"],
+    residuals: Float[Array, "T n"],
+    guess: Float[Array, "T n"],
+    limit: Float[Array, " n"] | None,
 ) -> tuple[Float[Array, "T n"], Bool[Array, " T"]]:
-    """Return the new states, and at which times they are what the formula says.
+    """Return the new states, and at which times they are y + δ, with nothing limited or replaced.
 
     Products of A may overflow: the states after such a δ take a plain step instead. States that overflow themselves
     return to the guess.
     """
     shifts = solve_recurrence(A, residuals)
     before = states_before(jnp.zeros_like(shifts[0]), shifts)
-    kept = jnp.all(jnp.isfinite(before), axis=1)
-    states = after + times(A, jnp.where(kept[:, None], before, 0))
-    finite = jnp.isfinite(states)
-    return jnp.where(finite, states, guess), kept & jnp.all(finite, axis=1)
+    finite = jnp.all(jnp.isfinite(before), axis=1)
+    used = jnp.where(finite[:, None], before, 0)
+    if limit is not None:
+        used = jnp.clip(used, -limit[None], limit[None])
+    states = after + times(A, used)
+    kept = jnp.isfinite(states)
+    return jnp.where(kept, states, guess), jnp.all(kept & (used == before), axis=1)
 
 
-def _error_per_change(
-    method: str, change: Float[Array, ""], before: Float[Array, ""], damping: Float[Array, ""]
-) -> Float[Array, ""]:
-    """Return how large the errors are that remain, at most, relative to the last change.
+def _linear_rate(change: Float[Array, ""], before: Float[Array, ""]) -> Float[Array, ""]:
+    """Return how large the errors that remain are at most, relative to the last change of the diagonal iteration.
 
-    A full Newton step is the error that the states had before it, to first order, so less than that remains after it.
-    A damped step tells nothing. Iterations with diagonals converge linearly, by a ratio q that two changes show: what
-    remains is q + q² + ... times the last one.
+    It converges linearly, by a ratio q that the last two changes show: what remains is q + q² + ... times the last one.
+    A full Newton step needs no such factor, since it is the error that the states had before it, to first order.
     """
-    one = jnp.ones_like(change)
-    if method == "damped":
-        return jnp.where(damping < 1, jnp.inf, one)
-    if method == "diagonal":
-        ratio = jnp.where(change > 0, change / before, 0)
-        return jnp.where(ratio < 1, jnp.maximum(one, ratio / (1 - ratio)), jnp.inf)
-    return one
+    ratio = jnp.where(change > 0, change / before, 0)
+    return jnp.where(ratio < 1, jnp.maximum(1, ratio / (1 - ratio)), jnp.inf)
+
+
+def front(errors: Float[Array, " T"], tolerance: float) -> Int[Array, ""]:
+    """Return how many of the first states have errors of at most `tolerance`."""
+    return jnp.sum(jnp.cumprod((errors <= tolerance).astype(jnp.int32)), dtype=jnp.int32)
 
 
 def units(start: Float[Array, " n"], states: Float[Array, "T n"], tolerance: float) -> Float[Array, " n"]:

@@ -32,7 +32,7 @@ from ..machinery import entry
 from ..machinery.compiled_programs import PLAIN, is_traced
 from ..machinery.linear_maps import linear_maps
 from ..machinery.linear_recurrence import solve_recurrence, states_before
-from ..machinery.parallel_iteration import METHODS, Iterate, iterate, relative, units
+from ..machinery.parallel_iteration import METHODS, Iterate, front, iterate, relative, units
 from ..machinery.printed import Table, fields_of, number, printable, span
 from ..machinery.state_vector import flatten
 from .reliability import doubts_of_states, reasons
@@ -58,6 +58,8 @@ class ParallelStates(NamedTuple):
             `stretch` the largest of any stretch.
         residuals: The largest |F(h_{t-1}, x_t) - h_t| before each iteration, relative, (most,). A small residual is
             not a small error where errors grow.
+        fronts: How many of the first states were known after each iteration, (most,). A shorter run would have ended
+            when its T was reached. With `stretch` the fewest of any stretch.
         difference: The largest relative difference between these states and those that the step itself returns over
             up to 32 steps from some of them, at known times; a scalar.
         doubts: What is doubtful, a scalar, as a sum of `rd.Doubt`; `reasons` says it in words.
@@ -69,6 +71,7 @@ class ParallelStates(NamedTuple):
     iterations: Int[Array, ""]
     corrections: Float[Array, " most"]
     residuals: Float[Array, " most"]
+    fronts: Float[Array, " most"]
     difference: Float[Array, ""]
     doubts: Int[Array, ""]
 
@@ -91,9 +94,10 @@ class ParallelStates(NamedTuple):
     def _table(self) -> Table:
         if np.ndim(self.converged):
             return fields_of(self._replace(states=jax.tree.leaves(self.states)))
-        found = zip(np.asarray(self.corrections), np.asarray(self.residuals), strict=True)
-        rows = [[str(i + 1), number(r), number(c)] for i, (c, r) in enumerate(found) if not np.isnan(c)]
-        return Table(["iteration", "residual before it", "correction"], rows)
+        run = ~np.isnan(np.asarray(self.corrections))
+        found = zip(*(np.asarray(each)[run] for each in (self.residuals, self.corrections, self.fronts)), strict=True)
+        rows = [[str(i), number(residual), number(c), str(int(f))] for i, (residual, c, f) in enumerate(found, 1)]
+        return Table(["iteration", "residual before it", "correction", "states known"], rows)
 
 
 def _last(corrections: Any) -> np.ndarray:
@@ -128,8 +132,9 @@ def parallel_states(
     makes at least one more state exact. Near an exponent of 0, rounding alone may keep the corrections above the
     tolerance.
 
-    Derivatives are those of the states themselves, of any order and in both modes; the iterations are not
-    differentiated. Where the states are NaN, so are the derivatives.
+    Derivatives are those of the states themselves, by the implicit function theorem; the iterations are not
+    differentiated. For second derivatives use forward over reverse, as `jax.hessian` does. Where the states are NaN, so
+    are the derivatives.
 
     Args:
         step: The recurrent map, `step(params, state, x) -> state`.
@@ -138,8 +143,8 @@ def parallel_states(
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
         length: T, needed where xs is None.
         method: "newton", with the whole Jacobians; "diagonal", with their diagonals only, which needs less memory and
-            more iterations; or "damped", Newton with Jacobians times a number that falls while the residual grows,
-            where plain Newton overflows.
+            more iterations; or "damped", Newton whose corrections are limited to 0.3 times the size of each number, for
+            nets that contract along their trajectory but not at the guess, where plain Newton loses its way.
         tolerance: The largest estimated error, relative to the largest magnitude over time of each number of the
             state. Default: eps^(2/3), 2e-5 in float32 and 4e-11 in float64.
         iterations: How many to run at most, for each stretch. Default: 100. T + 1 always suffice.
@@ -217,6 +222,7 @@ class _Done(NamedTuple):
     iterations: Array
     corrections: Array
     residuals: Array
+    fronts: Array
 
 
 @entry.compiled(compiler=PLAIN)
@@ -244,7 +250,7 @@ def _parallel_states(
     solve = partial(_solved, step, params, unflatten, method=method, tolerance=tolerance, most=most)
 
     zero, history = jnp.int32(0), jnp.full(most, jnp.nan, start.dtype)
-    done = entry.varying_like(_Done(start, jnp.bool_(True), zero, zero, history, history), h0)
+    done = entry.varying_like(_Done(start, jnp.bool_(True), zero, zero, history, history, history), h0)
     done, states = _in_stretches(solve, done, guesses, xs, T, stretch)
     difference = _difference(step, params, unflatten, start, states, xs, key, done.count, tolerance, checks)
     known = jnp.where(difference <= ALLOWED * tolerance, done.count, 0)
@@ -258,6 +264,7 @@ def _parallel_states(
         done.iterations,
         done.corrections,
         done.residuals,
+        done.fronts,
         difference,
         doubts_of_states(known == T, finite),
     )
@@ -328,15 +335,15 @@ def _solved(
 
     states, found = jax.lax.custom_root(residual, guess, solve, _tangents, has_aux=True)
     found = jax.lax.stop_gradient(found)
-    small = jnp.cumprod((found.errors <= tolerance).astype(jnp.int32))
-    known = done.known & (small[-1] > 0)
+    count = jnp.where(done.known, front(found.errors, tolerance), 0)
     return _Done(
         states[-1],
-        known,
-        done.count + jnp.where(done.known, jnp.sum(small, dtype=jnp.int32), 0),
+        count == len(states),
+        done.count + count,
         done.iterations + found.iterations.astype(jnp.int32),
         jnp.fmax(done.corrections, found.corrections),
         jnp.fmax(done.residuals, found.residuals),
+        jnp.fmin(done.fronts, found.fronts),
     ), states
 
 
