@@ -2,19 +2,20 @@
 
 The states are the solution of the T equations h_t = F(h_{t-1}, x_t). Newton's method linearises all of them at a guess
 and solves the linear recurrence by an associative scan; `machinery/parallel_iteration.py` is the loop. Errors of the
-guess spread along the trajectory as gradients do. Where the largest Lyapunov exponent is negative they fade, and few
-iterations suffice; where it is positive they grow, and hardly any iteration does more than make one more state exact.
+guess spread along the trajectory as gradients do. If they fade at all states that the iterations pass, few iterations
+suffice. If the largest Lyapunov exponent is positive they grow, and the iterations needed grow in proportion to T.
 
 The specification, for `method="newton"`:
 
     def parallel_states(step, params, h0, xs, iterations):
-        h = np.tile(h0, (len(xs), 1))
+        h = [h0] * len(xs)
         for _ in range(iterations):
-            old, h = np.concatenate([[h0], h]), np.zeros_like(h)
+            old, new = [h0, *h], [h0]
             for t, x in enumerate(xs):  # a linear recurrence
-                before = h0 if t == 0 else h[t - 1]
-                h[t] = step(params, old[t], x) + rd.step_jacobian(step, params, old[t], x) @ (before - old[t])
-        return h
+                J = rd.step_jacobian(step, params, old[t], x)
+                new.append(step(params, old[t], x) + J @ (new[t] - old[t]))
+            h = new[1:]
+        return np.stack(h)
 """
 
 from collections.abc import Callable
@@ -126,11 +127,12 @@ def parallel_states(
 
         h_t = F(h_{t-1}, x_t) for all t:   δ_t = A_t δ_{t-1} + F(y_{t-1}, x_t) - y_t,   y ← y + δ
 
-    Errors of the guess spread along the trajectory as gradients do. If the largest Lyapunov exponent is negative, the
-    iterations needed grow no faster than log T. If it is positive, they grow like T, and nothing is gained: the result
-    then says that it has not converged, and its states are NaN from the first unknown one on. An iteration always
-    makes at least one more state exact. Near an exponent of 0, rounding alone may keep the corrections above the
-    tolerance.
+    Errors of the guess spread along the trajectory as gradients do. If the net contracts at all states that the
+    iterations pass, the iterations needed grow no faster than log T. If the largest Lyapunov exponent is positive, they
+    grow in proportion to T, and nothing is gained: the result then says that it has not converged, and its states are
+    NaN from the first unknown one on. A negative exponent is necessary for few iterations, but not sufficient. An
+    iteration always makes at least one more state exact. Near an exponent of 0, rounding alone may keep the
+    corrections above the tolerance.
 
     Derivatives are those of the states themselves, by the implicit function theorem; the iterations are not
     differentiated. For second derivatives use forward over reverse, as `jax.hessian` does. Where the states are NaN, so
