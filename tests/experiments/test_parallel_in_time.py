@@ -18,7 +18,7 @@ def test_iterations_of_a_shorter_run():
 
 @pytest.mark.slow
 def test_quiet_nets_converge_and_every_net_is_drawn():
-    config = parallel_in_time.Config(last=(0.6, 0.6, 9.0), steps=2, nets=2, size=4, T=60, lags=20, iterations=12)
+    config = parallel_in_time.Config(last=(0.6, 0.6, 9.0), steps=2, nets=2, size=4, T=120, lags=20, iterations=12)
     dataset = parallel_in_time.run(config)
     assert dict(dataset.sizes) == {"cell": 3, "step": 2, "net": 2, "iteration": 12}
     quiet = dataset.sel(cell=["elman", "gru"])
