@@ -4,7 +4,18 @@ import re
 from pathlib import Path
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-NAMES = ("first_call", "gradient_flow", "windows", "spectra_in_windows", "sweep", "pytorch", "lyapunov", "training", "device", "tests")
+NAMES = (
+    "first_call",
+    "gradient_flow",
+    "windows",
+    "spectra_in_windows",
+    "sweep",
+    "pytorch",
+    "lyapunov",
+    "training",
+    "device",
+    "tests",
+)
 TITLE = "# Benchmarks\n\nWritten by `make bench`: each table has the ratios of one run. The named files explain them.\n"
 PART = re.compile(r"`benchmarks/(\w+)(?:\.py)?`\n\n```\n.*?```\n", re.DOTALL)
 

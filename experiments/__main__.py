@@ -29,6 +29,7 @@ EXPERIMENTS = (
     "training_dynamics",
     "interventions",
     "preflossing",
+    "parallel_in_time",
 )
 PAGE = FIGURES / "README.md"
 HEADING = """# Figures

@@ -57,6 +57,7 @@ def of_cells() -> Iterator[tuple[str, Any]]:
         yield f"{name} lyapunov_spectrum qr", tuple(rd.lyapunov_spectrum(*given, method="qr", interval=1, k=2))
         yield f"{name} largest_exponent", tuple(rd.largest_exponent(*given, key=KEY))
         yield f"{name} covariant_vectors", tuple(rd.covariant_vectors(*given, frame_burn_in=5, tail=5, k=2))
+        yield f"{name} parallel_states", tuple(rd.parallel_states(*given))
         yield f"{name} log_singular_values", rd.log_singular_values(*given)
         yield f"{name} state_gradients", rd.state_gradients(*given, loss)
         yield f"{name} rtrl", rd.rtrl(*given, loss_t)

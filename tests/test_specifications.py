@@ -57,6 +57,16 @@ def test_covariant_vectors(given):
     np.testing.assert_allclose(abs(cosines), 1, atol=1e-6)
 
 
+def test_parallel_states(given):
+    plain = specified("rnn_dynamics.measure.parallel_states", "parallel_states")
+    # two iterations are enough for a loose tolerance, and the states are not yet those of the net
+    quiet = (given[0], jax.tree.map(lambda leaf: 0.5 * leaf, given[1]), *given[2:])
+    found = rd.parallel_states(*quiet, iterations=2, tolerance=0.1)
+    assert found.converged
+    np.testing.assert_allclose(found.states, plain(*quiet, iterations=2), rtol=1e-9)
+    assert np.abs(found.states - rd.unroll(*quiet)).max() > 1e-6
+
+
 def test_log_singular_values(given):
     plain = specified("rnn_dynamics.measure.singular_values", "log_singular_values")
     short = (*given[:3], given[3][:5])

@@ -130,11 +130,10 @@ def joined(
     doublings = 2 ** np.arange((groups - 1).bit_length())
     places, none = np.arange(size), np.zeros(size, int)
     steps = (
-        np.concatenate([places, 0 * doublings, places]),
-        np.concatenate([none, doublings, none]),
-        np.concatenate([none, 0 * doublings, places == 0]),
+        jnp.asarray(np.concatenate([places, 0 * doublings, places]), jnp.int32),
+        jnp.asarray(np.concatenate([none, doublings, none]), jnp.int32),
+        jnp.asarray(np.concatenate([none, 0 * doublings, places == 0]), bool),
     )
-    steps = jnp.asarray(steps[0], jnp.int32), jnp.asarray(steps[1], jnp.int32), jnp.asarray(steps[2], bool)
     _, last = jax.lax.scan(advance, varying_like(begin, each), steps)
     growth, lost = (jnp.swapaxes(values[-size:], 0, 1).reshape(-1, k)[more:] for values in last)
     return growth, lost

@@ -13,6 +13,7 @@ from .gradients import log_state_gradients, state_gradients
 from .jacobian import step_jacobian, step_jacobians
 from .lyapunov import largest_exponent, lyapunov_spectrum
 from .lyapunov_result import LargestExponent, LyapunovSpectrum
+from .parallel_states import ParallelStates, parallel_states
 from .parameter_gradient import parameter_gradient, truncation_bias
 from .product import jacobian_product
 from .reliability import Doubt, reasons
@@ -28,6 +29,7 @@ __all__ = [
     "LargestExponent",
     "LinearMaps",
     "LyapunovSpectrum",
+    "ParallelStates",
     "Scaled",
     "blocks",
     "covariant_vectors",
@@ -43,6 +45,7 @@ __all__ = [
     "log_singular_values",
     "log_state_gradients",
     "lyapunov_spectrum",
+    "parallel_states",
     "parameter_gradient",
     "participation_ratio",
     "reasons",

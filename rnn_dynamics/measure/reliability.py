@@ -25,7 +25,8 @@ class Doubt(enum.IntFlag):
         BELOW_FLOOR: The exponent or vector, or one before it in the frame, lost too many digits in a factorisation.
         SINGULAR: A Jacobian was exactly singular in the arithmetic, which removed this direction.
         SUM_RULE: The exponents do not add up to the mean of ln |det J|, and no loss of digits explains it.
-        NOT_CONVERGED: The standard error is larger than `until`; or a 2-norm may be too low.
+        NOT_CONVERGED: The standard error is larger than `until`; or a 2-norm may be too low; or an iteration over all
+            states ended before their errors were small.
         NOT_FINITE: The number is NaN or infinite.
 
     Example:
@@ -132,6 +133,11 @@ def doubts_of_flow(curves: Sequence[Any], converged: Sequence[Any]) -> Int[Any, 
     if converged:
         flags[Doubt.NOT_CONVERGED] = ~xp.all(xp.stack(list(converged)), axis=0)
     return _sum_of(xp, flags)
+
+
+def doubts_of_states(converged: Bool[Array, ""], finite: Bool[Array, ""]) -> Int[Array, ""]:
+    """Return the doubts about states that an iteration found; `finite` says whether those it believes are numbers."""
+    return _sum_of(jnp, {Doubt.NOT_CONVERGED: ~converged, Doubt.NOT_FINITE: ~finite})
 
 
 def doubts_of_all(doubts: Int[Array, "examples k"], *, but: Doubt) -> Int[Array, " k"]:

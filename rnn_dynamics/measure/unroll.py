@@ -1,12 +1,15 @@
-"""Iterate a step over time with `jax.lax.scan`: h_t = step(params, h_{t-1}, x_t) for t = 1 .. T."""
+"""Iterate a step over time: h_t = step(params, h_{t-1}, x_t) for t = 1 .. T, by `jax.lax.scan` or all at once."""
 
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
+from .. import argument
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
+from ..machinery.parallel_iteration import METHODS
+from .parallel_states import converged_states, parallel_states
 
 
 def unroll(
@@ -17,6 +20,7 @@ def unroll(
     *,
     length: int | None = None,
     keep_every: int | None = None,
+    method: str = "scan",
 ) -> State:
     """Run the step T times from h0 and return the states h_1 .. h_T.
 
@@ -41,6 +45,9 @@ def unroll(
         length: T, needed where xs is None.
         keep_every: K: a backward pass stores only every K-th state and recomputes the rest, one stretch of K
             steps at a time. Default: it stores what every step needs for its derivative.
+        method: "scan", one step after the other; or "newton", "diagonal" or "damped", which find all states at once
+            where the net forgets, as `rd.parallel_states` does with its other options. If they do not converge, that
+            is an error; inside your own jit, vmap or grad the states are then NaN from the first unknown one on.
 
     Returns:
         The states, a pytree like h0 with a leading axis T: entry [t - 1] of each leaf is h_t.
@@ -48,6 +55,7 @@ def unroll(
     Cost:
         Time O(T) steps, memory O(T) states; compiled once per computation, shape and option. With `keep_every=K`
         a backward pass takes memory O(T/K + K) and one more forward pass. K = √T needs least; K > T/2 gains nothing.
+        The other methods: see `rd.parallel_states`.
 
     Example:
         >>> rd.unroll(lambda a, h, x: a * h + x, 0.5, jnp.zeros(()), jnp.ones(3))
@@ -59,6 +67,10 @@ def unroll(
     """
     length, _ = entry.checked(step, params, h0, xs, length)
     every = entry.whole_number("keep_every", keep_every)
+    if argument.choice("method", method, ("scan", *METHODS)) != "scan":
+        if every is not None:
+            raise ValueError(f'keep_every: got {keep_every!r} with method={method!r}, expected method="scan"')
+        return converged_states(parallel_states(step, params, h0, xs, length=length, method=method), method)
     return _unroll(step, params, h0, xs, length=length, every=every)
 
 

@@ -115,6 +115,7 @@ MEASUREMENTS = {
     "gradient_flow": lambda step, p: rd.gradient_flow(step, p, H0, XS).log_norm,
     "lyapunov_spectrum": lambda step, p: rd.lyapunov_spectrum(step, p, H0, XS).exponents,
     "covariant_vectors": lambda step, p: rd.covariant_vectors(step, p, H0, XS, frame_burn_in=1, tail=1).rates,
+    "parallel_states": lambda step, p: rd.parallel_states(step, p, H0, XS).states,
     "log_singular_values": lambda step, p: rd.log_singular_values(step, p, H0, XS),
     "jacobian_eigenvalues": lambda step, p: rd.eigen.jacobian_eigenvalues(step, p, H0, XS),
 }

@@ -31,6 +31,7 @@ for every in (None, 3):
     agree(run(many), sharded(run)(many), f"unroll, {every}", rtol=1e-6)
 
 OF_A_CELL = {
+    "parallel_states": lambda p: rd.parallel_states(cell.step, p, h0, xs),
     "step_jacobians": lambda p: rd.step_jacobians(cell.step, p, h0, xs),
     "jacobian_product": lambda p: rd.jacobian_product(cell.step, p, h0, xs),
     "gradient_flow": lambda p: rd.gradient_flow(cell.step, p, h0, xs),

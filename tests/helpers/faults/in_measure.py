@@ -8,6 +8,7 @@ GRADIENTS = "measure/test_gradients.py::test"
 FLOW = "measure/test_flow.py::test"
 LYAPUNOV = "measure/test_lyapunov.py::test"
 COVARIANT = "measure/test_covariant.py::test"
+PARALLEL = "measure/test_parallel_states.py::test"
 SINGULAR = "measure/test_singular_values.py::test"
 EIGEN = "measure/test_eigen.py::test"
 CAPTURED = "machinery/test_captured_arrays.py::test"
@@ -368,4 +369,35 @@ OF_MATRICES = [
         "measure/test_attractor.py::test_kaplan_yorke",
     ),
 ]
-MEASURE = [*JACOBIANS, *OF_LOSSES, *OF_THE_DOOR, *OF_MATRICES]
+
+OF_ALL_STATES_AT_ONCE = [
+    Fault(
+        "newton-transposed",
+        "measure/parallel_states.py",
+        "return flatten(maps.after)[0], maps.push(columns)",
+        "return flatten(maps.after)[0], maps.push(columns).T",
+        f"{PARALLEL}_a_linear_net_takes_one_iteration_and_one_that_confirms_it[0.7]",
+    ),
+    Fault(
+        "newton-forgets-residuals",
+        "machinery/linear_recurrence.py",
+        "times(second[0], first[1]) + second[1]",
+        "times(second[0], first[1])",
+        f"{PARALLEL}_a_linear_net_takes_one_iteration_and_one_that_confirms_it[0.7]",
+    ),
+    Fault(
+        "newton-unconverged-returned",
+        "measure/parallel_states.py",
+        "jnp.where(told, 1, jnp.nan)",
+        "jnp.where(told, 1, 1)",
+        f"{PARALLEL}_what_has_not_converged_says_so_and_is_nan",
+    ),
+    Fault(
+        "newton-without-its-past",
+        "measure/parallel_states.py",
+        "return units - map_(units)",
+        "return map_(units)",
+        f"{PARALLEL}_derivatives_are_those_of_the_scan",
+    ),
+]
+MEASURE = [*JACOBIANS, *OF_LOSSES, *OF_THE_DOOR, *OF_MATRICES, *OF_ALL_STATES_AT_ONCE]
