@@ -152,7 +152,8 @@ def _pivot(column: Float[Array, "n windows"]) -> _Pivot:
     held = jax.lax.stop_gradient(sizes)
     chosen = first(held == jnp.max(held, axis=0))
     size = jnp.sum(jnp.where(chosen, sizes, 0), axis=0)
-    return _Pivot(size, column / size, jnp.where(chosen, jnp.sign(column), 0))
+    # after the last column a column of zeros is looked at, which must not make a derivative NaN
+    return _Pivot(size, column / jnp.where(size == 0, 1, size), jnp.where(chosen, jnp.sign(column), 0))
 
 
 def first(marked: Array) -> Array:

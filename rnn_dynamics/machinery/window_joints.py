@@ -201,7 +201,8 @@ def _eliminated(
         pivot, its_log, its_size = (jnp.sum(row * each, axis=0) for each in (entries, logs, sizes))
         # 0 in the row of an earlier pivot, whose entries are 0 by now
         ratio = jnp.exp(jnp.where(entries == 0, -jnp.inf, logs - its_log))
-        return _Chosen(row, pivot, entries / pivot, ratio * entries / jnp.abs(pivot), its_log, its_size)
+        multiples = entries / jnp.where(pivot == 0, 1, pivot)  # 0 only after the last column
+        return _Chosen(row, pivot, multiples, ratio * multiples * jnp.sign(pivot), its_log, its_size)
 
     def column(i: Array, carry: tuple) -> tuple:
         Y, chosen, F, T, pivots, lost = carry
