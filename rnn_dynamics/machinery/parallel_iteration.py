@@ -24,7 +24,7 @@ errors fade along the trajectory.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,16 +44,16 @@ class Iterate(NamedTuple):
     """The states after some iterations, and what is known of them.
 
     states       (T, n)
-    errors       the estimated error of each state, relative to the size of its numbers, (T,)
+    known        how many of the first states have small errors
     change       the largest relative change of the last iteration
     iterations   how many there were
     corrections, residuals, fronts
-                 of every iteration: its largest change, the largest relative residual before it, and how many of the
-                 first states have small errors after it; NaN for those that were not run
+                 of every iteration: its largest change, the largest residual before it, both relative, and `known`
+                 after it; NaN for those that were not run
     """
 
     states: Float[Array, "T n"]
-    errors: Float[Array, " T"]
+    known: Int[Array, ""]
     change: Float[Array, ""]
     iterations: Int[Array, ""]
     corrections: Float[Array, " most"]
@@ -74,13 +74,13 @@ def iterate(
     """Iterate from `guess` until every error is at most `tolerance`, or `most` times; not at all unless `going`."""
 
     def unfinished(now: Iterate) -> Bool[Array, ""]:
-        return going & (now.iterations < most) & ~jnp.all(now.errors <= tolerance)
+        return going & (now.iterations < most) & (now.known < len(guess))
 
     def again(now: Iterate) -> Iterate:
         return _improved(linearise, start, guess, now, method, tolerance)
 
-    errors, none = jnp.full_like(guess[:, 0], jnp.inf), jnp.full(most, jnp.nan, guess.dtype)
-    first = Iterate(guess, errors, jnp.full((), jnp.inf, guess.dtype), jnp.int32(0), none, none, none)
+    zero, none = jnp.int32(0), jnp.full(most, jnp.nan, guess.dtype)
+    first = Iterate(guess, zero, jnp.full((), jnp.inf, guess.dtype), zero, none, none, none)
     return jax.lax.while_loop(unfinished, again, varying_like(first, guess))
 
 
@@ -94,24 +94,24 @@ def _improved(
 ) -> Iterate:
     """Return the next iterate."""
     after, A = linearise(states_before(start, now.states))
-    unit = units(start, now.states, tolerance)
-    residual = jnp.max(relative(after - now.states, unit))
-    limit = LIMIT * units(start, after, tolerance) if method == "damped" else None
-    states, plain = _shifted(after, A, after - now.states, guess, limit)
-    changes = relative(states - now.states, units(start, states, tolerance))
-    change = jnp.max(changes)
-    errors = changes * (_linear_rate(change, now.change) if method == "diagonal" else 1)
-    errors = jnp.where(plain, errors, jnp.inf)
-    errors = jnp.where(changes == 0, 0, errors)  # these follow from each other, up to the first that moved
+    limit = LIMIT * units(start, after, default_tolerance(after.dtype)) if method == "damped" else None
+    states, plain, kept = _shifted(after, A, after - now.states, guess, limit)
+    moved = states - now.states
+    unit = units(start, states, tolerance)
+    change = jnp.max(relative(moved, unit))
+    errors = moved * (_linear_rate(change, now.change) if method == "diagonal" else 1)
+    # states that did not move follow from each other, up to the first that moved
+    sure = kept & (plain | jnp.all(moved == 0, axis=1))
+    known = front(jnp.where(sure[:, None], errors, jnp.inf), start, states, tolerance)
     at = now.iterations
     return Iterate(
         states,
-        errors,
+        known,
         change,
         at + 1,
         now.corrections.at[at].set(change),
-        now.residuals.at[at].set(residual),
-        now.fronts.at[at].set(front(errors, tolerance).astype(change.dtype)),
+        now.residuals.at[at].set(jnp.max(relative(after - now.states, unit))),
+        now.fronts.at[at].set(known.astype(change.dtype)),
     )
 
 
@@ -121,8 +121,8 @@ def _shifted(
     residuals: Float[Array, "T n"],
     guess: Float[Array, "T n"],
     limit: Float[Array, " n"] | None,
-) -> tuple[Float[Array, "T n"], Bool[Array, " T"]]:
-    """Return the new states, and at which times they are y + δ, with nothing limited or replaced.
+) -> tuple[Float[Array, "T n"], Bool[Array, " T"], Bool[Array, " T"]]:
+    """Return the new states; at which times they are y + δ, with nothing limited; and at which they are finite.
 
     Products of A may overflow: the states after such a δ take a plain step instead. States that overflow themselves
     return to the guess.
@@ -135,7 +135,7 @@ def _shifted(
         used = jnp.clip(used, -limit[None], limit[None])
     states = after + times(A, used)
     kept = jnp.isfinite(states)
-    return jnp.where(kept, states, guess), jnp.all(kept & (used == before), axis=1)
+    return jnp.where(kept, states, guess), jnp.all(used == before, axis=1), jnp.all(kept, axis=1)
 
 
 def _linear_rate(change: Float[Array, ""], before: Float[Array, ""]) -> Float[Array, ""]:
@@ -148,9 +148,33 @@ def _linear_rate(change: Float[Array, ""], before: Float[Array, ""]) -> Float[Ar
     return jnp.where(ratio < 1, jnp.maximum(1, ratio / (1 - ratio)), jnp.inf)
 
 
-def front(errors: Float[Array, " T"], tolerance: float) -> Int[Array, ""]:
-    """Return how many of the first states have errors of at most `tolerance`."""
-    return jnp.sum(jnp.cumprod((errors <= tolerance).astype(jnp.int32)), dtype=jnp.int32)
+def front(
+    errors: Float[Array, "T n"], start: Float[Array, " n"], states: Float[Array, "T n"], tolerance: float
+) -> Int[Array, ""]:
+    """Return how many of the first states have relative errors of at most `tolerance`.
+
+    The unit of each number is its size in these states alone: those after them may be far off and large.
+    """
+    T = len(states)
+    places = jnp.arange(T, dtype=jnp.int32)
+
+    def shorter(counts: tuple[Int[Array, ""], Int[Array, ""]]) -> tuple[Int[Array, ""], Int[Array, ""]]:
+        unit = units(start, first_of(states, counts[1]), tolerance)
+        small = relative(errors, unit) <= tolerance
+        return counts[1], jnp.min(jnp.where(small & (places < counts[1]), T, places))
+
+    full = varying_like((jnp.int32(T + 1), jnp.int32(T)), states)
+    return jax.lax.while_loop(lambda counts: counts[1] < counts[0], shorter, full)[1]
+
+
+def first_of(states: Float[Array, "T n"], known: Int[Array, ""]) -> Float[Array, "T n"]:
+    """Return the states with zeros from the first one on that is not known."""
+    return jnp.where((jnp.arange(len(states), dtype=jnp.int32) < known)[:, None], states, 0)
+
+
+def default_tolerance(dtype: Any) -> float:
+    """Return eps^(2/3): 2e-5 in float32 and 4e-11 in float64."""
+    return float(jnp.finfo(dtype).eps) ** (2 / 3)
 
 
 def units(start: Float[Array, " n"], states: Float[Array, "T n"], tolerance: float) -> Float[Array, " n"]:

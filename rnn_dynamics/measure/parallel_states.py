@@ -18,94 +18,24 @@ The specification, for `method="newton"`:
         return np.stack(h)
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float
 
 from .. import argument
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
 from ..machinery.compiled_programs import PLAIN, is_traced
-from ..machinery.linear_maps import linear_maps
-from ..machinery.linear_recurrence import solve_recurrence, states_before
-from ..machinery.parallel_iteration import METHODS, Iterate, front, iterate, relative, units
-from ..machinery.printed import Table, fields_of, number, printable, span
+from ..machinery.parallel_iteration import METHODS, default_tolerance, first_of
+from ..machinery.replayed_steps import difference_from_replay
 from ..machinery.state_vector import flatten
-from .reliability import doubts_of_states, reasons
+from ..machinery.trajectory_root import trajectory
+from .parallel_states_result import ParallelStates, last
+from .reliability import doubts_of_states
 
-# the steps of each check, and how many times the tolerance its differences may be: errors may grow in transients
-CHECKED, ALLOWED = 32, 10
-
-
-@printable
-class ParallelStates(NamedTuple):
-    """The states h_1 .. h_T as an iteration over all times found them, from `parallel_states`.
-
-    Sizes are relative: a difference between two states counts in units of the largest magnitude that the number has
-    over time, and the largest over the numbers of the state is taken.
-
-    Attributes:
-        states: The states, a pytree like h0 with a leading axis T; NaN from the first time on whose state is not known.
-        converged: Whether all states are known: the iteration ended with an estimated error of at most `tolerance`,
-            and the checks confirmed it. A scalar.
-        known: How many of the first states are known, a scalar.
-        iterations: How many iterations were run, a scalar; the last one only confirms. With `stretch` their sum.
-        corrections: The largest change of a state in each iteration, relative, (most,); NaN for those not run. With
-            `stretch` the largest of any stretch.
-        residuals: The largest |F(h_{t-1}, x_t) - h_t| before each iteration, relative, (most,). A small residual is
-            not a small error where errors grow.
-        fronts: How many of the first states were known after each iteration, (most,). A shorter run would have ended
-            when its T was reached. With `stretch` the fewest of any stretch.
-        difference: The largest relative difference between these states and those that the step itself returns over
-            up to 32 steps from some of them, at known times; a scalar.
-        doubts: What is doubtful, a scalar, as a sum of `rd.Doubt`; `reasons` says it in words.
-    """
-
-    states: State
-    converged: Bool[Array, ""]
-    known: Int[Array, ""]
-    iterations: Int[Array, ""]
-    corrections: Float[Array, " most"]
-    residuals: Float[Array, " most"]
-    fronts: Float[Array, " most"]
-    difference: Float[Array, ""]
-    doubts: Int[Array, ""]
-
-    @property
-    def reliable(self) -> Bool[Array, ""]:
-        """Whether there is no doubt about the states."""
-        return self.doubts == 0
-
-    @property
-    def reasons(self) -> np.ndarray:
-        """The doubts in words, as an array without axes; "" where there is none."""
-        return reasons(self.doubts)
-
-    def _headline(self) -> str:
-        T = np.shape(jax.tree.leaves(self.states)[0])[np.ndim(self.converged)]
-        last = _last(self.corrections)
-        done = "converged" if np.all(self.converged) else f"{span(self.known)} of {T} states known"
-        return f"(T={T}): {span(self.iterations)} iterations, last correction {span(last)}; {done}"
-
-    def _table(self) -> Table:
-        if np.ndim(self.converged):
-            return fields_of(self._replace(states=jax.tree.leaves(self.states)))
-        run = ~np.isnan(np.asarray(self.corrections))
-        found = zip(*(np.asarray(each)[run] for each in (self.residuals, self.corrections, self.fronts)), strict=True)
-        rows = [[str(i), number(residual), number(c), str(int(f))] for i, (residual, c, f) in enumerate(found, 1)]
-        return Table(["iteration", "residual before it", "correction", "states known"], rows)
-
-
-def _last(corrections: Any) -> np.ndarray:
-    """The correction of the last iteration that was run."""
-    corrections = np.asarray(corrections)
-    place = np.maximum(np.sum(~np.isnan(corrections), axis=-1, keepdims=True) - 1, 0)
-    return np.take_along_axis(corrections, place, axis=-1)[..., 0]
+ALLOWED = 10  # how many times the tolerance a check may differ: errors may grow in transients
 
 
 def parallel_states(
@@ -204,27 +134,15 @@ def converged_states(found: ParallelStates, method: str) -> State:
     While a program is being traced nothing is known: the states are then NaN from the first unknown one on.
     """
     if not is_traced(found) and not found.converged:
-        T, last = len(jax.tree.leaves(found.states)[0]), float(_last(found.corrections))
+        T, correction = len(jax.tree.leaves(found.states)[0]), float(last(found.corrections))
         worst = f", and a check differs by {float(found.difference):.2g}" if found.known == 0 else ""
         raise RuntimeError(
             f"method: {method!r} did not converge in {int(found.iterations)} iterations: {int(found.known)} of {T} "
-            f"states are known, the last correction is {last:.2g} of the largest state{worst}. The largest Lyapunov "
-            'exponent is probably not negative (rd.largest_exponent measures it), and then method="scan" is the way; '
-            "rd.parallel_states takes a tolerance, more iterations, and stretches of time"
+            f"states are known, and the last correction is {correction:.2g} of the largest state{worst}. If the "
+            'largest Lyapunov exponent (rd.largest_exponent) is not clearly negative, take method="scan". Otherwise '
+            "rd.parallel_states has more to try: damped iterations, more of them, a guess, stretches of time"
         )
     return found.states
-
-
-class _Done(NamedTuple):
-    """What is carried from stretch to stretch: the last state, whether all are known so far, how many, the history."""
-
-    h: Array
-    known: Array
-    total: Array
-    iterations: Array
-    corrections: Array
-    residuals: Array
-    fronts: Array
 
 
 @entry.compiled(compiler=PLAIN)
@@ -246,51 +164,29 @@ def _parallel_states(
     T = entry.time_steps(xs, length)
     h0 = entry.opened(step, params, h0, xs)
     start, unflatten = flatten(h0)
-    guesses = _guessed(h0, start, guess, T)
-    if tolerance is None:
-        tolerance = float(jnp.finfo(start.dtype).eps) ** (2 / 3)
-    solve = partial(_solved, step, params, unflatten, method=method, tolerance=tolerance, most=most)
+    tolerance = default_tolerance(start.dtype) if tolerance is None else tolerance
 
-    zero, history = jnp.int32(0), jnp.full(most, jnp.nan, start.dtype)
-    done = entry.varying_like(_Done(start, jnp.bool_(True), zero, zero, history, history, history), h0)
-    done, states = _in_stretches(solve, done, guesses, xs, T, stretch)
-    difference = _difference(step, params, unflatten, start, states, xs, key, done.total, tolerance, checks)
-    known = jnp.where(difference <= ALLOWED * tolerance, done.total, 0)
+    def advance(h: Float[Array, " n"], x: Input) -> Float[Array, " n"]:
+        return flatten(step(params, unflatten(h), x))[0]
+
+    guesses = _guessed(h0, start, guess, T)
+    found, states = trajectory(advance, start, guesses, xs, stretch, method=method, tolerance=tolerance, most=most)
+    difference = difference_from_replay(advance, start, states, xs, found.total, checks, key, tolerance)
+    known = jnp.where(difference <= ALLOWED * tolerance, found.total, 0)
+    finite = jnp.all(jnp.isfinite(first_of(states, known)))
     told = (jnp.arange(T, dtype=jnp.int32) < known)[:, None]
-    finite = jnp.all(jnp.isfinite(jnp.where(told, states, 0)))
     states = states * jnp.where(told, 1, jnp.nan).astype(states.dtype)
     return ParallelStates(
         jax.vmap(unflatten)(states),
         known == T,
         known,
-        done.iterations,
-        done.corrections,
-        done.residuals,
-        done.fronts,
+        found.iterations,
+        found.corrections,
+        found.residuals,
+        found.fronts,
         difference,
         doubts_of_states(known == T, finite),
     )
-
-
-def _in_stretches(
-    solve: Callable[[_Done, Array, Input], tuple[_Done, Array]],
-    done: _Done,
-    guesses: Float[Array, "T n"],
-    xs: Input,
-    T: int,
-    stretch: int,
-) -> tuple[_Done, Float[Array, "T n"]]:
-    """Solve whole stretches one after the other, then the rest."""
-    if stretch == T:
-        return solve(done, guesses, xs)
-    whole = T - T % stretch
-    head = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, stretch, *leaf.shape[1:]), (guesses, xs))
-    done, states = jax.lax.scan(lambda done, given: solve(done, *given), done, head, length=T // stretch)
-    states = states.reshape(whole, -1)
-    if whole < T:
-        done, rest = solve(done, *jax.tree.map(lambda leaf: leaf[whole:], (guesses, xs)))
-        states = jnp.concatenate([states, rest])
-    return done, states
 
 
 def _guessed(h0: State, start: Float[Array, " n"], guess: State | None, T: int) -> Float[Array, "T n"]:
@@ -309,110 +205,3 @@ def _guessed(h0: State, start: Float[Array, " n"], guess: State | None, T: int) 
                 f"{other.shape}"
             )
     return entry.varying_like(jax.lax.stop_gradient(jax.vmap(lambda state: flatten(state)[0])(guess)), h0)
-
-
-def _solved(
-    step: Step,
-    params: Params,
-    unflatten: Any,
-    done: _Done,
-    guess: Float[Array, "T n"],
-    xs: Input,
-    *,
-    method: str,
-    tolerance: float,
-    most: int,
-) -> tuple[_Done, Float[Array, "T n"]]:
-    """Solve one stretch, as the root of y - F(y before): so it has exact derivatives of any order."""
-    start = done.h
-
-    def residual(states: Float[Array, "T n"]) -> Float[Array, "T n"]:
-        return states - jax.vmap(lambda h, x: flatten(step(params, unflatten(h), x))[0])(
-            states_before(start, states), xs
-        )
-
-    def solve(_: Any, guess: Float[Array, "T n"]) -> tuple[Float[Array, "T n"], Iterate]:
-        linearise = partial(_linearised, step, params, unflatten, xs, method=method)
-        found = iterate(linearise, start, guess, done.known, method=method, tolerance=tolerance, most=most)
-        return found.states, found._replace(iterations=found.iterations.astype(guess.dtype))  # a root has no integers
-
-    states, found = jax.lax.custom_root(residual, guess, solve, _tangents, has_aux=True)
-    found = jax.lax.stop_gradient(found)
-    count = jnp.where(done.known, front(found.errors, tolerance), 0)
-    return _Done(
-        states[-1],
-        count == len(states),
-        done.total + count,
-        done.iterations + found.iterations.astype(jnp.int32),
-        jnp.fmax(done.corrections, found.corrections),
-        jnp.fmax(done.residuals, found.residuals),
-        jnp.fmin(done.fronts, found.fronts),
-    ), states
-
-
-def _linearised(
-    step: Step, params: Params, unflatten: Any, xs: Input, before: Float[Array, "T n"], *, method: str
-) -> tuple[Float[Array, "T n"], Float[Array, "T n *n"]]:
-    """Return the states one step after those in `before`, and the Jacobians there or their diagonals."""
-    basis = jnp.eye(before.shape[1], dtype=before.dtype)
-
-    def at(h: Float[Array, " n"], x: Input, columns: Float[Array, "n k"]) -> tuple[Array, Array]:
-        maps = linear_maps(step, params, unflatten(h), x)
-        return flatten(maps.after)[0], maps.push(columns)
-
-    if method != "diagonal":
-        return jax.vmap(lambda h, x: at(h, x, basis))(before, xs)
-
-    def entries(i: Int[Array, ""]) -> Float[Array, " T"]:
-        return jax.vmap(lambda h, x: at(h, x, basis[:, i][:, None])[1][i, 0])(before, xs)
-
-    after = jax.vmap(lambda h, x: flatten(step(params, unflatten(h), x))[0])(before, xs)
-    return after, jax.lax.map(entries, jnp.arange(before.shape[1])).T  # one by one, which keeps memory at O(T n)
-
-
-def _tangents(map_: Any, values: Float[Array, "T n"]) -> Float[Array, "T n"]:
-    """Solve v_t - J_t v_{t-1} = values_t for v; `map_` is the left side as a function of v."""
-    T, n = values.shape
-
-    def column(unit: Float[Array, " n"]) -> Float[Array, "T n"]:
-        units = entry.varying_like(jnp.broadcast_to(unit, (T, n)), values)
-        return units - map_(units)
-
-    J = jax.vmap(column, out_axes=2)(jnp.eye(n, dtype=values.dtype))
-    return solve_recurrence(J, values)
-
-
-def _difference(
-    step: Step,
-    params: Params,
-    unflatten: Any,
-    start: Float[Array, " n"],
-    states: Float[Array, "T n"],
-    xs: Input,
-    key: Array | None,
-    count: Int[Array, ""],
-    tolerance: float,
-    checks: int,
-) -> Float[Array, ""]:
-    """Return the largest difference from states that the step itself computes, from some states on."""
-    T, steps = len(states), min(CHECKED, len(states))
-    if key is None:
-        begins = jnp.linspace(0, T - steps, checks).round().astype(jnp.int32)
-    else:
-        begins = jax.random.randint(key, (checks,), 0, T - steps + 1, jnp.int32)
-    states = jax.lax.stop_gradient(states)
-    before, unit = states_before(start, states), units(start, states, tolerance)
-
-    def check(begin: Int[Array, ""]) -> Float[Array, ""]:
-        def cut(leaf: Array) -> Array:
-            return jax.lax.dynamic_slice_in_dim(leaf, begin, steps)
-
-        def advance(h: State, x: Input) -> tuple[State, Array]:
-            h = step(params, h, x)
-            return h, flatten(h)[0]
-
-        found = jax.lax.scan(advance, unflatten(before[begin]), jax.tree.map(cut, xs), length=steps)[1]
-        differences = relative(cut(states) - found, unit)
-        return jnp.max(jnp.where(begin + jnp.arange(steps, dtype=jnp.int32) < count, differences, 0))
-
-    return jax.lax.stop_gradient(jnp.max(jax.vmap(check)(begins)))
