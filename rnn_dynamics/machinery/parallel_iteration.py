@@ -6,12 +6,18 @@ For states y, not yet a trajectory, let r_t = F(y_{t-1}, x_t) - y_t. Each iterat
 
     newton     A_t = J_t          DEER (Lim et al. 2024)
     diagonal   A_t = diag(J_t)    quasi-DEER (Gonzalez et al. 2024)
-    damped     A_t = J_t          and the δ_{t-1} of the second formula changes no number by more than `LIMIT` times its
+    damped     A_t = J_t          and in the second formula δ_{t-1} changes no number by more than `LIMIT` times its
                                   size, the largest magnitude that it has over time
 
-`damped` is a trust region, as in ELK (Gonzalez et al. 2024), which limits the Euclidean norm of δ by a Kalman filter
-instead. It is for nets that contract along their trajectory, but not at the guess: there J ··· J grows until δ means
-nothing, and saturated states follow.
+`damped` is for nets that contract along their trajectory, but not at the guess: there J ··· J grows until δ means
+nothing, and saturated states follow. It is not ELK (Gonzalez et al. 2024), though its purpose is the same. ELK adds
+λ ‖δ‖² to the squared residuals that an iteration minimises, as Levenberg and Marquardt do, and solves that by a
+parallel Kalman smoother. This shortens δ along the whole trajectory and leaves a weight λ to choose. Here δ is
+Newton's, cut to a box afterwards.
+
+The size is that of F(y), not of y: a number that is 0 in all y so far may move as soon as F moves it. A number that F
+leaves at 0 may still move by `LIMIT` times a small share of the largest one (`units`). The sizes grow with the states,
+so that states many times larger than the guess are reached in a number of iterations like the logarithm of that ratio.
 
 As the second formula is written, a state whose past is exact becomes F of that past, to the last bit. So each iteration
 makes at least one more state exact, whatever A and the limit are, and T iterations always suffice. Few suffice where
@@ -180,7 +186,7 @@ def default_tolerance(dtype: Any) -> float:
 def units(start: Float[Array, " n"], states: Float[Array, "T n"], tolerance: float) -> Float[Array, " n"]:
     """Return the size of each number of the state, its largest magnitude over time.
 
-    A number that is tiny beside the others counts as so large that `tolerance` times it is their rounding.
+    A number that is tiny beside the others counts as so large that `tolerance` times it is 8 times their rounding.
     """
     sizes = jnp.maximum(jnp.max(jnp.abs(states), axis=0), jnp.abs(start))
     return jnp.maximum(sizes, 8 * float(jnp.finfo(sizes.dtype).eps) / tolerance * jnp.max(sizes))

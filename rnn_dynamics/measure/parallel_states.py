@@ -1,7 +1,7 @@
 """All states of a trajectory at once, instead of one after the other, where the net forgets: by Newton's method.
 
 The states are the solution of the T equations h_t = F(h_{t-1}, x_t). Newton's method linearises all of them at a guess
-and solves the linear recurrence by an associative scan; `machinery/parallel_iteration.py` is the loop. Errors of the
+and solves a linear recurrence, O(log T) deep; `machinery/parallel_iteration.py` is the loop. Errors of the
 guess spread along the trajectory as gradients do. If they fade at all states that the iterations pass, few iterations
 suffice. If the largest Lyapunov exponent is positive they grow, and the iterations needed grow in proportion to T.
 
@@ -75,10 +75,12 @@ def parallel_states(
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
         length: T, needed where xs is None.
         method: "newton", with the whole Jacobians; "diagonal", with their diagonals only, which needs less memory and
-            more iterations; or "damped", Newton whose corrections are limited to 0.3 times the size of each number, for
-            nets that contract along their trajectory but not at the guess, where plain Newton loses its way.
+            more iterations; or "damped", Newton whose corrections are cut to 0.3 times the size of each number, for
+            nets that contract along their trajectory but not at the guess, where plain Newton loses its way. This is
+            not ELK (Gonzalez et al. 2024), which damps by a penalty on the whole correction, found by a Kalman
+            smoother. A net that plain Newton solves takes some more iterations damped.
         tolerance: The largest estimated error, relative to the largest magnitude over time of each number of the
-            state. Default: eps^(2/3), 2e-5 in float32 and 4e-11 in float64.
+            state, and at least 8 eps. Default: eps^(2/3), 2e-5 in float32 and 4e-11 in float64.
         iterations: How many to run at most, for each stretch. Default: 100. T + 1 always suffice.
         stretch: Solve stretches of so many steps one after the other, which bounds the memory. Default: all T at once.
         guess: States to start from, a pytree like h0 with a leading axis T, such as those for the parameters before an
@@ -165,6 +167,11 @@ def _parallel_states(
     h0 = entry.opened(step, params, h0, xs)
     start, unflatten = flatten(h0)
     tolerance = default_tolerance(start.dtype) if tolerance is None else tolerance
+    least = 8 * float(jnp.finfo(start.dtype).eps)
+    if tolerance < least:
+        raise ValueError(
+            f"tolerance: got {tolerance}, expected at least {least:.2g}, 8 times the rounding of {start.dtype}"
+        )
 
     def advance(h: Float[Array, " n"], x: Input) -> Float[Array, " n"]:
         return flatten(step(params, unflatten(h), x))[0]

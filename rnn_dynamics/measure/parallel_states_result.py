@@ -16,7 +16,8 @@ class ParallelStates(NamedTuple):
     """The states h_1 .. h_T as an iteration over all times found them, from `parallel_states`.
 
     Sizes are relative: a difference between two states counts in units of the largest magnitude that the number has
-    over time, and the largest over the numbers of the state is taken.
+    over time, and the largest over the numbers of the state is taken. What is known is judged in units of the known
+    states alone, since those after them may be far off.
 
     Attributes:
         states: The states, a pytree like h0 with a leading axis T; NaN from the first time on whose state is not known.

@@ -27,8 +27,11 @@ def test_quiet_nets_converge_and_every_net_is_drawn():
     for line, converged in zip(*parallel_in_time.nets_of(dataset, "fronts", "converged"), strict=True):
         assert converged == np.isfinite(parallel_in_time.iterations_for(line, config.T))
     figure = parallel_in_time.draw(dataset)
-    top, bottom, over_time, _ = figure.axes
+    top, bottom, over_time = figure.axes
     assert sum(len(line.get_xdata()) for line in top.get_lines() if line.get_marker() in "os^") == 12
     assert sum(len(line.get_xdata()) for line in bottom.get_lines() if line.get_marker() in "os^") == 12
-    assert len(over_time.get_lines()) == 12 + 2
+    medians = [line for line in over_time.get_lines() if line.get_linewidth() == 3]
+    groups = np.histogram(dataset.exponent, parallel_in_time.EDGES)[0]
+    assert len(medians) == np.count_nonzero(groups)
+    assert len(over_time.get_lines()) == 12 + len(medians) + 2
     plt.close(figure)

@@ -108,6 +108,80 @@ def test_one_step_of_one_number():
     assert one.converged
 
 
+def test_states_that_overflow_are_not_known():
+    # 1.1^t passes the largest float64 at t = 7447; a guess in its place and the states after it fit each other
+    found = rd.parallel_states(lambda a, h, x: a * h, 1.1, jnp.ones(1), None, length=8000, iterations=5)
+    assert not found.converged
+    assert found.known < 7448
+    assert np.isnan(found.states[7447:]).all()
+
+
+def test_states_far_off_do_not_hide_errors_before_them():
+    def mixed(a, h, x):
+        return a * h + 0.5 * jnp.sin(h) + x
+
+    xs = XS[:, :1]
+    guess = jnp.zeros_like(xs).at[-2].set(1e30)
+    found = rd.parallel_states(mixed, 0.6, jnp.zeros(1), xs, guess=guess, iterations=1)
+    assert found.fronts[0] == 0  # the first state has moved as well
+    known = int(found.known)
+    np.testing.assert_allclose(found.states[:known], rd.unroll(mixed, 0.6, jnp.zeros(1), xs)[:known], atol=1e-9)
+
+
+def chain(weight, h, x):
+    """Return units in a chain: each sees the one before it, and the first sees the input."""
+    return jnp.tanh(weight * jnp.concatenate([x, h[:-1]]))
+
+
+@pytest.mark.parametrize("silent", [0, 12, T])
+def test_damped_iterations_leave_a_state_of_zeros(silent):
+    xs = jnp.where(jnp.arange(T)[:, None] >= silent, XS[:, :1], 0)
+    found = rd.parallel_states(chain, 0.9, jnp.zeros(5), xs, method="damped", checks=1)
+    assert found.converged
+    assert found.iterations <= 5 + 2  # a unit an iteration at most
+    np.testing.assert_allclose(found.states, rd.unroll(chain, 0.9, jnp.zeros(5), xs), rtol=0, atol=1e-10)
+
+
+def test_of_many_nets_only_the_lost_one_is_nan():
+    def logistic(a, h, x):
+        return a * h * (1 - h)
+
+    def both_ways(a):
+        h0 = jnp.full(1, 0.3)
+        found = rd.parallel_states(logistic, a, h0, None, length=60, iterations=30)
+        return found, rd.unroll(logistic, a, h0, None, length=60)
+
+    found, expected = jax.vmap(both_ways)(jnp.array([2.5, 4.0, 0.5]))
+    np.testing.assert_array_equal(found.converged, [True, False, True])
+    np.testing.assert_allclose(found.states[::2], expected[::2], rtol=0, atol=2e-10)
+    known = int(found.known[1])
+    np.testing.assert_allclose(found.states[1, :known], expected[1, :known], rtol=0, atol=1e-6)
+    assert np.isnan(found.states[1, known:]).all()
+
+
+@pytest.mark.slow
+def test_float32_near_an_exponent_of_zero_is_right_or_says_that_it_is_not():
+    key, xs = jax.random.key(8), 0.1 * jax.random.normal(jax.random.key(9), (400, 1), jnp.float32)
+    for gain in (1.0, 1.2, 1.5):
+        params = rd.cells.elman.init(key, inputs=1, hidden=16, gain=gain)
+        given = (rd.cells.elman.step, *jax.tree.map(lambda a: a.astype(jnp.float32), (params, jnp.zeros(16))), xs)
+        found, expected = rd.parallel_states(*given), rd.unroll(*given)
+        known = int(found.known)
+        assert np.abs(found.states[:known] - expected[:known]).max(initial=0) < 2e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_complex_states_and_whole_numbers_as_inputs(method):
+    def turn(a, h, x):
+        return a * h * jnp.exp(1j * x.astype(float)) / (1 + abs(h) ** 2) + 1
+
+    given = (turn, 0.5 + 0.2j, jnp.ones(2, complex), jnp.arange(9))
+    found = rd.parallel_states(*given, method=method)
+    assert found.converged
+    np.testing.assert_allclose(found.states, rd.unroll(*given), rtol=1e-9)
+
+
 @pytest.mark.slow
 def test_a_state_of_two_parts_and_checks_at_random_times():
     params, h0, xs = problem(rd.cells.lstm, jax.random.key(0), hidden=2, T=6)
@@ -214,6 +288,7 @@ def test_a_net_that_diverges_is_not_finite():
     [
         ({"method": "scan"}, ValueError, "method: got 'scan', expected one of 'newton', 'diagonal', 'damped'"),
         ({"tolerance": 0.0}, ValueError, "tolerance: got 0.0"),
+        ({"tolerance": 1e-16}, ValueError, "tolerance: got 1e-16, expected at least 1.8e-15, 8 times the rounding"),
         ({"iterations": 0}, ValueError, "iterations: got 0, expected a whole number of at least 1"),
         ({"stretch": 0}, ValueError, "stretch: got 0"),
         ({"checks": 0}, ValueError, "checks: got 0"),

@@ -9,6 +9,7 @@ FLOW = "measure/test_flow.py::test"
 LYAPUNOV = "measure/test_lyapunov.py::test"
 COVARIANT = "measure/test_covariant.py::test"
 PARALLEL = "measure/test_parallel_states.py::test"
+RECURRENCE = "machinery/test_linear_recurrence.py::test"
 SINGULAR = "measure/test_singular_values.py::test"
 EIGEN = "measure/test_eigen.py::test"
 CAPTURED = "machinery/test_captured_arrays.py::test"
@@ -373,16 +374,16 @@ OF_MATRICES = [
 OF_ALL_STATES_AT_ONCE = [
     Fault(
         "newton-transposed",
-        "measure/parallel_states.py",
-        "return flatten(maps.after)[0], maps.push(columns)",
-        "return flatten(maps.after)[0], maps.push(columns).T",
+        "machinery/trajectory_root.py",
+        "return after, jax.vmap(push, out_axes=1)(varying_like(basis, after))",
+        "return after, jax.vmap(push, out_axes=0)(varying_like(basis, after))",
         f"{PARALLEL}_a_linear_net_takes_one_iteration_and_one_that_confirms_it[0.7]",
     ),
     Fault(
         "newton-forgets-residuals",
         "machinery/linear_recurrence.py",
-        "times(second[0], first[1]) + second[1]",
-        "times(second[0], first[1])",
+        "v = times(now[0], v) + now[1]",
+        "v = times(now[0], v)",
         f"{PARALLEL}_a_linear_net_takes_one_iteration_and_one_that_confirms_it[0.7]",
     ),
     Fault(
@@ -394,10 +395,31 @@ OF_ALL_STATES_AT_ONCE = [
     ),
     Fault(
         "newton-without-its-past",
-        "measure/parallel_states.py",
-        "return units - map_(units)",
-        "return map_(units)",
+        "machinery/trajectory_root.py",
+        "lambda v: v - map_(v)",
+        "lambda v: map_(v)",
         f"{PARALLEL}_derivatives_are_those_of_the_scan",
+    ),
+    Fault(
+        "newton-stretches-alone",
+        "machinery/linear_recurrence.py",
+        "states_before(jnp.zeros_like(ends[0]), ends), maps)",
+        "jnp.zeros_like(ends), maps)",
+        f"{RECURRENCE}_each_time_follows_from_the_one_before",
+    ),
+    Fault(
+        "newton-overflow-known",
+        "machinery/parallel_iteration.py",
+        "sure = kept & (plain",
+        "sure = (plain",
+        f"{PARALLEL}_states_that_overflow_are_not_known",
+    ),
+    Fault(
+        "newton-unit-of-the-lost",
+        "machinery/parallel_iteration.py",
+        "unit = units(start, first_of(states, counts[1]), tolerance)",
+        "unit = units(start, states, tolerance)",
+        f"{PARALLEL}_states_far_off_do_not_hide_errors_before_them",
     ),
 ]
 MEASURE = [*JACOBIANS, *OF_LOSSES, *OF_THE_DOOR, *OF_MATRICES, *OF_ALL_STATES_AT_ONCE]
