@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..cells.contract import Input
@@ -29,7 +30,7 @@ def difference_from_replay(
     """
     T, steps = len(states), min(STEPS, len(states))
     if key is None:
-        begins = jnp.linspace(0, T - steps, checks).round().astype(jnp.int32)
+        begins = jnp.asarray(np.linspace(0, T - steps, checks).round(), jnp.int32)
     else:
         begins = jax.random.randint(key, (checks,), 0, T - steps + 1, jnp.int32)
     states = jax.lax.stop_gradient(states)
