@@ -236,7 +236,7 @@ def _measured(
     options = options._replace(segments=options.segments or fitting)  # the same for both ways
     shares = min(cores(measured, n), windows) if options.entire else 1
     cut = Cut(T, options.burn_in, options.frame_burn_in, windows, options.segments or fitting, shares)
-    settings: Any = {"length": length, "interval": options.interval, "k": options.k or n, "inside": not options.entire}
+    settings: Any = {"length": length, "interval": options.interval, "k": options.k, "inside": not options.entire}
     run = grown_in_windows(*given[:5], cut=cut, **settings)
     found = finished(partial(finish, plan=cut.plan.segments, full=full, windows=cut.windows_in_all), run, None)
     return either(_saw_all(run), found, step_by_step)
@@ -311,7 +311,8 @@ def either(good: Any, found: Result, otherwise: Callable[[], Result]) -> Result:
 
 
 def _numbers(state: State) -> int:
-    return sum(jnp.size(leaf) for leaf in jax.tree.leaves(state))
+    """Return how many real numbers the state has."""
+    return sum(jnp.size(leaf) * (2 if jnp.iscomplexobj(leaf) else 1) for leaf in jax.tree.leaves(state))
 
 
 @entry.compiled(compiler=PLAIN)

@@ -31,8 +31,8 @@ ON_A_CORE, LARGEST, WORTHWHILE = (160, 64), 16, 160_000
 WORTH_THREADS = 1_000_000
 # On accelerators, where a step takes as long for one small matrix as for many: an expectation, not measured yet.
 ON_ACCELERATOR, LARGEST_ON_ACCELERATOR, LONG_ON_ACCELERATOR = 512, 128, 2_000
-# fewer steps in a window would spend more time on the joints
-SHORTEST = 32
+# fewer steps in a window would spend more time on the joints, and more numbers in all states would take too much memory
+SHORTEST, MOST_NUMBERS = 32, 2**25
 
 
 def best_count(n: int, measured: int, segments: int) -> int:
@@ -41,6 +41,7 @@ def best_count(n: int, measured: int, segments: int) -> int:
         pays, windows = measured >= LONG_ON_ACCELERATOR and n <= LARGEST_ON_ACCELERATOR, ON_ACCELERATOR
     else:
         pays, windows = measured * n >= WORTHWHILE and n <= LARGEST, ON_A_CORE[n > FORMED] * cores(measured, n)
+    pays &= measured * n <= MOST_NUMBERS
     return max(1, min(windows, measured // SHORTEST) // segments * segments) if pays else 1
 
 
@@ -88,7 +89,7 @@ def grown_in_windows(
     cut: Cut,
     length: int | None,
     interval: int | str,
-    k: int,
+    k: int | None,
     inside: bool,
 ) -> Run:
     """Measure the growth of k columns in all windows, `inside` a transformation or on all cores."""
@@ -127,7 +128,7 @@ def _all_at_once(
     length: int | None,
     cut: Cut,
     interval: int | str,
-    k: int,
+    k: int | None,
 ) -> Run:
     columns, shares = _opened(step, params, h0, xs, key, length, cut)
     return _joined(columns, [advanced(step, params, share, interval) for share in shares], cut=cut, k=k)
@@ -144,7 +145,7 @@ def _advanced(step: Step, params: Params, share: Share, *, interval: int | str) 
     return advanced(step, params, share, interval)
 
 
-def _joined(columns: Array, shares: list[Windows], *, cut: Cut, k: int) -> Run:
+def _joined(columns: Array, shares: list[Windows], *, cut: Cut, k: int | None) -> Run:
     return run_of(columns, shares, cut.plan, k)
 
 
