@@ -24,8 +24,7 @@ class Cause(NamedTuple):
 def explain(name: str, found: Numbers, plan: Plan) -> str:
     """Return the explanation of one system."""
     text, numbers = CAUSES[name]
-    with jax.enable_x64(True):
-        return text.format(**numbers(read()[0][name], found, plan))
+    return text.format(**numbers(read()[0][name], found, plan))
 
 
 def measure(of: System, steps: int, periods: int, plan: Plan) -> Run:

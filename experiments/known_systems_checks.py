@@ -1,6 +1,7 @@
 """The checks of `known_systems` that need nobody's number, and what is derived from the exponents."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +23,16 @@ CHECKS = {
     "sum": Check(1e-3, "|Σλ - mean divergence| / Σ|λ|; of a map the mean of ln|det J|"),
     "twice": Check(4.0, "difference for twice the steps, in standard errors"),
 }
+FAR = 2.0  # the factor by which a largest exponent is far from the published one
+
+
+def is_far(found: Mapping[str, Any]) -> bool:
+    """Return whether the measured λ₁ of a flow is not within a factor of `FAR` of a published one."""
+    ours, theirs = (
+        float(np.asarray(found[key]).max(initial=-np.inf, where=~np.isnan(found[key])))
+        for key in ("exponents", "published")
+    )
+    return bool(found["flow"]) and np.isfinite(theirs) and not theirs / FAR <= ours <= theirs * FAR
 
 
 def checked(dataset: xarray.Dataset) -> xarray.Dataset:

@@ -21,6 +21,13 @@ import numpy as np
 MISSING = "known_systems needs the equations of dysts: pip install 'rnn_dynamics[bench]', or pip install dysts"
 DATA = {"flows": "chaotic_attractors.json", "maps": "discrete_maps.json"}
 Params = dict[str, Any]
+# what a pencil finds: constant slopes of one size, and the conjugacy of cos(a arccos x) to a tent map
+EXACT: dict[str, Callable[[Params], tuple[float, ...]]] = {
+    "Baker": lambda p: (np.log(2), np.log(p["a"] / 2)),
+    "Chebyshev": lambda p: (np.log(p["a"]),),
+    "KaplanYorke": lambda p: (np.log(2), np.log(p["alpha"])),
+    "Tent": lambda p: (np.log(2 * p["mu"]),),
+}
 
 
 class System(NamedTuple):
@@ -31,7 +38,7 @@ class System(NamedTuple):
     params: Params
     initial: np.ndarray
     period: float | None  # None for a map
-    spectrum: tuple[float, ...]  # published exponents per unit time; none for a map
+    spectrum: tuple[float, ...]  # published exponents per unit time; of a map the exact ones, where they are known
     dimension: float  # published Kaplan-Yorke dimension, NaN for a map
     forced: bool
 
@@ -134,13 +141,15 @@ def read() -> tuple[dict[str, System], dict[str, str]]:
 
 def system(name: str, of: type[Bare], entry: dict[str, Any]) -> System:
     """Return one system from its class and its entry of the data file."""
+    params = {key: np.asarray(value, np.float64) for key, value in entry["parameters"].items()}
+    known = () if "period" in entry or name not in EXACT else EXACT[name](params)
     return System(
         name=name,
         equations=equations_of(of),
-        params={key: np.asarray(value, np.float64) for key, value in entry["parameters"].items()},
+        params=params,
         initial=np.asarray(entry["initial_conditions"], np.float64),
         period=entry.get("period"),
-        spectrum=tuple(entry.get("lyapunov_spectrum_estimated") or ()),
+        spectrum=tuple(entry.get("lyapunov_spectrum_estimated") or known),
         dimension=entry.get("kaplan_yorke_dimension") or np.nan,
         forced=bool(entry.get("nonautonomous")),
     )

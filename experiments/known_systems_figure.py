@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from rnn_dynamics import plot
 from rnn_dynamics.plot.caveats import note
 
-from .known_systems_checks import CHECKS
+from .known_systems_checks import CHECKS, ENDS, FAR
 
-FAR = 2.0  # systems are named where our exponent and the published one differ by more than this factor
+LETTER = (0.0108, 0.02)  # width and height of a letter as shares of the axes
 LOWEST = {"zero": 1e-7, "sum": 1e-16, "twice": 1e-2}  # smaller values are drawn at the left edge
 LABELS = {
     "zero": "smallest |λ| of a flow (nats per period)",
@@ -24,8 +24,8 @@ LABELS = {
 
 def draw(dataset: xarray.Dataset) -> Figure:
     """Draw our largest exponents over the published ones, and the distribution of each check with its limit."""
-    figure = plt.figure(figsize=(12, 6.6))
-    parts = figure.add_gridspec(3, 2, width_ratios=(1.15, 1))
+    figure = plt.figure(figsize=(12.5, 7))
+    parts = figure.add_gridspec(3, 2, width_ratios=(1.35, 1))
     published(figure.add_subplot(parts[:, 0]), dataset)
     for row, check in enumerate(CHECKS):
         distribution(figure.add_subplot(parts[row, 1]), dataset, check)
@@ -39,39 +39,47 @@ def published(axes: Axes, dataset: xarray.Dataset) -> None:
     theirs = with_number.published.max("index").values * period
     ours = with_number.exponents.isel(index=0).values * period
     error = with_number.stderr.isel(index=0).values * period
-    low, high = 1e-3, 30.0
+    low, high, left, right = 1e-3, 30.0, 1e-2, 100.0
     shown = np.isfinite(ours)
-    ours, theirs = np.clip(ours, low, high), np.clip(theirs, low, high)
+    ours = np.clip(ours, low, high)
     far = shown & (np.abs(np.log(ours / theirs)) > np.log(FAR))
-    axes.plot([low, high], [low, high], color="black", lw=1)
-    axes.fill_between([low, high], [low / FAR, high / FAR], [low * FAR, high * FAR], color="0.93", lw=0)
+    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(low, high))
+    axes.plot([left, high], [left, high], color="black", lw=1)
+    unknown = ENDS / dataset.attrs["periods"]
+    axes.axhspan(low, unknown, color="C1", alpha=0.15, lw=0)
+    axes.text(right, unknown, "too small to tell from 0 ", ha="right", va="top", fontsize=8, color="0.35")
+    axes.fill_between([left, high], [left / FAR, high / FAR], [left * FAR, high * FAR], color="0.93", lw=0)
     for where, colour in ((shown & ~far, "C0"), (far, "C3")):
-        axes.errorbar(theirs[where], ours[where], yerr=error[where], fmt="o", ms=3.5, lw=0.8, color=colour)
+        bars = np.where(ours > unknown, error, 0)[where]
+        axes.errorbar(theirs[where], ours[where], yerr=bars, fmt="o", ms=3.5, lw=0.8, color=colour)
     names_apart(axes, with_number.system.values[far], theirs[far], ours[far])
-    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
     axes.set(xlabel="published largest exponent (nats per period)", ylabel="measured here (nats per period)")
     ratio = np.abs(np.log(ours / theirs))[shown]
     axes.set_title(
         f"{np.sum(ratio < np.log(1.1))} of {len(ratio)} published exponents are within 10 %,\n"
         f"{np.sum(ratio > np.log(FAR))} are off by more than a factor of {FAR:g} (red)"
     )
-    note(axes, "grey: within a factor of 2; at the edge: smaller, or not positive")
+    note(axes, "grey: within a factor of 2; at the lower edge: smaller, or not positive")
 
 
 def names_apart(axes: Axes, names: Any, x: np.ndarray, y: np.ndarray) -> None:
-    """Write names next to their points."""
-    for name, at, height in zip(names, x, y, strict=True):
-        right = at < height
-        axes.annotate(
-            str(name),
-            (at, height),
-            xytext=(-5 if right else 5, 0),
-            textcoords="offset points",
-            ha="right" if right else "left",
-            va="center",
-            fontsize=6.5,
-            color="C3",
-        )
+    """Write names next to their points, each as near as it fits above or below the height of its point."""
+    places = axes.transAxes.inverted().transform(axes.transData.transform(np.stack([x, y], axis=1)))
+    taken: list[tuple[float, float, float]] = []
+    for name, (at, height), above in sorted(
+        zip(map(str, names), places, y > x, strict=True), key=lambda row: row[1][1]
+    ):
+        long = LETTER[0] * len(name)
+        begin = at - 0.012 - long if above and at > 0.02 + long else at + 0.012
+        tries = [height + LETTER[1] * shift for shift in (0, 0.5, -0.5, 1, -1, 1.5, -1.5, 2, -2, 3, 4, 5)]
+        free = [
+            place
+            for place in tries
+            if place >= 0.02 and all(abs(place - b) >= LETTER[1] or begin > e or begin + long < a for a, e, b in taken)
+        ]
+        place = free[0] if free else height
+        taken.append((begin, begin + long, place))
+        axes.text(begin, place, name, transform=axes.transAxes, va="center", fontsize=6.5, color="C3")
 
 
 def distribution(axes: Axes, dataset: xarray.Dataset, check: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import xarray
 
 from .known_systems_checks import CHECKS, ENDS, fails
+from .known_systems_judge import EARLY, JUDGED
 
 TITLE = """# Known systems
 
@@ -29,6 +30,16 @@ Exponents measure growth, and the ends of a trajectory add a number to it that d
 the larger of two differences: for the {periods} periods that follow, and for the first half of those with half the time
 step. That RK4 is a map too gives one more check, Σλ against its own mean ln|det J|: the largest relative difference is
 {step_sum:.0e}.
+"""
+FAR_OFF = """
+## Far from the published exponent
+
+Where our λ₁ is not within a factor of two of the published one, another method is asked: two nearby trajectories,
+integrated by SciPy's LSODA from the equations in NumPy, over {judged} periods after {early} periods and after
+{settle}. If the two differ, the published number may be that of a transient.
+
+| system | published λ₁ | two trajectories, early | late | here |
+|---|---|---|---|---|
 """
 SAYS = {
     "zero": "the smallest absolute exponent of a flow, in nats per period",
@@ -53,6 +64,13 @@ def page(dataset: xarray.Dataset, left_out: Mapping[str, str], causes: Mapping[s
     if others:
         text += "\n## Other remarks\n\n| system | remark |\n|---|---|\n"
         text += "".join(f"| {name} | {why} |\n" for name, why in others.items())
+    text += FAR_OFF.format(judged=JUDGED, early=EARLY, settle=dataset.attrs["settle"])
+    for name in dataset.system.values[np.isfinite(dataset.late.values)]:
+        at = dataset.sel(system=name)
+        pairs = (("early", "early_stderr"), ("late", "late_stderr"))
+        judge = [with_error(float(at[value]), float(at[error])) for value, error in pairs]
+        ours = with_error(float(at.exponents[0]), float(at.stderr[0]))
+        text += f"| {name} | {float(at.published.max()):.3g} | {judge[0]} | {judge[1]} | {ours} |\n"
     text += "\n## Left out\n\n| system | why |\n|---|---|\n"
     text += "".join(f"| {name} | {why} |\n" for name, why in left_out.items())
     for title, kind in (("Flows, per unit time", True), ("Maps, per step", False)):
