@@ -46,7 +46,8 @@ def run(config: Config = Config()) -> xarray.Dataset:
     """Measure the systems side by side, and return exponents over (system, index), NaN where there are fewer."""
     names = config.systems or tuple(read()[0])
     plan = Plan(config.periods, config.steps, config.settle, config.turn)
-    workers = config.workers or len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = config.workers or cores
     arguments = (names, [plan] * len(names), [config.store] * len(names))
     if workers == 1:
         found = list(map(kept, *arguments))

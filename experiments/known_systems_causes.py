@@ -53,6 +53,16 @@ def coarse(of: System, found: Numbers, plan: Plan) -> Numbers:
     return {"what": what, "contraction": contraction, "default": plan.steps, "steps": FINER[of.name]}
 
 
+def halved(of: System, found: Numbers, plan: Plan) -> Numbers:
+    """Compare the sum rule with that of half the time step."""
+
+    def gap(prefix: str) -> float:
+        apart = abs(found[f"{prefix}residual"] + found[f"{prefix}volume"] - found[f"{prefix}rate"])
+        return float(apart / np.nansum(np.abs(found[f"{prefix}exponents"])))
+
+    return {"before": gap(""), "after": gap("fine_")}
+
+
 def rest(of: System, found: Numbers, plan: Plan) -> Numbers:
     """Follow the trajectory to where it rests, and compute the eigenvalues of the Jacobian there."""
     assert of.period is not None
@@ -106,15 +116,16 @@ def energy(of: System, found: Numbers, plan: Plan) -> Numbers:
 
 
 STIFF = (
-    "Its fastest rate is high for the published period: {default} steps are e^-{contraction:.2g} of contraction each, "
-    "and {what}. It is measured with {steps} steps."
+    "Its fastest changes are short for the published period: a step of 1/{default} of it contracts by "
+    "{contraction:.2g} nats on average, and {what}. It is measured with {steps} steps."
 )
 KINKS = (
     "RK4 loses its order where a step crosses a kink of the right-hand side: with {default} steps {what}. "
     "It is measured with {steps} steps."
 )
 SWITCHES = (
-    "The flow switches within a small part of the period: with {default} steps {what}. It is measured with {steps}."
+    "It switches between two flows in a small part of a period, which RK4 does not resolve: Σλ misses the mean "
+    "divergence by {before:.1g} of Σ abs(λ), and by {after:.1g} with half the time step."
 )
 JUMPS = (
     "Its right-hand side jumps. A trajectory that crosses the jump is stretched there, which no derivative sees, so "
@@ -131,20 +142,19 @@ CAUSES = {
     "BelousovZhabotinsky": Cause(STIFF, coarse),
     "CellCycle": Cause(STIFF, coarse),
     "CoevolvingPredatorPrey": Cause(STIFF, coarse),
-    "ExcitableCell": Cause(STIFF, coarse),
     "ForcedVanDerPol": Cause(STIFF, coarse),
     "JerkCircuit": Cause(STIFF, coarse),
     "MacArthur": Cause(STIFF, coarse),
     "WindmiReduced": Cause(STIFF, coarse),
     "CellularNeuralNetwork": Cause(KINKS, coarse),
     "Colpitts": Cause(KINKS, coarse),
-    "BlinkingRotlet": Cause(SWITCHES, coarse),
-    "BlinkingVortex": Cause(SWITCHES, coarse),
+    "BlinkingVortex": Cause(SWITCHES, halved),
     "HyperCai": Cause(SLOW, longer),
     "NuclearQuadrupole": Cause(SLOW, longer),
     "PanXuZhou": Cause(
         "It comes to rest: the speed falls to {speed:.0e}, where the eigenvalues of the Jacobian have the real parts "
-        "{eigenvalues}, and the exponents are {exponents}. So the published exponents belong to another state.",
+        "{eigenvalues}, and the exponents are {exponents}. So the published exponents are those of a transient or of "
+        "another state.",
         rest,
     ),
     "SprottMore": Cause(JUMPS, smoothed),

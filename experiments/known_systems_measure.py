@@ -16,13 +16,10 @@ SPECTRUM: dict[str, Any] = {}  # further options of `rd.lyapunov_spectrum`
 FINER: dict[str, int] = {
     "AtmosphericRegime": 1600,
     "BelousovZhabotinsky": 6400,
-    "BlinkingRotlet": 800,
-    "BlinkingVortex": 800,
     "CellCycle": 1600,
     "CellularNeuralNetwork": 1600,
     "CoevolvingPredatorPrey": 1600,
     "Colpitts": 1600,
-    "ExcitableCell": 1600,
     "ForcedVanDerPol": 1600,
     "JerkCircuit": 3200,
     "MacArthur": 1600,
