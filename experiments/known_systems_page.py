@@ -7,7 +7,7 @@ from importlib.metadata import version
 import numpy as np
 import xarray
 
-from .known_systems_checks import CHECKS, ENDS, fails
+from .known_systems_checks import CHECKS, ENDS, fails, is_far
 from .known_systems_judge import EARLY, JUDGED
 
 TITLE = """# Known systems
@@ -36,7 +36,8 @@ FAR_OFF = """
 
 Where our λ₁ is not within a factor of two of the published one, another method is asked: two nearby trajectories,
 integrated by SciPy's LSODA from the equations in NumPy, over {judged} periods after {early} periods and after
-{settle}. If the two differ, the published number may be that of a transient.
+{settle}. If the two differ, the published number may be that of a transient. "None" says that a trajectory left the
+range of numbers, or that the method took too long.
 
 | system | published λ₁ | two trajectories, early | late | here |
 |---|---|---|---|---|
@@ -65,8 +66,10 @@ def page(dataset: xarray.Dataset, left_out: Mapping[str, str], causes: Mapping[s
         text += "\n## Other remarks\n\n| system | remark |\n|---|---|\n"
         text += "".join(f"| {name} | {why} |\n" for name, why in others.items())
     text += FAR_OFF.format(judged=JUDGED, early=EARLY, settle=dataset.attrs["settle"])
-    for name in dataset.system.values[np.isfinite(dataset.late.values)]:
+    for name in dataset.system.values:
         at = dataset.sel(system=name)
+        if not is_far({key: at[key].values for key in ("exponents", "published", "flow")}):
+            continue
         pairs = (("early", "early_stderr"), ("late", "late_stderr"))
         judge = [with_error(float(at[value]), float(at[error])) for value, error in pairs]
         ours = with_error(float(at.exponents[0]), float(at.stderr[0]))
@@ -103,7 +106,7 @@ def mark(at: xarray.Dataset, check: str) -> str:
 def with_error(value: float, error: float) -> str:
     """Return "value ± error" with two digits of the error."""
     if not math.isfinite(value):
-        return f"{value}"
+        return "none"
     digits = 6 if error == 0 or not math.isfinite(error) else 1 - math.floor(math.log10(error))
     digits = min(max(digits, 0), 8)
     return f"{value:.{digits}f} ± {error:.{digits}f}"
