@@ -60,7 +60,15 @@ def halved(of: System, found: Numbers, plan: Plan) -> Numbers:
         apart = abs(found[f"{prefix}residual"] + found[f"{prefix}volume"] - found[f"{prefix}rate"])
         return float(apart / np.nansum(np.abs(found[f"{prefix}exponents"])))
 
-    return {"before": gap(""), "after": gap("fine_")}
+    def zero(prefix: str) -> float:
+        return float(np.nanmin(np.abs(found[f"{prefix}exponents"])) * of.period)
+
+    return {"before": gap(""), "after": gap("fine_"), "zero": zero(""), "zero_after": zero("fine_")}
+
+
+def as_found(of: System, found: Numbers, plan: Plan) -> Numbers:
+    """Return what was measured, as plain numbers."""
+    return {key: float(value) for key, value in found.items() if np.ndim(value) == 0 and key != "cause"}
 
 
 def rest(of: System, found: Numbers, plan: Plan) -> Numbers:
@@ -129,8 +137,18 @@ SWITCHES = (
 )
 JUMPS = (
     "Its right-hand side jumps. A trajectory that crosses the jump is stretched there, which no derivative sees, so "
-    "neither the exponents nor the check are right: λ₁ is {ours} here, {first} with the jump smoothed over a width of "
+    "exponents from derivatives can be wrong: λ₁ is {ours} here, {first} with the jump smoothed over a width of "
     "{width:g}, and {published} as published."
+)
+POLE = (
+    "Its variables are polar coordinates, whose rates are divided by r. Where it passes the pole its speed rises to "
+    "{fastest:.0e} from a lowest of {slowest:.1g}, and few steps decide the mean divergence: it is {rate:.2g} in the "
+    "first half of the time and {again_rate:.2g} in the second, while ln abs(det J) of the steps gives {volume:.2g} "
+    "and {again_volume:.2g}."
+)
+STILL = (
+    " There Σλ still misses it by {before:.1g}, and the smallest exponent is {zero:.1g} nats per period; with half the "
+    "time step they are {after:.1g} and {zero_after:.1g}."
 )
 SLOW = (
     "Two exponents are near 0 and mix for long: the smallest falls from {before:.2g} nats per period to {after:.2g} "
@@ -144,11 +162,12 @@ CAUSES = {
     "CoevolvingPredatorPrey": Cause(STIFF, coarse),
     "ForcedVanDerPol": Cause(STIFF, coarse),
     "JerkCircuit": Cause(STIFF, coarse),
-    "MacArthur": Cause(STIFF, coarse),
+    "MacArthur": Cause(STIFF + STILL, lambda *given: coarse(*given) | halved(*given)),
     "WindmiReduced": Cause(STIFF, coarse),
     "CellularNeuralNetwork": Cause(KINKS, coarse),
     "Colpitts": Cause(KINKS, coarse),
     "BlinkingVortex": Cause(SWITCHES, halved),
+    "InteriorSquirmer": Cause(POLE, as_found),
     "HyperCai": Cause(SLOW, longer),
     "NuclearQuadrupole": Cause(SLOW, longer),
     "PanXuZhou": Cause(
