@@ -37,8 +37,8 @@ FAR_OFF = """
 Where our λ₁ is not within a factor of two of the published one, another method is asked: two nearby trajectories,
 integrated by SciPy's LSODA from the equations in NumPy, over {judged} periods after {early} periods and after
 {settle}. If the two differ, the published number may be that of a transient. Neighbours of a regular trajectory part
-linearly, which over {judged} periods is still about ln({judged})/{judged} nats per period. "None" says that a trajectory
-left the range of numbers, or that the method took too long.
+linearly, which over {judged} periods is still about ln({judged})/{judged} nats per period. "None" says that a
+trajectory left the range of numbers, or that the method took too long.
 
 | system | published λ₁ | two trajectories, early | late | here |
 |---|---|---|---|---|
