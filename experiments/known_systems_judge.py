@@ -8,8 +8,7 @@ from .known_systems_equations import classes, read
 JUDGED = 64  # periods
 EARLY = 32  # periods before those, where the judge is to see what a short run sees
 APART = 1e-6  # the distance of the two trajectories, relative to the size of the first state: phases grow
-
-LONGEST = 1_000_000  # evaluations of the equations
+LONGEST = 500_000  # evaluations of the equations
 
 
 @np.errstate(all="ignore")
@@ -31,7 +30,6 @@ def grown_apart(name: str, periods: int, settle: int, parts: int = 10) -> tuple[
     assert of.period is not None
     written, n = classes("flows", np)[name](of.params), len(of.initial)
     options = {"method": "LSODA", "rtol": 1e-9, "atol": 1e-12}
-
     asked = 0
 
     def alone(t: float, X: np.ndarray) -> np.ndarray:
