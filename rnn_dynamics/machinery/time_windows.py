@@ -105,7 +105,8 @@ def advanced(step: Step, params: Params, share: Share, interval: int | str) -> W
 def run_of(columns: Float[Array, "n n"], shares: list[Windows], plan: WindowPlan, k: int | None) -> Run:
     """Join the windows of a trajectory whose frame starts with these columns, and merge them into segments.
 
-    The first k columns are returned, all for None. In the `Run` each row has the growth in its segment, and no volumes are left over.
+    The first k columns are returned, all for None. In the `Run` each row has the growth in its segment, and no volumes
+    are left over.
     """
     found = _together(shares)
     start = starting_frame(columns[0], None, None)
