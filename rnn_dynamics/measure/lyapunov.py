@@ -128,7 +128,7 @@ def lyapunov_spectrum(
             result is the same up to rounding, because the windows are joined exactly. They keep all states and carry
             all n columns, and need method="lu" and no `until`. If a Jacobian is singular or digits are lost,
             everything is measured one step after the other instead. "auto" uses windows outside of your own
-            transformations for full spectra that are long enough: on CPUs T n >= 160 000 and n <= 16.
+            transformations for full spectra that are long enough: on CPUs at least 50 000 steps and n <= 16.
         key: A JAX random key for a random first frame. Default: a fixed frame that lies along no coordinate.
 
     Returns:
