@@ -116,7 +116,7 @@ def run_of(columns: Float[Array, "n n"], shares: list[Windows], plan: WindowPlan
     found = _together(shares)
     start = starting_frame(columns[0], None, None)
     growth, lost = joined(start, columns, jnp.moveaxis(found.frames, -1, 0), found.grown)
-    # a joint comes once in a window, a factorisation every s steps: its error weighs so much less, as long as it is small
+    # a joint comes once in a window, a factorisation every s steps: a small error weighs so much less
     factorisations = plan.rows.size / found.interval.astype(lost.dtype)
     weight = jnp.minimum(jnp.log(factorisations), LESS)
     lost = jnp.maximum(jnp.log(found.grown.ratio).T, lost - weight)
