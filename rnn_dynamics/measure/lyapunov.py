@@ -234,6 +234,7 @@ def _measured(
     measured = T - options.burn_in - options.frame_burn_in
     fitting = max(1, min(SEGMENTS, windows, measured // SHORTEST_SEGMENT))
     options = options._replace(segments=options.segments or fitting)  # the same for both ways
+    options.plan(T, False)  # raises if the segments do not fit step by step either
     shares = min(cores(measured, n), windows) if options.entire else 1
     cut = Cut(T, options.burn_in, options.frame_burn_in, windows, options.segments or fitting, shares)
     settings: Any = {"length": length, "interval": options.interval, "k": options.k, "inside": not options.entire}
@@ -251,6 +252,8 @@ def _window_count(options: Options, T: int, n: int, until: float | None) -> int:
     windows = argument.size("windows", asked, 1)
     if windows == 1:
         return 1
+    if options.k is not None and options.k > n:
+        raise ValueError(f"k: got {options.k}, expected at most n = {n}, the size of the state")
     for name, value, fits in (("until", until, None), ("method", options.method, "lu")):
         if value != fits:
             raise ValueError(f"windows: got {windows} with {name}={value!r}, expected windows=1 or {name}={fits!r}")
