@@ -16,6 +16,7 @@ chooses s.
 used if a window has lost digits. `measure/lyapunov_windows.py` decides that.
 """
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..cells.contract import Input, Params, State, Step
 from . import entry, window_frames
-from .frame_loop import Run, chosen_interval
+from .frame_loop import Run, chosen_interval, compensated
 from .frame_schedule import PILOT, SKIP, WindowPlan
 from .linear_maps import linear_maps
 from .lu_frames import starting_frame
@@ -35,6 +36,9 @@ from .window_joints import joined
 # up to this size J is formed and multiplied by the frame; larger frames are pushed through the step's linear map,
 # where products with the same weights in all windows are one large product
 FORMED = 8
+# Nats that a joint may lose more than a factorisation. A pivot that has lost all digits is off by any amount, so this
+# keeps the pivots that are believed a factor of ten away from noise.
+LESS = math.log(10)
 
 
 class Windows(NamedTuple):
@@ -82,37 +86,40 @@ def advanced(step: Step, params: Params, share: Share, interval: int | str) -> W
 
     def advance(carry: tuple, at: tuple) -> tuple[tuple, None]:
         place, now = at
-        F, grown, log_dets, age, s = carry
+        F, grown, log_dets, rest, age, s = carry
         J, pushed = _pushed(step, params, now.h, now.x, F)
         more = log_det(J)
         if now.skipped is not None:
-            pushed, more = jnp.where(now.skipped, F, pushed), jnp.where(now.skipped, 0, more)
+            pushed, more = jnp.where(now.skipped[None, None], F, pushed), jnp.where(now.skipped, 0, more)
         due = (age + 1 >= s) | (place == length - 1)
         F, grown = jax.lax.cond(due, lambda frames: factored(*frames), lambda frames: frames, (pushed, grown))
         if chooses:
             s = jax.lax.cond(place == PILOT - 1, lambda: chosen_interval(grown.logs / PILOT), lambda: s)
-        return (F, grown, log_dets + more, jnp.where(due, 0, age + 1), s), None
+        return (F, grown, *compensated(log_dets, more + rest), jnp.where(due, 0, age + 1), s), None
 
     n, dtype = len(start), start.dtype
     frames = jnp.broadcast_to(start[..., None], (n, n, windows))
     grown, first_interval = window_frames.nothing(n, windows, dtype), 1 if interval == "auto" else interval
-    carry = frames, grown, jnp.zeros(windows, dtype), jnp.int32(0), jnp.int32(first_interval)
+    zeros = jnp.zeros(windows, dtype)
+    carry = frames, grown, zeros, zeros, jnp.int32(0), jnp.int32(first_interval)
     places = jnp.arange(length, dtype=jnp.int32), share
-    (F, grown, log_dets, _, s), _ = jax.lax.scan(advance, entry.varying_like(carry, share.h), places)
+    (F, grown, log_dets, _, _, s), _ = jax.lax.scan(advance, entry.varying_like(carry, share.h), places)
     return Windows(F, grown, log_dets, s)
 
 
-def run_of(columns: Float[Array, "n n"], shares: list[Windows], plan: WindowPlan, k: int) -> Run:
+def run_of(columns: Float[Array, "n n"], shares: list[Windows], plan: WindowPlan, k: int | None) -> Run:
     """Join the windows of a trajectory whose frame starts with these columns, and merge them into segments.
 
-    The first k columns are returned. In the `Run` each row has the growth in its segment, and no volumes are left over.
+    The first k columns are returned, all for None. In the `Run` each row has the growth in its segment, and no volumes
+    are left over.
     """
     found = _together(shares)
     start = starting_frame(columns[0], None, None)
     growth, lost = joined(start, columns, jnp.moveaxis(found.frames, -1, 0), found.grown)
-    # a joint comes once in a window, a factorisation every s steps: its error weighs so much less
+    # a joint comes once in a window, a factorisation every s steps: a small error weighs so much less
     factorisations = plan.rows.size / found.interval.astype(lost.dtype)
-    lost = jnp.maximum(jnp.log(found.grown.ratio).T, lost - jnp.log(factorisations))
+    weight = jnp.minimum(jnp.log(factorisations), LESS)
+    lost = jnp.maximum(jnp.log(found.grown.ratio).T, lost - weight)
     first, segment = plan.rows.first, plan.rows.segment
     upto = jnp.cumsum(growth[first:], axis=0)[segment - first :]
     logs = growth[segment:].reshape(-1, plan.together, len(start)).sum(axis=1)[:, :k]
@@ -151,4 +158,4 @@ def _pushed(
     J, pushed = jax.vmap(both, in_axes=-1, out_axes=-1)(h, x, F)
     if n > FORMED:
         return J, pushed
-    return J, sum((J[:, j, None] * F[j] for j in range(1, n)), J[:, 0, None] * F[0])
+    return J, sum((J[:, j, None] * F[None, j] for j in range(1, n)), J[:, 0, None] * F[None, 0])

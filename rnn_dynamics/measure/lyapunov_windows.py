@@ -24,15 +24,15 @@ from ..machinery.window_frames import WRITTEN_OUT
 from .unroll import state_after
 
 # What "auto" chooses on CPUs, by the table of `benchmarks/spectra_in_windows.py`: windows on each core for a state of
-# up to FORMED numbers and for larger ones, the largest state, and the least T n. Below that, some calls do not make up
-# for the half second to a second that the programs take longer to compile.
-ON_A_CORE, LARGEST, WORTHWHILE = (160, 64), 16, 160_000
+# up to FORMED numbers and for larger ones, the largest state, and the fewest steps. A call of 50 000 steps is faster by
+# 50 to 150 ms; the programs take half a second to a second and a half longer to compile.
+ON_A_CORE, LARGEST, LONG = (160, 64), 16, 50_000
 # from this T n² on, threads gain more time than it takes to start them
 WORTH_THREADS = 1_000_000
 # On accelerators, where a step takes as long for one small matrix as for many: an expectation, not measured yet.
 ON_ACCELERATOR, LARGEST_ON_ACCELERATOR, LONG_ON_ACCELERATOR = 512, 128, 2_000
-# fewer steps in a window would spend more time on the joints
-SHORTEST = 32
+# fewer steps in a window would spend more time on the joints, and more numbers in all states would take too much memory
+SHORTEST, MOST_NUMBERS = 32, 2**25
 
 
 def best_count(n: int, measured: int, segments: int) -> int:
@@ -40,7 +40,8 @@ def best_count(n: int, measured: int, segments: int) -> int:
     if jax.default_backend() != "cpu":
         pays, windows = measured >= LONG_ON_ACCELERATOR and n <= LARGEST_ON_ACCELERATOR, ON_ACCELERATOR
     else:
-        pays, windows = measured * n >= WORTHWHILE and n <= LARGEST, ON_A_CORE[n > FORMED] * cores(measured, n)
+        pays, windows = measured >= LONG and n <= LARGEST, ON_A_CORE[n > FORMED] * cores(measured, n)
+    pays &= measured * n <= MOST_NUMBERS
     return max(1, min(windows, measured // SHORTEST) // segments * segments) if pays else 1
 
 
@@ -88,7 +89,7 @@ def grown_in_windows(
     cut: Cut,
     length: int | None,
     interval: int | str,
-    k: int,
+    k: int | None,
     inside: bool,
 ) -> Run:
     """Measure the growth of k columns in all windows, `inside` a transformation or on all cores."""
@@ -127,7 +128,7 @@ def _all_at_once(
     length: int | None,
     cut: Cut,
     interval: int | str,
-    k: int,
+    k: int | None,
 ) -> Run:
     columns, shares = _opened(step, params, h0, xs, key, length, cut)
     return _joined(columns, [advanced(step, params, share, interval) for share in shares], cut=cut, k=k)
@@ -144,7 +145,7 @@ def _advanced(step: Step, params: Params, share: Share, *, interval: int | str) 
     return advanced(step, params, share, interval)
 
 
-def _joined(columns: Array, shares: list[Windows], *, cut: Cut, k: int) -> Run:
+def _joined(columns: Array, shares: list[Windows], *, cut: Cut, k: int | None) -> Run:
     return run_of(columns, shares, cut.plan, k)
 
 
