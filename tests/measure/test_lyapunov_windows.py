@@ -60,12 +60,17 @@ def assert_equal_spectra(windowed, sequential, atol=1e-9):
 
 CASES = [
     # cell, size, number of exponents, inputs, T, burn-ins, windows, options
-    ("gru", 3, 2, 2, 133, (7, 20), 6, {"interval": 2, "segments": 3}),
-    pytest.param("elman", 1, None, 2, 40, (0, 0), 5, {"interval": 1}, marks=pytest.mark.slow),
-    pytest.param("lstm", 2, None, 2, 97, (0, 13), 4, {}, marks=pytest.mark.slow),
-    pytest.param("leaky relu", 6, None, 0, 101, (3, 0), 4, {"interval": 3}, marks=pytest.mark.slow),
-    pytest.param("elman", 9, None, 0, 101, (0, 0), 4, {"interval": 3}, marks=pytest.mark.slow),
-    pytest.param("lru", 2, 3, 2, 50, (0, 1), 49, {"interval": 2, "segments": 7}, marks=pytest.mark.slow),
+    pytest.param("gru", 3, 2, 2, 133, (7, 20), 6, {"interval": 2, "segments": 3}, id="gru"),
+    *(
+        pytest.param(*case, marks=pytest.mark.slow)
+        for case in (
+            ("elman", 1, None, 2, 40, (0, 0), 5, {"interval": 1}),
+            ("lstm", 2, None, 2, 97, (0, 13), 4, {}),
+            ("leaky relu", 6, None, 0, 101, (3, 0), 4, {"interval": 3}),
+            ("elman", 9, None, 0, 101, (0, 0), 4, {"interval": 3}),
+            ("lru", 2, 3, 2, 50, (0, 1), 49, {"interval": 2, "segments": 7}),
+        )
+    ),
 ]
 
 
