@@ -83,6 +83,8 @@ def advanced(step: Step, params: Params, share: Share, interval: int | str) -> W
     length, windows = len(leaf), leaf.shape[-1]
     start = starting_frame(jax.tree.map(lambda leaf: leaf[0, ..., 0], share.h), None, None)
     chooses = interval == "auto" and length > PILOT
+    # a share may consist of windows that begin with skipped steps, of which the pilot sees nothing
+    piloted = True if share.skipped is None else ~jnp.all(share.skipped[0])
 
     def advance(carry: tuple, at: tuple) -> tuple[tuple, None]:
         place, now = at
@@ -94,7 +96,7 @@ def advanced(step: Step, params: Params, share: Share, interval: int | str) -> W
         due = (age + 1 >= s) | (place == length - 1)
         F, grown = jax.lax.cond(due, lambda frames: factored(*frames), lambda frames: frames, (pushed, grown))
         if chooses:
-            s = jax.lax.cond(place == PILOT - 1, lambda: chosen_interval(grown.logs / PILOT), lambda: s)
+            s = jax.lax.cond((place == PILOT - 1) & piloted, lambda: chosen_interval(grown.logs / PILOT), lambda: s)
         return (F, grown, *compensated(log_dets, more + rest), jnp.where(due, 0, age + 1), s), None
 
     n, dtype = len(start), start.dtype

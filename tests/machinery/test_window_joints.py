@@ -24,27 +24,27 @@ def sequential(Ps, Q):
     return np.array(growths)
 
 
-def in_windows(Ps, frame, dtype=float):
+def in_windows(Ps, frame):
     """What `joined` returns for windows with P S = F D U, where F is not orthonormal."""
     frames, logs, units = [], [], []
     for P in Ps:
         Q, R = np.linalg.qr(P @ START)
-        L = np.eye(len(P)) + np.triu(np.random.default_rng(1).normal(size=P.shape), 1)  # F = Q L⁻¹, R = L⁻¹ L R
+        L = np.diag(np.arange(1.0, K + 1)) + np.triu(np.random.default_rng(1).normal(size=P.shape), 1)  # F = Q L⁻¹
         R = L @ R
         frames.append(Q @ np.linalg.inv(L) * np.sign(np.diag(R))[None])
         logs.append(np.log(np.abs(np.diag(R))))
         units.append(R / np.diag(R)[:, None])
-    logs, unit = (jnp.asarray(np.moveaxis(np.array(values), 0, -1), dtype) for values in (logs, units))
+    logs, unit = (jnp.asarray(np.moveaxis(np.array(values), 0, -1)) for values in (logs, units))
     grown = Grown(logs, unit, jnp.ones_like(logs), jnp.zeros_like(logs))
-    return jax.jit(joined)(jnp.asarray(START, dtype), jnp.asarray(frame, dtype), jnp.asarray(np.array(frames)), grown)
+    return jax.jit(joined)(jnp.asarray(START), jnp.asarray(frame), jnp.asarray(np.array(frames)), grown)
 
 
-def drawn(windows, k=K, seed=0):
-    return np.random.default_rng(seed).normal(size=(windows, k, k))
+def drawn(windows):
+    return np.random.default_rng(0).normal(size=(windows, K, K))
 
 
-@pytest.mark.parametrize("windows", [1, 2, pytest.param(5, marks=pytest.mark.slow), 16, 17])
-@pytest.mark.parametrize("frame", [START, OTHER], ids=["S", "another frame"])
+@pytest.mark.parametrize("windows", [1, 2, pytest.param(5, marks=pytest.mark.slow), 16, 17, 26])
+@pytest.mark.parametrize("frame", [START, OTHER], ids=["S", "other"])
 def test_joined_windows_grow_as_a_sequential_decomposition(windows, frame):
     Ps = drawn(windows)
     growth, lost = in_windows(Ps, frame)

@@ -6,7 +6,7 @@ FRAMES = "machinery/test_window_frames.py::test"
 JOINTS = "machinery/test_window_joints.py::test"
 SPECTRA = "measure/test_lyapunov_windows.py::test"
 SEQUENTIAL = f"{JOINTS}_joined_windows_grow_as_a_sequential_decomposition"
-STEP_BY_STEP = f"{SPECTRA}_a_spectrum_in_windows_is_the_one_step_by_step[gru"
+STEP_BY_STEP = f"{SPECTRA}_a_spectrum_in_windows_is_the_one_step_by_step[gru]"
 
 SPECTRA_IN_WINDOWS = [
     Fault(
@@ -21,14 +21,21 @@ SPECTRA_IN_WINDOWS = [
         "machinery/window_joints.py",
         "begin = begin._replace(Q=jnp.concatenate([first_frame[None], begin.Q[1:]]))",
         "begin = begin._replace(Q=jnp.concatenate([start[None], begin.Q[1:]]))",
-        f"{SEQUENTIAL}[another frame-2]",
+        f"{SEQUENTIAL}[other-17]",
+    ),
+    Fault(
+        "first-frame-forgotten-when-the-windows-are-gone-through-again",
+        "machinery/window_joints.py",
+        "begun = begin._replace(Q=jnp.concatenate([first_frame[None], through.Q[:-1]]))",
+        "begun = begin._replace(Q=jnp.concatenate([start[None], through.Q[:-1]]))",
+        f"{SEQUENTIAL}[other-2]",
     ),
     Fault(
         "groups-joined-at-the-wrong-distance",
         "machinery/window_joints.py",
         "doublings = 2 ** np.arange(",
         "doublings = 1 + np.arange(",
-        f"{SEQUENTIAL}[S-17]",
+        f"{SEQUENTIAL}[S-26]",
     ),
     Fault(
         "frames-at-the-ends-not-moved-into-the-triangles",
