@@ -91,7 +91,7 @@ def advanced(step: Step, params: Params, share: Share, interval: int | str, *, d
         J, pushed = _pushed(step, params, now.h, now.x, F)
         more = log_det(J) if determinant else jnp.zeros_like(log_dets)
         if now.skipped is not None:
-            pushed, more = jnp.where(now.skipped, F, pushed), jnp.where(now.skipped, 0, more)
+            pushed, more = jnp.where(now.skipped[None, None], F, pushed), jnp.where(now.skipped, 0, more)
         due = (age + 1 >= s) | (place == length - 1)
         F, grown = jax.lax.cond(due, lambda frames: factored(*frames), lambda frames: frames, (pushed, grown))
         if chooses:
@@ -107,10 +107,11 @@ def advanced(step: Step, params: Params, share: Share, interval: int | str, *, d
     return Windows(F, grown, log_dets, s)
 
 
-def run_of(columns: Float[Array, "n n"], shares: list[Windows], plan: WindowPlan, k: int) -> Run:
+def run_of(columns: Float[Array, "n n"], shares: list[Windows], plan: WindowPlan, k: int | None) -> Run:
     """Join the windows of a trajectory whose frame starts with these columns, and merge them into segments.
 
-    The first k columns are returned. In the `Run` each row has the growth in its segment, and no volumes are left over.
+    The first k columns are returned, all for None. In the `Run` each row has the growth in its segment, and no volumes
+    are left over.
     """
     found = _together(shares)
     start = starting_frame(columns[0], None, None)
@@ -166,4 +167,4 @@ def _pushed(
     J, pushed = jax.vmap(both, in_axes=-1, out_axes=-1)(h, x, F)
     if n > FORMED:
         return J, pushed
-    return J, sum((J[:, j, None] * F[j] for j in range(1, n)), J[:, 0, None] * F[0])
+    return J, sum((J[:, j, None] * F[None, j] for j in range(1, n)), J[:, 0, None] * F[None, 0])

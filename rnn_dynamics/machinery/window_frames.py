@@ -81,7 +81,7 @@ def log_det(J: Float[Array, "n n windows"]) -> Float[Array, " windows"]:
         if jnp.finfo(J.dtype).bits > 32:
             return jnp.log(jnp.abs(_small_det(J)))
         scale = jax.lax.stop_gradient(jnp.max(jnp.abs(J), axis=(0, 1)))  # a product of three small rows is 0 in float32
-        return jnp.log(jnp.abs(_small_det(J / scale))) + n * jnp.log(scale)
+        return jnp.log(jnp.abs(_small_det(J / scale[None, None]))) + n * jnp.log(scale)
     total = jnp.zeros(J.shape[2], J.dtype)
     for done in range(0, n, PANEL):
         J, pivots = _pivots(J, min(PANEL, n - done))
@@ -118,7 +118,7 @@ def _panel(
         Y = _without(Y, pivot, row)
         ratio = jnp.sum(jnp.abs(pivot.sign) * sizes, axis=0) / pivot.size
         # the steps from here on are those of U; before[i] is ln D_i
-        fraction = row / pivot.size * jnp.exp(before - _at(before, i))
+        fraction = row / pivot.size[None] * jnp.exp(before - _at(before, i)[None])
         fraction = jnp.where((later > i)[:, None], fraction, 0)
         new = _at(unit, i) + jnp.sum(fraction[:, None] * unit, axis=0)
         kept = (
@@ -150,17 +150,17 @@ def _pivot(column: Float[Array, "n windows"]) -> _Pivot:
     """Find the pivot of a column in each window: the first of its largest entries."""
     sizes = jnp.abs(column)
     held = jax.lax.stop_gradient(sizes)
-    chosen = first(held == jnp.max(held, axis=0))
+    chosen = first(held == jnp.max(held, axis=0, keepdims=True))
     size = jnp.sum(jnp.where(chosen, sizes, 0), axis=0)
     # after the last column a column of zeros is looked at, which must not make a derivative NaN
-    return _Pivot(size, column / jnp.where(size == 0, 1, size), jnp.where(chosen, jnp.sign(column), 0))
+    return _Pivot(size, column / jnp.where(size == 0, 1, size)[None], jnp.where(chosen, jnp.sign(column), 0))
 
 
 def first(marked: Array) -> Array:
     """Keep only the first mark along axis 0."""
     n = len(marked)
     place = jnp.arange(n, dtype=jnp.int32)[:, None]
-    return place == jnp.min(jnp.where(marked, place, n), axis=0)
+    return place == jnp.min(jnp.where(marked, place, n), axis=0, keepdims=True)
 
 
 def _row(Y: Float[Array, "n k windows"], pivot: _Pivot) -> Float[Array, "k windows"]:

@@ -233,12 +233,12 @@ def _eliminated(
 
     def found(entries: Array) -> _Chosen:
         held = jax.lax.stop_gradient(jnp.log(jnp.abs(entries)) + logs)
-        row = first(held == jnp.max(held, axis=0)).astype(entries.dtype)
+        row = first(held == jnp.max(held, axis=0, keepdims=True)).astype(entries.dtype)
         pivot, its_log, its_size = (jnp.sum(row * each, axis=0) for each in (entries, logs, sizes))
         # 0 in the row of an earlier pivot, whose entries are 0 by now
-        ratio = jnp.exp(jnp.where(entries == 0, -jnp.inf, logs - its_log))
-        multiples = entries / jnp.where(pivot == 0, 1, pivot)  # 0 only after the last column
-        return _Chosen(row, pivot, multiples, ratio * multiples * jnp.sign(pivot), its_log, its_size)
+        ratio = jnp.exp(jnp.where(entries == 0, -jnp.inf, logs - its_log[None]))
+        multiples = entries / jnp.where(pivot == 0, 1, pivot)[None]  # 0 only after the last column
+        return _Chosen(row, pivot, multiples, ratio * multiples * jnp.sign(pivot)[None], its_log, its_size)
 
     def column(i: Array, carry: tuple) -> tuple:
         Y, chosen, F, T, pivots, lost = carry
@@ -246,7 +246,7 @@ def _eliminated(
         # the pivot's own row becomes 0 exactly, since its multiple is 1
         Y = Y - chosen.multiples[:, None] * row[None]
         log_pivot = jnp.log(jnp.abs(chosen.pivot))
-        F, T = put(F, chosen.column, i, 1), put(T, row / chosen.pivot, i, 0)
+        F, T = put(F, chosen.column, i, 1), put(T, row / chosen.pivot[None], i, 0)
         pivots = put(pivots, log_pivot + chosen.its_log, i, 0)
         lost = put(lost, chosen.its_size - jax.lax.stop_gradient(log_pivot), i, 0)
         return Y, found(at(Y, i + 1, 1, keepdims=False)), F, T, pivots, lost

@@ -23,8 +23,9 @@ class LyapunovSpectrum(NamedTuple):
             eight segments.
         history: The running estimate after every segment, (segments, k), in nats per step.
         local: The growth within each segment, (segments, k), in nats per step; NaN for segments that were not run. The
-            pilot (at most 16 steps, unless within the frame burn-in) and a remainder that fills no segment come before
-            the first segment. They count in `exponents`, `history` and `steps`, not in `local` and `stderr`.
+            pilot (at most 16 steps, unless within the frame burn-in or in windows) and a remainder that fills no
+            segment come before the first segment. They count in `exponents`, `history` and `steps`, not in `local` and
+            `stderr`.
         steps: The number of steps behind each row of `history`, (segments,); the last is the number measured.
         reliable: Whether there is no doubt about the exponent, (k,). Its precision is in `stderr`.
         converged: Whether the standard error is at most `until`, (k,); without `until`, whether it is not NaN.
@@ -32,7 +33,8 @@ class LyapunovSpectrum(NamedTuple):
             arithmetic; NaN for k < n.
         interval: The number of steps from one factorisation to the next, a scalar; fewer at the end of a segment.
         doubts: What is doubtful about each exponent, (k,), as a sum of `rd.Doubt`; `reasons` says it in words.
-        windows: The number of windows of time that were measured at once, a scalar; 1 if one step followed the other.
+        windows: The number of windows of time that were measured side by side, a scalar; 1 if one step was measured
+            after the other.
     """
 
     exponents: Float[Array, " k"]

@@ -37,8 +37,8 @@ ON_A_CORE, LARGEST, WORTHWHILE = (160, 64), 16, 160_000
 WORTH_THREADS = 1_000_000
 # On accelerators, where a step takes as long for one small matrix as for many: an expectation, not measured yet.
 ON_ACCELERATOR, LARGEST_ON_ACCELERATOR, LONG_ON_ACCELERATOR = 512, 128, 2_000
-# fewer steps in a window would spend more time on the joints
-SHORTEST = 32
+# fewer steps in a window would spend more time on the joints, and more numbers in all states would take too much memory
+SHORTEST, MOST_NUMBERS = 32, 2**25
 
 
 def best_count(n: int, measured: int, segments: int) -> int:
@@ -47,6 +47,7 @@ def best_count(n: int, measured: int, segments: int) -> int:
         pays, windows = measured >= LONG_ON_ACCELERATOR and n <= LARGEST_ON_ACCELERATOR, ON_ACCELERATOR
     else:
         pays, windows = measured * n >= WORTHWHILE and n <= LARGEST, ON_A_CORE[n > FORMED] * cores(measured, n)
+    pays &= measured * n <= MOST_NUMBERS
     return max(1, min(windows, measured // SHORTEST) // segments * segments) if pays else 1
 
 
