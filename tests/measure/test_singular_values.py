@@ -92,7 +92,7 @@ def test_values_two_thousand_nats_apart():
     np.testing.assert_allclose(values, truth, rtol=1e-8)
 
 
-@pytest.mark.parametrize(("n", "T", "windows"), [(1, 50, 7), (3, 1013, 16), (5, 400, 9), (5, 40, 40)])
+@pytest.mark.parametrize(("n", "T", "windows"), [(1, 50, 7), (3, 1013, 16), (5, 400, 9)])
 def test_windows_of_time_agree_with_one_step_after_the_other(n, T, windows):
     Js = np.random.default_rng(n).normal(size=(T, n, n)) * np.logspace(0, -1, n)
     given = given_matrix, None, jnp.zeros(n), jnp.asarray(Js)
@@ -123,22 +123,32 @@ def test_windows_that_cannot_see_a_value_leave_it_to_one_step_after_the_other(ke
     np.testing.assert_array_equal(*saturated)
 
 
-def test_windows_in_a_batch_in_both_precisions(dtype):
-    xs = jax.random.normal(jax.random.key(0), (2, 60, 3, 3), dtype)
-    in_windows = partial(rd.log_singular_values, given_matrix, None, jnp.zeros(3, dtype), windows=5)
+def test_a_factor_on_every_jacobian_is_one_on_every_value():
+    xs = jnp.asarray(np.random.default_rng(0).normal(size=(60, 3, 3)))
+    slopes = jax.jvp(partial(rd.log_singular_values, given_matrix, None, jnp.zeros(3)), (xs,), (xs,))[1]
+    np.testing.assert_allclose(slopes, 60, rtol=1e-10)
+
+
+def test_windows_in_a_batch_in_single_precision():
+    xs = jax.random.normal(jax.random.key(0), (2, 60, 3, 3), jnp.float32)
+    in_windows = partial(rd.log_singular_values, given_matrix, None, jnp.zeros(3, jnp.float32), windows=5)
     many, slopes = jax.jit(jax.vmap(lambda xs: jax.jvp(in_windows, (xs,), (xs,))))(xs)
     for found, x in zip(many, xs, strict=True):
         alone = rd.log_singular_values(given_matrix, None, jnp.zeros(3), x.astype(float), windows=1)
-        np.testing.assert_allclose(found, alone, rtol=1e-4 if dtype == "float32" else 1e-11)
-    # a factor on every Jacobian is one on every value, T times
-    np.testing.assert_allclose(slopes, 60, rtol=1e-3 if dtype == "float32" else 1e-10)
-    assert many.dtype == dtype
+        np.testing.assert_allclose(found, alone, rtol=1e-4)
+    np.testing.assert_allclose(slopes, 60, rtol=1e-3)
+    assert many.dtype == jnp.float32
 
 
 def test_auto_uses_windows_for_a_long_time_outside_of_transformations(monkeypatch):
     used = []
     module = sys.modules[rd.log_singular_values.__module__]
-    monkeypatch.setattr(module, "in_windows", lambda *args, cut, **options: (used.append(cut.windows), True))
+
+    def in_windows(*args, cut, **options):
+        used.append(cut.windows)
+        return jnp.zeros(2), True
+
+    monkeypatch.setattr(module, "in_windows", in_windows)
     W = jnp.eye(2) / 2
     for length in (1000, 80_000):
         rd.log_singular_values(linear, W, jnp.zeros(2), None, length=length)
