@@ -71,11 +71,13 @@ def training(W):
     return train.fit(rd.cells.lstm, task, adam, key=KEY, updates=1, hidden=N, batch=2, evaluation=once).net
 
 
+IN_WINDOWS = "lyapunov_spectrum in windows"
 NETS = {
     "covariant_vectors": of_net("covariant_vectors", frame_burn_in=1, tail=1),
     "gradient_contributions": of_net("gradient_contributions", losses),
     "largest_exponent": of_net("largest_exponent", key=KEY),
     "log_state_gradients": of_net("log_state_gradients", loss),
+    IN_WINDOWS: of_net("lyapunov_spectrum", windows=T),
     "parameter_gradient": of_net("parameter_gradient", losses),
     "rtrl": of_net("rtrl", lambda h: jnp.sum(h**2)),
     "state_gradients": of_net("state_gradients", loss),
@@ -86,6 +88,7 @@ NETS = {
         "jacobian_product",
         "log_singular_values",
         "lyapunov_spectrum",
+        "parallel_states",
         "step_jacobians",
         "unroll",
     )
@@ -140,7 +143,7 @@ def test_every_public_function_is_listed():
         for name in module.__all__
         if callable(getattr(module, name)) and not inspect.isclass(getattr(module, name))
     }
-    assert public - ON_THE_HOST == CALLS.keys() - {"train.fit"}
+    assert public - ON_THE_HOST == CALLS.keys() - {"train.fit", f"measure.{IN_WINDOWS}"}
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -17,6 +17,7 @@ chooses s.
 used if a window has lost digits. `measure/windows_of_time.py` runs the three parts.
 """
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..cells.contract import Input, Params, State, Step
 from . import entry, window_frames
-from .frame_loop import Run, chosen_interval
+from .frame_loop import Run, chosen_interval, compensated
 from .frame_schedule import PILOT, SKIP, WindowPlan
 from .graded_triangles import Graded
 from .linear_maps import linear_maps
@@ -37,6 +38,9 @@ from .window_joints import joined, whole
 # up to this size J is formed and multiplied by the frame; larger frames are pushed through the step's linear map,
 # where products with the same weights in all windows are one large product
 FORMED = 8
+# Nats that a joint may lose more than a factorisation. A pivot that has lost all digits is off by any amount, so this
+# keeps the pivots that are believed a factor of ten away from noise.
+LESS = math.log(10)
 
 
 class Windows(NamedTuple):
@@ -87,7 +91,7 @@ def advanced(step: Step, params: Params, share: Share, interval: int | str, *, d
 
     def advance(carry: tuple, at: tuple) -> tuple[tuple, None]:
         place, now = at
-        F, grown, log_dets, age, s = carry
+        F, grown, log_dets, rest, age, s = carry
         J, pushed = _pushed(step, params, now.h, now.x, F)
         more = log_det(J) if determinant else jnp.zeros_like(log_dets)
         if now.skipped is not None:
@@ -96,14 +100,15 @@ def advanced(step: Step, params: Params, share: Share, interval: int | str, *, d
         F, grown = jax.lax.cond(due, lambda frames: factored(*frames), lambda frames: frames, (pushed, grown))
         if chooses:
             s = jax.lax.cond(place == PILOT - 1, lambda: chosen_interval(grown.logs / PILOT), lambda: s)
-        return (F, grown, log_dets + more, jnp.where(due, 0, age + 1), s), None
+        return (F, grown, *compensated(log_dets, more + rest), jnp.where(due, 0, age + 1), s), None
 
     n, dtype = len(start), start.dtype
     frames = jnp.broadcast_to(start[..., None], (n, n, windows))
     grown, first_interval = window_frames.nothing(n, windows, dtype), 1 if interval == "auto" else interval
-    carry = frames, grown, jnp.zeros(windows, dtype), jnp.int32(0), jnp.int32(first_interval)
+    zeros = jnp.zeros(windows, dtype)
+    carry = frames, grown, zeros, zeros, jnp.int32(0), jnp.int32(first_interval)
     places = jnp.arange(length, dtype=jnp.int32), share
-    (F, grown, log_dets, _, s), _ = jax.lax.scan(advance, entry.varying_like(carry, share.h), places)
+    (F, grown, log_dets, _, _, s), _ = jax.lax.scan(advance, entry.varying_like(carry, share.h), places)
     return Windows(F, grown, log_dets, s)
 
 
@@ -116,9 +121,10 @@ def run_of(columns: Float[Array, "n n"], shares: list[Windows], plan: WindowPlan
     found = _together(shares)
     start = starting_frame(columns[0], None, None)
     growth, lost = joined(start, columns, jnp.moveaxis(found.frames, -1, 0), found.grown)
-    # a joint comes once in a window, a factorisation every s steps: its error weighs so much less
+    # a joint comes once in a window, a factorisation every s steps: a small error weighs so much less
     factorisations = plan.rows.size / found.interval.astype(lost.dtype)
-    lost = jnp.maximum(jnp.log(found.grown.ratio).T, lost - jnp.log(factorisations))
+    weight = jnp.minimum(jnp.log(factorisations), LESS)
+    lost = jnp.maximum(jnp.log(found.grown.ratio).T, lost - weight)
     first, segment = plan.rows.first, plan.rows.segment
     upto = jnp.cumsum(growth[first:], axis=0)[segment - first :]
     logs = growth[segment:].reshape(-1, plan.together, len(start)).sum(axis=1)[:, :k]

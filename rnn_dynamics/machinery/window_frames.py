@@ -23,6 +23,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .frame_loop import compensated
+
 # columns that are eliminated in one loop: the next loop runs over the smaller rest
 PANEL = 8
 # up to this size the loop over columns is written out
@@ -35,11 +37,13 @@ class Grown(NamedTuple):
     logs   ln D, (k, windows)
     unit   U, (k, k, windows)
     ratio  the largest (mean size in the row of a pivot) / |pivot|, (k, windows): its logarithm counts the nats lost
+    rest   the rounding error of logs, a sum over many steps, (k, windows)
     """
 
     logs: Float[Array, "k windows"]
     unit: Float[Array, "k k windows"]
     ratio: Float[Array, "k windows"]
+    rest: Float[Array, "k windows"]
 
 
 class _Pivot(NamedTuple):
@@ -53,7 +57,7 @@ class _Pivot(NamedTuple):
 def nothing(k: int, windows: int, dtype: jnp.dtype) -> Grown:
     """Return the factor of frames that have not grown: the identity."""
     zeros = jnp.zeros((k, windows), dtype)
-    return Grown(zeros, jnp.broadcast_to(jnp.eye(k, dtype=dtype)[..., None], (k, k, windows)), zeros)
+    return Grown(zeros, jnp.broadcast_to(jnp.eye(k, dtype=dtype)[..., None], (k, k, windows)), zeros, zeros)
 
 
 def factored(Y: Float[Array, "n k windows"], grown: Grown) -> tuple[Float[Array, "n k windows"], Grown]:
@@ -70,8 +74,8 @@ def factored(Y: Float[Array, "n k windows"], grown: Grown) -> tuple[Float[Array,
         ratios.append(lost)
         units.append(jnp.concatenate([left, unit], axis=1))
     ratio = jnp.maximum(grown.ratio, jax.lax.stop_gradient(jnp.concatenate(ratios)))
-    grown = Grown(grown.logs + jnp.concatenate(logs), jnp.concatenate(units), ratio)
-    return jnp.concatenate(frames, axis=1), grown
+    total, rest = compensated(grown.logs, jnp.concatenate(logs) + grown.rest)
+    return jnp.concatenate(frames, axis=1), Grown(total, jnp.concatenate(units), ratio, rest)
 
 
 def log_det(J: Float[Array, "n n windows"]) -> Float[Array, " windows"]:
@@ -80,8 +84,12 @@ def log_det(J: Float[Array, "n n windows"]) -> Float[Array, " windows"]:
     if n <= 3:  # elimination would take longer than the step of such a system
         if jnp.finfo(J.dtype).bits > 32:
             return jnp.log(jnp.abs(_small_det(J)))
-        scale = jax.lax.stop_gradient(jnp.max(jnp.abs(J), axis=(0, 1)))  # a product of three small rows is 0 in float32
-        return jnp.log(jnp.abs(_small_det(J / scale[None, None]))) + n * jnp.log(scale)
+        total = jnp.zeros(J.shape[2], J.dtype)
+        for axis in (1, 0):  # a product of two small rows or columns is 0 in float32
+            sizes = jax.lax.stop_gradient(jnp.max(jnp.abs(J), axis=axis, keepdims=True))
+            sizes = jnp.where(sizes == 0, 1, sizes)
+            J, total = J / sizes, total + jnp.sum(jnp.log(sizes), axis=(0, 1))
+        return jnp.log(jnp.abs(_small_det(J))) + total
     total = jnp.zeros(J.shape[2], J.dtype)
     for done in range(0, n, PANEL):
         J, pivots = _pivots(J, min(PANEL, n - done))
@@ -150,7 +158,7 @@ def _pivot(column: Float[Array, "n windows"]) -> _Pivot:
     """Find the pivot of a column in each window: the first of its largest entries."""
     sizes = jnp.abs(column)
     held = jax.lax.stop_gradient(sizes)
-    chosen = first(held == jnp.max(held, axis=0, keepdims=True))
+    chosen = first(held == jnp.max(held, axis=0)[None])
     size = jnp.sum(jnp.where(chosen, sizes, 0), axis=0)
     # after the last column a column of zeros is looked at, which must not make a derivative NaN
     return _Pivot(size, column / jnp.where(size == 0, 1, size)[None], jnp.where(chosen, jnp.sign(column), 0))
@@ -160,7 +168,7 @@ def first(marked: Array) -> Array:
     """Keep only the first mark along axis 0."""
     n = len(marked)
     place = jnp.arange(n, dtype=jnp.int32)[:, None]
-    return place == jnp.min(jnp.where(marked, place, n), axis=0, keepdims=True)
+    return place == jnp.min(jnp.where(marked, place, n), axis=0)[None]
 
 
 def _row(Y: Float[Array, "n k windows"], pivot: _Pivot) -> Float[Array, "k windows"]:

@@ -233,7 +233,7 @@ def _eliminated(
 
     def found(entries: Array) -> _Chosen:
         held = jax.lax.stop_gradient(jnp.log(jnp.abs(entries)) + logs)
-        row = first(held == jnp.max(held, axis=0, keepdims=True)).astype(entries.dtype)
+        row = first(held == jnp.max(held, axis=0)[None]).astype(entries.dtype)
         pivot, its_log, its_size = (jnp.sum(row * each, axis=0) for each in (entries, logs, sizes))
         # 0 in the row of an earlier pivot, whose entries are 0 by now
         ratio = jnp.exp(jnp.where(entries == 0, -jnp.inf, logs - its_log[None]))

@@ -129,7 +129,7 @@ def lyapunov_spectrum(
             result is the same up to rounding, because the windows are joined exactly. They keep all states and carry
             all n columns, and need method="lu" and no `until`. If a Jacobian is singular or digits are lost,
             everything is measured one step after the other instead. "auto" uses windows outside of your own
-            transformations for full spectra that are long enough: on CPUs T n >= 160 000 and n <= 16.
+            transformations for full spectra that are long enough: on CPUs at least 50 000 steps and n <= 16.
         key: A JAX random key for a random first frame. Default: a fixed frame that lies along no coordinate.
 
     Returns:
@@ -235,6 +235,7 @@ def _measured(
     measured = T - options.burn_in - options.frame_burn_in
     fitting = max(1, min(SEGMENTS, windows, measured // SHORTEST_SEGMENT))
     options = options._replace(segments=options.segments or fitting)  # the same for both ways
+    options.plan(T, False)  # raises if the segments do not fit step by step either
     shares = min(cores(measured, n), windows) if options.entire else 1
     cut = Cut(T, options.burn_in, options.frame_burn_in, windows, options.segments or fitting, shares)
     settings: Any = {"length": length, "interval": options.interval, "inside": not options.entire}
@@ -252,6 +253,8 @@ def _window_count(options: Options, T: int, n: int, until: float | None) -> int:
     windows = argument.size("windows", asked, 1)
     if windows == 1:
         return 1
+    if options.k is not None and options.k > n:
+        raise ValueError(f"k: got {options.k}, expected at most n = {n}, the size of the state")
     for name, value, fits in (("until", until, None), ("method", options.method, "lu")):
         if value != fits:
             raise ValueError(f"windows: got {windows} with {name}={value!r}, expected windows=1 or {name}={fits!r}")

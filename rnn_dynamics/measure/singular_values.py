@@ -68,8 +68,8 @@ def log_singular_values(
         length: T, needed where xs is None.
         windows: How many windows of time to multiply side by side; 1 takes one step after the other. Results agree to
             rounding. If a Jacobian is singular or digits are lost, everything is computed again one step after the
-            other. "auto" uses windows outside of your own transformations where they pay: on CPUs for T n >= 160 000
-            and n <= 16.
+            other. "auto" uses windows outside of your own transformations where they pay: on CPUs at least 50 000
+            steps and n <= 16.
 
     Returns:
         ln σ in descending order, (n,); -inf for an exact 0.

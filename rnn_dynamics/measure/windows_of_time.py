@@ -30,9 +30,9 @@ Result = TypeVar("Result")
 Join = Callable[..., Result]
 
 # What "auto" chooses on CPUs, by the table of `benchmarks/spectra_in_windows.py`: windows on each core for a state of
-# up to FORMED numbers and for larger ones, the largest state, and the least T n. Below that, some calls do not make up
-# for the half second to a second that the programs take longer to compile.
-ON_A_CORE, LARGEST, WORTHWHILE = (160, 64), 16, 160_000
+# up to FORMED numbers and for larger ones, the largest state, and the fewest steps. A call of 50 000 steps is faster by
+# 50 to 150 ms; the programs take half a second to a second and a half longer to compile.
+ON_A_CORE, LARGEST, LONG = (160, 64), 16, 50_000
 # from this T n² on, threads gain more time than it takes to start them
 WORTH_THREADS = 1_000_000
 # On accelerators, where a step takes as long for one small matrix as for many: an expectation, not measured yet.
@@ -46,7 +46,7 @@ def best_count(n: int, measured: int, segments: int) -> int:
     if jax.default_backend() != "cpu":
         pays, windows = measured >= LONG_ON_ACCELERATOR and n <= LARGEST_ON_ACCELERATOR, ON_ACCELERATOR
     else:
-        pays, windows = measured * n >= WORTHWHILE and n <= LARGEST, ON_A_CORE[n > FORMED] * cores(measured, n)
+        pays, windows = measured >= LONG and n <= LARGEST, ON_A_CORE[n > FORMED] * cores(measured, n)
     pays &= measured * n <= MOST_NUMBERS
     return max(1, min(windows, measured // SHORTEST) // segments * segments) if pays else 1
 

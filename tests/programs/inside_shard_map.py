@@ -59,6 +59,7 @@ def of_a_net(n):
     return {
         "flow": lambda s: rd.gradient_flow(step, W * s, h, None, length=40, anchors=(38, 40)),
         "spectrum": lambda s: rd.lyapunov_spectrum(step, W * s, h, None, length=40, k=3),
+        "spectrum in windows": lambda s: rd.lyapunov_spectrum(step, W * s, h, None, length=40, k=3, windows=5),
         "until": lambda s: rd.lyapunov_spectrum(step, W * s, h, None, length=90, until=0.1, segments=20),
         "vectors": lambda s: rd.covariant_vectors(step, W * s, h, None, **vectors).rates,
         "singular values": lambda s: rd.log_singular_values(step, W * s, h, None, length=4),

@@ -312,7 +312,7 @@ EXPONENTS = [
     Fault(
         "no-careful-run",
         "measure/lyapunov.py",
-        "return run if saw_all else careful()",
+        "return either(_saw_all(run), run, careful)",
         "return run",
         f"{LYAPUNOV}_the_careful_run_is_compiled_when_it_is_needed",
     ),

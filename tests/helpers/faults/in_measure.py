@@ -193,8 +193,8 @@ OF_THE_DOOR = [
     Fault(
         "options-not-in-the-key",
         "machinery/compiled_programs.py",
-        "tuple(options.items())",
-        "()",
+        "key = measurement, outside, tree, tuple(map(jax.typeof, leaves)), tuple(options.items())",
+        "key = measurement, outside, tree, tuple(map(jax.typeof, leaves)), ()",
         f"{FLOW}_curves_that_are_not_asked_for_are_none_and_the_others_unchanged",
     ),
     Fault(
