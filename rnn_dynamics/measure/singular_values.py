@@ -67,7 +67,7 @@ def log_singular_values(
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
         length: T, needed where xs is None.
         windows: How many windows of time to multiply side by side; 1 takes one step after the other. Results agree to
-            rounding. If a Jacobian is singular or digits are lost, everything is computed again one step after the
+            rounding, which in float32 is less in windows. If a Jacobian is singular or digits are lost, everything is computed again one step after the
             other. "auto" uses windows outside of your own transformations where they pay: on CPUs at least 50 000
             steps and n <= 16.
 
@@ -75,7 +75,7 @@ def log_singular_values(
         ln σ in descending order, (n,); -inf for an exact 0.
 
     Cost:
-        Time O(T n³), memory O(n²). In windows a third to a sixth of the time, and memory O(T n + n² windows): they keep
+        Time O(T n³), memory O(n²). In windows a fifth to a tenth of the time, and memory O(T n + n² windows): they keep
         all states.
 
     Example:
