@@ -67,9 +67,9 @@ def log_singular_values(
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
         length: T, needed where xs is None.
         windows: How many windows of time to multiply side by side; 1 takes one step after the other. Results agree to
-            rounding, which in float32 is less in windows. If a Jacobian is singular or digits are lost, everything is computed again one step after the
-            other. "auto" uses windows outside of your own transformations where they pay: on CPUs at least 50 000
-            steps and n <= 16.
+            rounding, which is less in windows in float32. If a Jacobian is singular or digits are lost, everything is
+            computed again one step after the other. "auto" uses windows outside of your own transformations where they
+            pay: on CPUs at least 50 000 steps and n <= 16.
 
     Returns:
         ln σ in descending order, (n,); -inf for an exact 0.
