@@ -21,6 +21,7 @@ every cosine is at the level of rounding.
 `measure/singular_values.py` builds the product from the T of `lu_frames.py`.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -46,11 +47,13 @@ def identity(n: int, dtype: jnp.dtype) -> Graded:
 
 def times(left: Float[Array, "n n"], right: Graded) -> Graded:
     """Compute left · right for an upper triangular `left`."""
-    sizes = jnp.log(jnp.abs(left)) + right.scales[None]
-    scales = jnp.max(sizes, axis=1)
-    weights = jnp.sign(left) * jnp.exp(sizes - _finite(scales)[:, None])
+    held = jax.lax.stop_gradient  # the derivative of a scale would be NaN where T_il is 0; the rows have all of it
+    scales = jnp.max(held(jnp.log(jnp.abs(left)) + right.scales[None]), axis=1)
+    # the first factor is 0 where the second would overflow
+    most = math.log(jnp.finfo(left.dtype).max) - 1
+    weights = jnp.triu(left) * jnp.exp(jnp.minimum(right.scales[None] - _finite(scales)[:, None], most))
     rows = weights @ right.rows
-    largest = jnp.max(jnp.abs(rows), axis=1)
+    largest = held(jnp.max(jnp.abs(rows), axis=1))
     return Graded(scales + jnp.log(largest), rows / jnp.where(largest == 0, 1, largest)[:, None])
 
 
@@ -78,7 +81,7 @@ def log_singular_values_of(product: Graded) -> Float[Array, " n"]:
     # a comparison with NaN is false and ends the loop
     start = entry.varying_like((scales, rows, jnp.full((), jnp.inf, rows.dtype), jnp.int32(0)), rows)
     scales, rows, worst, _ = jax.lax.while_loop(lambda c: (c[2] > tolerance) & (c[3] < MOST_SWEEPS), sweep, start)
-    values = scales + jnp.log(jnp.linalg.norm(rows, axis=1))
+    values = _unit(Graded(scales, rows)).scales
     return jnp.where(worst <= tolerance, -jnp.sort(-values)[:n], jnp.nan)
 
 
@@ -104,8 +107,10 @@ def _rotated(left: Graded, right: Graded) -> tuple[Graded, Graded, Array]:
 
 
 def _unit(part: Graded) -> Graded:
-    norms = jnp.linalg.norm(part.rows, axis=1)
-    return Graded(part.scales + jnp.log(norms), part.rows / jnp.where(norms == 0, 1, norms)[:, None])
+    squares = jnp.sum(part.rows**2, axis=1)
+    zero = squares == 0
+    norms = jnp.sqrt(jnp.where(zero, 1, squares))  # a derivative at the length of a row of zeros would be NaN
+    return Graded(part.scales + jnp.where(zero, -jnp.inf, jnp.log(norms)), part.rows / norms[:, None])
 
 
 def _next_round(first: Array, second: Array) -> Array:

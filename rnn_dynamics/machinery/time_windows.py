@@ -4,6 +4,7 @@
     advanced     P_c S = F_c D_c U_c: all windows do their first step, then all their second step, ...
                  (`window_frames.py`); every window starts with the same frame S
     run_of       from the frame at the end of each window to that in the next (`window_joints.py`)
+    product_of   D U of the product of all windows, P S = Q D U
 
 The growth is that of a sequential QR decomposition, up to rounding. The windows use the states that were kept, and do
 not run the steps again: in a chaotic system the least difference in rounding would lead to another trajectory, and the
@@ -13,7 +14,7 @@ Every s steps the triangular factor is taken out of the frames. The first 16 ste
 chooses s.
 
 `frame_loop.py` does the same one step after the other. It keeps more digits where a step is nearly singular, so it is
-used if a window has lost digits. `measure/lyapunov_windows.py` decides that.
+used if a window has lost digits. `measure/windows_of_time.py` runs the three parts.
 """
 
 import math
@@ -28,10 +29,11 @@ from ..cells.contract import Input, Params, State, Step
 from . import entry, window_frames
 from .frame_loop import Run, chosen_interval, compensated
 from .frame_schedule import PILOT, SKIP, WindowPlan
+from .graded_triangles import Graded
 from .linear_maps import linear_maps
 from .lu_frames import starting_frame
 from .window_frames import Grown, factored, log_det
-from .window_joints import joined
+from .window_joints import joined, whole
 
 # up to this size J is formed and multiplied by the frame; larger frames are pushed through the step's linear map,
 # where products with the same weights in all windows are one large product
@@ -77,8 +79,11 @@ def shares_of(step: Step, params: Params, h0: State, xs: Input, plan: WindowPlan
     return [jax.tree.map(partial(share, number=number), whole) for number in range(plan.shares)]
 
 
-def advanced(step: Step, params: Params, share: Share, interval: int | str) -> Windows:
-    """Advance the frames of some windows from the first to the last place, side by side."""
+def advanced(step: Step, params: Params, share: Share, interval: int | str, *, determinant: bool = True) -> Windows:
+    """Advance the frames of some windows from the first to the last place, side by side.
+
+    Without `determinant`, Σ ln |det J_t| is left at 0.
+    """
     leaf = jax.tree.leaves(share.h)[0]
     length, windows = len(leaf), leaf.shape[-1]
     start = starting_frame(jax.tree.map(lambda leaf: leaf[0, ..., 0], share.h), None, None)
@@ -90,7 +95,7 @@ def advanced(step: Step, params: Params, share: Share, interval: int | str) -> W
         place, now = at
         F, grown, log_dets, rest, age, s = carry
         J, pushed = _pushed(step, params, now.h, now.x, F)
-        more = log_det(J)
+        more = log_det(J) if determinant else jnp.zeros_like(log_dets)
         if now.skipped is not None:
             pushed, more = jnp.where(now.skipped[None, None], F, pushed), jnp.where(now.skipped, 0, more)
         due = (age + 1 >= s) | (place == length - 1)
@@ -135,6 +140,16 @@ def run_of(columns: Float[Array, "n n"], shares: list[Windows], plan: WindowPlan
         segments_run=jnp.int32(len(logs)),
         interval=found.interval,
     )
+
+
+def product_of(start: Float[Array, "n n"], shares: list[Windows]) -> tuple[Graded, Float[Array, " n"]]:
+    """Multiply all windows; return D U with P S = Q D U for `start` S, and the most nats that each row lost.
+
+    Q and S are orthogonal, so D U has the singular values of P.
+    """
+    found = _together(shares)
+    window, lost = whole(start, jnp.moveaxis(found.frames, -1, 0), found.grown)
+    return Graded(window.logs, window.unit), jnp.maximum(jnp.max(jnp.log(found.grown.ratio), axis=1), lost)
 
 
 def _together(shares: list[Windows]) -> Windows:

@@ -41,7 +41,7 @@ from .shard_map_axes import varying_like
 from .window_frames import Grown, first
 
 
-class _Window(NamedTuple):
+class Window(NamedTuple):
     """P S = Q D U for each window: Q, ln D and U."""
 
     Q: Float[Array, "windows n k"]
@@ -98,25 +98,69 @@ def joined(
     `start` is S, `first_frame` the trajectory's own frame before the first window. `frames` and `grown` are what the
     windows ended with, F_c and D_c U_c with P_c S = F_c D_c U_c, F_c not orthonormal.
     """
-    windows, k = frames.shape[:2]
+    k = frames.shape[1]
+    each, more = _in_groups(start, frames, grown)
+    size, groups = each.logs.shape[:2]
+    _, (growth, lost) = _gone_through(start, first_frame, each, _steps(size, groups, again=True))
+    growth, lost = (jnp.swapaxes(values[-size:], 0, 1).reshape(-1, k)[more:] for values in (growth, lost))
+    return growth, lost
+
+
+def whole(
+    start: Float[Array, "k k"], frames: Float[Array, "windows k k"], grown: Grown
+) -> tuple[Window, Float[Array, " k"]]:
+    """Join all windows to one, P S = Q D U; return also the most nats that each row of D lost in a joint.
+
+    The arguments are those of `joined`. Only its first two stages are needed.
+    """
+    each, _ = _in_groups(start, frames, grown)
+    through, (_, lost) = _gone_through(start, start, each, _steps(*each.logs.shape[:2], again=False))
+    return jax.tree.map(lambda leaf: leaf[-1], through), jnp.max(lost, axis=(0, 1))
+
+
+def _in_groups(start: Float[Array, "k k"], frames: Float[Array, "windows k k"], grown: Grown) -> tuple[Window, int]:
+    """Return the windows as (place in a group, group, ...), and how many without steps were put in front."""
+    windows = len(frames)
     logs, unit = (jnp.moveaxis(values, -1, 0) for values in (grown.logs, grown.unit))
     Q, F_unit, F_logs = _orthonormal(frames)
-    each = _Window(Q, logs + F_logs, _times(F_unit, logs, unit))
+    each = Window(Q, logs + F_logs, _times(F_unit, logs, unit))
     size = math.isqrt(windows - 1) + 1
     groups = -(-windows // size)
     more = groups * size - windows
-    still = _Window(start, jnp.zeros_like(logs[0]), jnp.eye(k, dtype=Q.dtype))  # a window without steps
 
-    def in_groups(one: Array, all_: Array) -> Array:
-        padded = jnp.concatenate([jnp.broadcast_to(one, (more, *one.shape)), all_])
-        return jnp.swapaxes(padded.reshape(groups, size, *one.shape), 0, 1)
+    def grouped(still: Array, leaf: Array) -> Array:
+        padded = jnp.concatenate([jnp.broadcast_to(still, (more, *still.shape)), leaf])
+        return jnp.swapaxes(padded.reshape(groups, size, *still.shape), 0, 1)
 
-    each = jax.tree.map(in_groups, still, each)
-    begin = jax.tree.map(lambda one: jnp.broadcast_to(one, (groups, *one.shape)), still)
+    return jax.tree.map(grouped, _without_steps(start), each), more
+
+
+def _without_steps(start: Float[Array, "k k"]) -> Window:
+    return Window(start, jnp.zeros_like(start[0]), jnp.eye(len(start), dtype=start.dtype))
+
+
+def _steps(size: int, groups: int, *, again: bool) -> tuple[Array, Array, Array]:
+    """Return for each step the place in a group, the distance between groups, and whether the groups begin again."""
+    doublings = 2 ** np.arange((groups - 1).bit_length())
+    places, none = np.arange(size), np.zeros(size, int)
+    last = places if again else places[:0]
+    return (
+        jnp.asarray(np.concatenate([places, 0 * doublings, last]), jnp.int32),
+        jnp.asarray(np.concatenate([none, doublings, 0 * last]), jnp.int32),
+        jnp.asarray(np.concatenate([none, 0 * doublings, last == 0]), bool),
+    )
+
+
+def _gone_through(
+    start: Float[Array, "k k"], first_frame: Float[Array, "k k"], each: Window, steps: tuple[Array, Array, Array]
+) -> tuple[Window, tuple[Float[Array, "steps groups k"], Float[Array, "steps groups k"]]]:
+    """Take the steps; return what each group has gone through, and the growth and the nats lost in every step."""
+    groups = each.logs.shape[1]
+    begin = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (groups, *leaf.shape)), _without_steps(start))
     begin = begin._replace(Q=jnp.concatenate([first_frame[None], begin.Q[1:]]))
     number = jnp.arange(groups, dtype=jnp.int32)
 
-    def advance(through: _Window, at: tuple[Array, Array, Array]) -> tuple[_Window, tuple[Array, Array]]:
+    def advance(through: Window, at: tuple[Array, Array, Array]) -> tuple[Window, tuple[Array, Array]]:
         """Join what has been gone through to the next window, or to the groups at a distance before it."""
         place, distance, again = at
         window = jax.tree.map(lambda leaf: leaf[place], each)
@@ -125,21 +169,13 @@ def joined(
         a = _where(again, begun, _where(distance > 0, before, through))
         b = _where(distance > 0, through, window)
         joint, found = _join(start, a, b)
-        return _where(number >= distance, joint, through), (found.logs, found.lost)
+        exists = number >= distance
+        return _where(exists, joint, through), (found.logs, jnp.where(exists[:, None], found.lost, 0))
 
-    doublings = 2 ** np.arange((groups - 1).bit_length())
-    places, none = np.arange(size), np.zeros(size, int)
-    steps = (
-        jnp.asarray(np.concatenate([places, 0 * doublings, places]), jnp.int32),
-        jnp.asarray(np.concatenate([none, doublings, none]), jnp.int32),
-        jnp.asarray(np.concatenate([none, 0 * doublings, places == 0]), bool),
-    )
-    _, last = jax.lax.scan(advance, varying_like(begin, each), steps)
-    growth, lost = (jnp.swapaxes(values[-size:], 0, 1).reshape(-1, k)[more:] for values in last)
-    return growth, lost
+    return jax.lax.scan(advance, varying_like(begin, each), steps)
 
 
-def _where(condition: Array, one: _Window, other: _Window) -> _Window:
+def _where(condition: Array, one: Window, other: Window) -> Window:
     """Choose between windows by one condition, or by one for each."""
 
     def chosen(left: Array, right: Array) -> Array:
@@ -148,12 +184,12 @@ def _where(condition: Array, one: _Window, other: _Window) -> _Window:
     return jax.tree.map(chosen, one, other)
 
 
-def _join(start: Float[Array, "k k"], a: _Window, b: _Window) -> tuple[_Window, _Factored]:
+def _join(start: Float[Array, "k k"], a: Window, b: Window) -> tuple[Window, _Factored]:
     """Join each window of a to the one of b that follows it; return also how the frame from a grows in b."""
     found = _factored(b.logs, b.unit @ (start.T @ a.Q))
     unit = _times(found.T_unit, a.logs, a.unit)
     unit = _times(found.F_unit, a.logs + found.T_logs, unit)
-    return _Window(b.Q @ found.E, a.logs + found.logs, unit), found
+    return Window(b.Q @ found.E, a.logs + found.logs, unit), found
 
 
 def _times(

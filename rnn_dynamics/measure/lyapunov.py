@@ -28,17 +28,18 @@ from jaxtyping import Array, Float
 from .. import argument
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
-from ..machinery.batch_decision import smallest
+from ..machinery.batch_decision import either, smallest
 from ..machinery.compiled_programs import PLAIN, inside_transformation, is_traced
 from ..machinery.frame_loop import LONGEST, Run, growth
 from ..machinery.frame_push import in_two, whole
 from ..machinery.frame_schedule import SEGMENTS, SHORTEST_SEGMENT, Schedule, schedule
 from ..machinery.lu_frames import METHODS, by_norm, starting_frame
 from ..machinery.numpy_or_jax import finished
+from ..machinery.time_windows import run_of
 from .lyapunov_result import LargestExponent, LyapunovSpectrum, largest_of, spectrum_of
-from .lyapunov_windows import Cut, best_count, cores, grown_in_windows
 from .reliability import seen
 from .unroll import state_after
+from .windows_of_time import Cut, best_count, cores, in_windows
 
 Result = TypeVar("Result")
 
@@ -237,8 +238,8 @@ def _measured(
     options.plan(T, False)  # raises if the segments do not fit step by step either
     shares = min(cores(measured, n), windows) if options.entire else 1
     cut = Cut(T, options.burn_in, options.frame_burn_in, windows, options.segments or fitting, shares)
-    settings: Any = {"length": length, "interval": options.interval, "k": options.k, "inside": not options.entire}
-    run = grown_in_windows(*given[:5], cut=cut, **settings)
+    settings: Any = {"length": length, "interval": options.interval, "inside": not options.entire}
+    run = in_windows(run_of, *given[:5], cut=cut, k=options.k, **settings)
     found = finished(partial(finish, plan=cut.plan.segments, full=full, windows=cut.windows_in_all), run, None)
     return either(_saw_all(run), found, step_by_step)
 
@@ -304,13 +305,6 @@ def _saw_all(run: Run) -> Any:
     if is_traced(run):
         return smallest(jnp.all(seen(run.lost)))
     return seen(np.asarray(run.lost)).all()
-
-
-def either(good: Any, found: Result, otherwise: Callable[[], Result]) -> Result:
-    """Return what was found if it is good, else compute otherwise. Outside of jit only what is needed is compiled."""
-    if isinstance(good, jax.core.Tracer):
-        return jax.lax.cond(good, lambda: found, otherwise)
-    return found if good else otherwise()
 
 
 def _numbers(state: State) -> int:

@@ -5,6 +5,9 @@
 The triangular product is stored with one scale per row (`graded_triangles.py`). The full product is never formed,
 because rounding of its large singular values would swamp the small ones.
 
+A long product of small Jacobians is formed in windows of time side by side (`time_windows.py`). Their composition
+J_T ··· J_1 S = Q D U has the same singular values as D U, a triangular product of the same kind.
+
 The specification, for products that neither overflow nor lose rank:
 
     def log_singular_values(step, params, h0, xs):
@@ -16,22 +19,38 @@ The specification, for products that neither overflow nor lose rank:
 """
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
+from .. import argument
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
+from ..machinery.batch_decision import either, smallest
+from ..machinery.compiled_programs import inside_transformation, is_traced
+from ..machinery.frame_schedule import WindowPlan
 from ..machinery.graded_triangles import Graded, identity, log_singular_values_of, times
 from ..machinery.lapack_threads import on_one_thread
 from ..machinery.linear_maps import linear_maps
 from ..machinery.lu_frames import by_lu, by_qr, column_scaled
 from ..machinery.state_vector import flatten
+from ..machinery.time_windows import Windows, product_of
+from .windows_of_time import Cut, best_count, cores, in_windows
+
+# the part of its digits that a factor may lose in windows; one step after the other loses fewer of them
+LOSABLE = 0.6
 
 
 def log_singular_values(
-    step: Step, params: Params, h0: State, xs: Input, *, length: int | None = None
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: Input,
+    *,
+    length: int | None = None,
+    windows: int | str = "auto",
 ) -> Float[Array, " n"]:
     """Compute the logarithms of all singular values of the product of the step Jacobians.
 
@@ -47,12 +66,17 @@ def log_singular_values(
         h0: The initial state, a pytree with n numbers in all, of 32 or 64 bits.
         xs: The inputs, a pytree with leading axis T; None for an undriven step, with `length=T`.
         length: T, needed where xs is None.
+        windows: How many windows of time to multiply side by side; 1 takes one step after the other. Results agree to
+            rounding, which is less in windows in float32. If a Jacobian is singular or digits are lost, everything is
+            computed again one step after the other. "auto" uses windows outside of your own transformations where they
+            pay: on CPUs at least 50 000 steps and n <= 16.
 
     Returns:
         ln σ in descending order, (n,); -inf for an exact 0.
 
     Cost:
-        Time O(T n³), memory O(n²).
+        Time O(T n³), memory O(n²). In windows a fifth to a tenth of the time, and memory O(T n + n² windows): they keep
+        all states.
 
     Example:
         >>> W = jnp.diag(jnp.array([2.0, 0.5]))
@@ -63,8 +87,18 @@ def log_singular_values(
     References:
         Demmel & Veselić (1992), SIAM Journal on Matrix Analysis and Applications 13, 1204-1245.
     """
-    length, _ = entry.checked(step, params, h0, xs, length)
-    return _log_singular_values(step, params, h0, xs, length=length)
+    length, T = entry.checked(step, params, h0, xs, length)
+    n = jax.eval_shape(lambda h: flatten(h)[0], h0).size
+    inside = inside_transformation(params, h0, xs)
+    count = _window_count(windows, T, n, inside)
+    step_by_step = partial(_log_singular_values, step, params, h0, xs, length=length)
+    if count == 1:
+        return step_by_step()
+    cut = Cut(T, 0, 0, count, count, 1 if inside else min(cores(T, n), count), determinant=False)
+    values, good = in_windows(
+        _joined_values, step, params, h0, xs, None, cut=cut, length=length, interval=1, inside=inside
+    )
+    return either(smallest(good) if is_traced(good) else bool(good), values, step_by_step)
 
 
 def log_mean_square(log_values: Float[Array, " n"]) -> Float[Array, ""]:
@@ -83,6 +117,23 @@ def log_mean_square(log_values: Float[Array, " n"]) -> Float[Array, ""]:
         1.609
     """
     return jax.nn.logsumexp(2 * log_values) - math.log(len(log_values))
+
+
+def _window_count(windows: int | str, T: int, n: int, inside: bool) -> int:
+    """Return how many windows of time to use; "auto" uses none inside a transformation."""
+    if windows == "auto":
+        return 1 if inside else best_count(n, T, 1)
+    count = argument.size("windows", windows, 1)
+    if count > T:
+        raise ValueError(f"windows: got {count}, expected at most T = {T}")
+    return count
+
+
+def _joined_values(start: Array, shares: list[Windows], _: WindowPlan) -> tuple[Float[Array, " n"], Bool[Array, ""]]:
+    """Return the values of the product of all windows, and whether each factor kept its digits."""
+    product, lost = product_of(start, shares)
+    kept = jnp.all(lost < -LOSABLE * math.log(jnp.finfo(lost.dtype).eps))
+    return log_singular_values_of(product), kept
 
 
 @entry.compiled()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from problems import problem
 
 import rnn_dynamics as rd
-from rnn_dynamics.measure import lyapunov, lyapunov_windows
+from rnn_dynamics.measure import lyapunov, windows_of_time
 from rnn_dynamics.measure.reliability import Doubt
 
 STEPS = {name: rd.cells.CELLS[name] for name in ("elman", "gru", "lstm", "lru")}
@@ -270,7 +270,7 @@ def test_windows_that_do_not_fit(options, message, key):
 
 
 def test_windows_are_chosen_for_long_runs_of_small_systems_alone():
-    best = lyapunov_windows.best_count
+    best = windows_of_time.best_count
     assert best(2, 10**6, 32) > 1
     assert best(2, 10**6, 32) % 32 == 0
     assert best(2, 1000, 32) == best(17, 10**6, 32) == best(16, 10**7, 32) == 1

@@ -265,6 +265,27 @@ OF_MATRICES = [
         f"{SINGULAR}_zeros_that_are_exact_and_zeros_that_are_rounding",
     ),
     Fault(
+        "singular-windows-believed",
+        "measure/singular_values.py",
+        "return log_singular_values_of(product), kept",
+        "return log_singular_values_of(product), kept | True",
+        f"{SINGULAR}_windows_that_cannot_see_a_value_leave_it_to_one_step_after_the_other",
+    ),
+    Fault(
+        "joint-without-what-came-before",
+        "machinery/window_joints.py",
+        "unit = _times(found.T_unit, a.logs, a.unit)",
+        "unit = a.unit",
+        f"{SINGULAR}_windows_of_time_agree_with_one_step_after_the_other[5-400-9]",
+    ),
+    Fault(
+        "graded-slope-of-a-zero",
+        "machinery/graded_triangles.py",
+        "norms = jnp.sqrt(jnp.where(zero, 1, squares))",
+        "norms = jnp.sqrt(squares)",
+        f"{SINGULAR}_a_factor_on_every_jacobian_is_one_on_every_value",
+    ),
+    Fault(
         "mean-square-not-mean",
         "measure/singular_values.py",
         " - math.log(len(log_values))",

@@ -40,15 +40,15 @@ SPECTRA_IN_WINDOWS = [
     Fault(
         "frames-at-the-ends-not-moved-into-the-triangles",
         "machinery/window_joints.py",
-        "each = _Window(Q, logs + F_logs, _times(F_unit, logs, unit))",
-        "each = _Window(Q, logs + F_logs, unit)",
+        "each = Window(Q, logs + F_logs, _times(F_unit, logs, unit))",
+        "each = Window(Q, logs + F_logs, unit)",
         f"{SEQUENTIAL}[S-2]",
     ),
     Fault(
         "volumes-of-the-ends-forgotten",
         "machinery/window_joints.py",
-        "each = _Window(Q, logs + F_logs, _times",
-        "each = _Window(Q, logs, _times",
+        "each = Window(Q, logs + F_logs, _times",
+        "each = Window(Q, logs, _times",
         f"{SEQUENTIAL}[S-1]",
     ),
     Fault(

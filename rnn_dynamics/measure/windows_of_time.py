@@ -1,4 +1,6 @@
-"""Run the windows of `machinery/time_windows.py` for `lyapunov_spectrum`: how many there are, and on how many cores.
+"""Run the windows of `machinery/time_windows.py`: how many there are, on how many cores, and in which programs.
+
+`lyapunov_spectrum` and `log_singular_values` differ in how the windows are joined, and share everything else.
 
 Inside a user's own transformation everything is one program. Otherwise there are three: the states, the windows, and
 their joints, of which only the second is worth optimising. On CPUs it is called once on each core, with a share of the
@@ -6,8 +8,9 @@ windows.
 """
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 from jaxtyping import Array
@@ -16,12 +19,15 @@ from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
 from ..machinery.captured_arrays import Opaque
 from ..machinery.compiled_programs import PLAIN, QUICKER, ahead, float32_products, program
-from ..machinery.frame_loop import Run
 from ..machinery.frame_schedule import WindowPlan, window_plan
 from ..machinery.lu_frames import starting_frame
-from ..machinery.time_windows import FORMED, Share, Windows, advanced, run_of, shares_of
+from ..machinery.time_windows import FORMED, Share, Windows, advanced, shares_of
 from ..machinery.window_frames import WRITTEN_OUT
 from .unroll import state_after
+
+Result = TypeVar("Result")
+# join(first frame, shares of the windows, plan, **options)
+Join = Callable[..., Result]
 
 # What "auto" chooses on CPUs, by the table of `benchmarks/spectra_in_windows.py`: windows on each core for a state of
 # up to FORMED numbers and for larger ones, the largest state, and the fewest steps. A call of 50 000 steps is faster by
@@ -61,6 +67,7 @@ class Cut(NamedTuple):
     windows: int
     segments: int
     shares: int
+    determinant: bool = True  # whether Σ ln |det J_t| is measured
 
     @property
     def plan(self) -> WindowPlan:
@@ -79,7 +86,8 @@ class Cut(NamedTuple):
         return self.segments * self.plan.together
 
 
-def grown_in_windows(
+def in_windows(
+    join: Join[Result],
     step: Step,
     params: Params,
     h0: State,
@@ -89,22 +97,22 @@ def grown_in_windows(
     cut: Cut,
     length: int | None,
     interval: int | str,
-    k: int | None,
     inside: bool,
-) -> Run:
-    """Measure the growth of k columns in all windows, `inside` a transformation or on all cores."""
+    **options: Any,
+) -> Result:
+    """Advance all windows, `inside` a transformation or on all cores, and join them, with these options of `join`."""
     traced = None if inside else entry.traced_step(step, params, h0, entry.first(xs))
+    how = {"interval": interval, "determinant": cut.determinant}
     if traced is None or isinstance(traced.computation, Opaque):
         cut = cut._replace(shares=1)
-        return _all_at_once(step, params, h0, xs, key, length=length, cut=cut, interval=interval, k=k)
+        return _all_at_once(step, params, h0, xs, key, length=length, interval=interval, cut=cut, join=join, **options)
     columns, shares = _cut(traced, params, h0, xs, key, length=length, cut=cut)
     calls = [(traced, params, share) for share in shares]
     with float32_products():
         # the optimiser gains nothing where the loop over columns is written out
         compiler = PLAIN if len(columns) <= WRITTEN_OUT else QUICKER
-        found = _side_by_side(calls, {"interval": interval}, compiler)
-        joint = columns, found
-        return program(_joined, joint, {"cut": cut, "k": k}, PLAIN)(*joint)
+        joint = columns, _side_by_side(calls, how, compiler)
+        return program(_joined, joint, {"join": join, "cut": cut} | options, PLAIN)(*joint)
 
 
 def _side_by_side(calls: list[tuple], options: dict[str, Any], compiler: dict[str, Any]) -> list[Windows]:
@@ -126,12 +134,13 @@ def _all_at_once(
     key: Array | None,
     *,
     length: int | None,
-    cut: Cut,
     interval: int | str,
-    k: int | None,
-) -> Run:
+    cut: Cut,
+    **options: Any,
+) -> Any:
     columns, shares = _opened(step, params, h0, xs, key, length, cut)
-    return _joined(columns, [advanced(step, params, share, interval) for share in shares], cut=cut, k=k)
+    found = [advanced(step, params, share, interval, determinant=cut.determinant) for share in shares]
+    return _joined(columns, found, cut=cut, **options)
 
 
 @entry.compiled(compiler=PLAIN)
@@ -141,12 +150,12 @@ def _cut(
     return _opened(step, params, h0, xs, key, length, cut)
 
 
-def _advanced(step: Step, params: Params, share: Share, *, interval: int | str) -> Windows:
-    return advanced(step, params, share, interval)
+def _advanced(step: Step, params: Params, share: Share, *, interval: int | str, determinant: bool) -> Windows:
+    return advanced(step, params, share, interval, determinant=determinant)
 
 
-def _joined(columns: Array, shares: list[Windows], *, cut: Cut, k: int | None) -> Run:
-    return run_of(columns, shares, cut.plan, k)
+def _joined(columns: Array, shares: list[Windows], *, join: Join[Result], cut: Cut, **options: Any) -> Result:
+    return join(columns, shares, cut.plan, **options)
 
 
 def _opened(
