@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from ..cells.contract import Input, Params, State, Step
@@ -135,7 +136,7 @@ def run_of(columns: Float[Array, "n n"], shares: list[Windows], plan: WindowPlan
         logs=logs,
         corners=jnp.zeros_like(logs),
         volumes=jnp.zeros_like(logs),
-        lost=jnp.max(lost[first:], axis=0)[:k],
+        lost=jnp.maximum(jnp.max(lost[first:], axis=0), _overtaken(growth))[:k],
         log_det=jnp.sum(found.log_dets[first:]),
         segments_run=jnp.int32(len(logs)),
         interval=found.interval,
@@ -150,6 +151,19 @@ def product_of(start: Float[Array, "n n"], shares: list[Windows]) -> tuple[Grade
     found = _together(shares)
     window, lost = whole(start, jnp.moveaxis(found.frames, -1, 0), found.grown)
     return Graded(window.logs, window.unit), jnp.maximum(jnp.max(jnp.log(found.grown.ratio), axis=1), lost)
+
+
+def _overtaken(growth: Float[Array, "windows n"]) -> Float[Array, " n"]:
+    """Return by how many nats later columns have outgrown each column since they were furthest behind.
+
+    Each joint adds to a column a rounding error along the later ones, which grows by so much more than the column.
+    """
+    n = growth.shape[1]
+    upto = jnp.cumsum(jax.lax.stop_gradient(growth), axis=0)
+    upto = jnp.concatenate([jnp.zeros_like(upto[:1]), upto])
+    ahead = upto[:, None, :] - upto[:, :, None]
+    gained = jnp.max(ahead - jax.lax.cummin(ahead, axis=0), axis=0)
+    return jnp.max(jnp.where(np.tri(n, k=0, dtype=bool), 0, gained), axis=1)
 
 
 def _together(shares: list[Windows]) -> Windows:

@@ -126,8 +126,9 @@ def _panel(
         Y = _without(Y, pivot, row)
         ratio = jnp.sum(jnp.abs(pivot.sign) * sizes, axis=0) / pivot.size
         # the steps from here on are those of U; before[i] is ln D_i
-        fraction = row / pivot.size[None] * jnp.exp(before - _at(before, i)[None])
-        fraction = jnp.where((later > i)[:, None], fraction, 0)
+        # chosen before the exponential, which may overflow for earlier columns and make a derivative NaN
+        ratio_of_sizes = jnp.exp(jnp.where((later > i)[:, None], before - _at(before, i)[None], -jnp.inf))
+        fraction = row / pivot.size[None] * ratio_of_sizes
         new = _at(unit, i) + jnp.sum(fraction[:, None] * unit, axis=0)
         kept = (
             _put(frame, pivot.column, i, axis=1),

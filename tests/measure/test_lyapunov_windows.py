@@ -162,6 +162,15 @@ def test_units_that_exchange_their_roles_between_long_windows_are_measured_step_
     np.testing.assert_allclose(found.exponents, [0.5, -0.5], atol=1e-3)
 
 
+def test_units_that_exchange_their_roles_in_many_windows_are_measured_step_by_step():
+    """No joint loses digits, but the rounding errors of all of them outgrow the frame's first column."""
+    signs = np.repeat([1.0, -1.0], [60, 68])[:, None] * np.array([[1.0, -1.0]])
+    xs = jnp.exp(jnp.asarray(signs))
+    found, sequential = both(units, None, jnp.zeros(2), xs, windows=16, interval=1, segments=1)
+    assert found.windows == 1
+    np.testing.assert_allclose(found.exponents, sequential.exponents, atol=1e-12)
+
+
 def test_dead_units_are_measured_step_by_step():
     W = jnp.asarray(np.random.default_rng(0).normal(size=(4, 4)) / 2)
     W = W.at[3].set(0)

@@ -122,6 +122,13 @@ SPECTRA_IN_WINDOWS = [
         f"{SPECTRA}_units_that_exchange_their_roles_between_long_windows_are_measured_step_by_step",
     ),
     Fault(
+        "overtaken-columns-believed",
+        "machinery/time_windows.py",
+        "jnp.maximum(jnp.max(lost[first:], axis=0), _overtaken(growth))[:k]",
+        "jnp.max(lost[first:], axis=0)[:k]",
+        f"{SPECTRA}_units_that_exchange_their_roles_in_many_windows_are_measured_step_by_step",
+    ),
+    Fault(
         "windows-always-believed",
         "measure/lyapunov.py",
         "return either(_saw_all(run), found, step_by_step)",
