@@ -309,3 +309,15 @@ def test_a_loop_over_parameters_compiles_once(key, compilations, monkeypatch):
 
     assert measured(jnp.float64(1.0)) > 0
     assert [measured(jnp.float64(gain)) for gain in (1.1, 1.2, 1.3)] == [0, 0, 0]
+
+
+def test_derivatives_are_numbers_where_exponents_part_by_a_thousand_nats_within_a_window():
+    def exponents(rates):
+        found = rd.lyapunov_spectrum(grown, rates, jnp.zeros(3), None, length=400, windows=4)
+        return found.exponents
+
+    def grown(rates, h, x):
+        return jnp.exp(rates) * h
+
+    rates = jnp.array([1.0, -2.0, -12.0])
+    np.testing.assert_allclose(jax.jacrev(exponents)(rates), np.eye(3), atol=1e-12)

@@ -68,9 +68,16 @@ SPECTRA_IN_WINDOWS = [
     Fault(
         "ratio-of-growths-forgotten",
         "machinery/window_frames.py",
-        "row / pivot.size[None] * jnp.exp(before - _at(before, i)[None])",
-        "row / pivot.size[None]",
+        "before - _at(before, i)[None], -jnp.inf",
+        "0 * before, -jnp.inf",
         f"{FRAMES}_triangles_of_several_factorisations_multiply[float64-3]",
+    ),
+    Fault(
+        "growths-of-earlier-columns-overflow",
+        "machinery/window_frames.py",
+        "jnp.exp(jnp.where((later > i)[:, None], before - _at(before, i)[None], -jnp.inf))",
+        "jnp.where((later > i)[:, None], jnp.exp(before - _at(before, i)[None]), 0)",
+        f"{SPECTRA}_derivatives_are_numbers_where_exponents_part_by_a_thousand_nats_within_a_window",
     ),
     Fault(
         "sign-of-a-pivot-forgotten",
