@@ -5,7 +5,8 @@
 A part of the table for small systems gives times over that of a bare scan of the states, for all exponents in float64.
 `called` is a plain call, `in jit` the exponents alone under the caller's own jit, and `first` the seconds of the first
 call, made in a fresh process that has started JAX. PYTHON is an interpreter in whose environment the other package is
-installed. The other part is for tanh nets in float32, called plainly.
+installed. The other parts are for tanh nets in float32, called plainly: spectra and singular values in windows, and the
+states by Newton's method for all times at once.
 """
 
 import os
@@ -86,22 +87,42 @@ def _exponents(step: Any, steps: int, windows: int | str, h: jax.Array) -> jax.A
     return rd.lyapunov_spectrum(step, None, h, None, length=steps, windows=windows).exponents
 
 
-def net(n: int, steps: int) -> str:
-    """Return the line of one tanh net."""
+def net(n: int, gain: float) -> Any:
+    """Return the step, the parameters and the first state of a tanh net."""
     cell = rd.cells.elman
-    params = cell.init(jax.random.key(0), inputs=0, hidden=n, gain=2.0)
     h0 = jax.random.normal(jax.random.key(1), (n,))
+    return cell.step, cell.init(jax.random.key(0), inputs=0, hidden=n, gain=gain), h0
+
+
+def in_windows(n: int, steps: int) -> str:
+    """Return the line of one tanh net: how many times faster windows are, and the seconds of first calls."""
     windows = 128 if n > 8 else 160  # "auto" asks for more steps, so that some calls make up for the first one
-    measured = partial(rd.lyapunov_spectrum, cell.step, params, h0, None, length=steps)
-    first: dict[str, float] = {}
-    calls = {"one by one": partial(measured, windows=1), "windows": partial(measured, windows=windows)}
-    for name, call in calls.items():
-        start = time.perf_counter()
-        found = jax.block_until_ready(call())
-        first[name] = time.perf_counter() - start
+    line = f"{n:5d}{windows:10d}"
+    step, params, h0 = net(n, gain=2.0)
+    for measure in (rd.lyapunov_spectrum, rd.log_singular_values):
+        call = partial(measure, step, params, h0, None, length=steps)
+        calls = {"one by one": partial(call, windows=1), "windows": partial(call, windows=windows)}
+        first = {}
+        for name, each in calls.items():
+            start = time.perf_counter()
+            jax.block_until_ready(each())
+            first[name] = time.perf_counter() - start
+        later = seconds(calls, repetitions=7)
+        ratio = later["one by one"] / later["windows"]
+        line += f"{ratio:14.2f}{first['one by one']:12.2f}{first['windows']:10.2f}"
+    return line
+
+
+def by_newton(n: int, steps: int) -> str:
+    """Return the line of one tanh net: the time of its states by Newton's method over that of the scan."""
+    step, params, h0 = net(n, gain=0.5)
+    calls: dict[str, Any] = {
+        "scan": partial(rd.unroll, step, params, h0, None, length=steps),
+        "newton": partial(rd.parallel_states, step, params, h0, None, length=steps),
+    }
     later = seconds(calls, repetitions=7)
-    ratio = later["one by one"] / later["windows"]
-    return f"{n:5d}{int(found.windows):10d}{ratio:10.2f}{first['one by one']:14.2f}{first['windows']:10.2f}"
+    iterations = int(calls["newton"]().iterations)
+    return f"{n:5d}{steps:10d}{iterations:14d}{later['newton'] / later['scan']:12.1f}"
 
 
 def main() -> None:
@@ -126,12 +147,16 @@ def main() -> None:
     with jax.enable_x64(True):
         for system in SYSTEMS:
             print("\n".join(small_system(system, 2000 if args.small else 100_000, others)), flush=True)
-    print(
-        "\ntanh nets at g = 2, 10 000 steps, float32: the time one by one over that in windows; first calls in seconds"
-    )
-    print(f"{'n':>5}{'windows':>10}{'ratio':>10}{'one by one, s':>14}{'windows':>10}")
+    steps = 1000 if args.small else 10_000
+    print(f"\ntanh nets at g = 2, {steps} steps, float32: time one by one over time in windows; first calls in seconds")
+    names = ("spectrum", "first, one", "windows", "sing. values", "first, one", "windows")
+    print(f"{'n':>5}{'windows':>10}" + "".join(f"{name:>{14 - 2 * (i % 3)}}" for i, name in enumerate(names)))
     for n in SIZES:
-        print(net(n, 1000 if args.small else 10_000), flush=True)
+        print(in_windows(n, steps), flush=True)
+    print("\nstates of tanh nets at g = 0.5 by Newton's method: time over that of the scan")
+    print(f"{'n':>5}{'steps':>10}{'iterations':>14}{'ratio':>12}")
+    for n in (16, 64):
+        print(by_newton(n, 300 if args.small else 3000), flush=True)
 
 
 if __name__ == "__main__":
