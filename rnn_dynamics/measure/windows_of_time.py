@@ -119,7 +119,9 @@ def _side_by_side(calls: list[tuple], options: dict[str, Any], compiler: dict[st
     """Advance each share of the windows, in a thread of its own if there are several."""
     if len(calls) == 1:
         return [program(_advanced, calls[0], options, compiler)(*calls[0])]
-    # a thread has settings of its own, which a program that is compiled already does not ask for
+    # A thread has settings of its own. A program that is compiled already does not ask for them, but a number that is
+    # not yet an array would take its type from them.
+    calls = jax.device_put(calls)
     run = ahead(_advanced, calls[0], options, compiler)
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(lambda call: run(*call), calls))

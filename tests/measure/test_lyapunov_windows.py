@@ -245,6 +245,22 @@ def test_windows_shared_out_to_threads_give_the_same(key, monkeypatch):
             np.testing.assert_allclose(there, here, rtol=1e-12, atol=1e-12, err_msg=field)
 
 
+def test_threads_take_the_types_of_plain_numbers_from_the_caller(monkeypatch):
+    """Precision is a setting of each thread, here changed for the caller alone."""
+    scales = np.array([2.0, 0.5])
+
+    def scaled(params, h, x):
+        return params["rate"] * scales.astype(h.dtype) * h
+
+    found = []
+    for shares in (1, 2):
+        monkeypatch.setattr(lyapunov, "cores", lambda measured, n, shares=shares: shares)
+        with jax.enable_x64(False):
+            spectrum = rd.lyapunov_spectrum(scaled, {"rate": np.float64(1.5)}, jnp.zeros(2), None, length=80, windows=8)
+        found.append(spectrum.exponents)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+
+
 @pytest.mark.slow
 def test_a_share_that_begins_with_skipped_steps_chooses_no_interval(monkeypatch):
     """Of two shares the first is a frame burn-in alone, which begins later than the pilot."""

@@ -80,6 +80,13 @@ SPECTRA_IN_WINDOWS = [
         f"{SPECTRA}_derivatives_are_numbers_where_exponents_part_by_a_thousand_nats_within_a_window",
     ),
     Fault(
+        "threads-give-plain-numbers-their-types",
+        "measure/windows_of_time.py",
+        "calls = jax.device_put(calls)",
+        "calls = list(calls)",
+        f"{SPECTRA}_threads_take_the_types_of_plain_numbers_from_the_caller",
+    ),
+    Fault(
         "sign-of-a-pivot-forgotten",
         "machinery/window_frames.py",
         "jnp.where(chosen, jnp.sign(column), 0)",
