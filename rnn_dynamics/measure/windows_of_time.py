@@ -121,10 +121,11 @@ def _side_by_side(calls: list[tuple], options: dict[str, Any], compiler: dict[st
         return [program(_advanced, calls[0], options, compiler)(*calls[0])]
     # A thread has settings of its own. A program that is compiled already does not ask for them, but a number that is
     # not yet an array would take its type from them.
-    calls = jax.device_put(calls)
+    calls = jax.block_until_ready(jax.device_put(calls))
     run = ahead(_advanced, calls[0], options, compiler)
+    # Each thread waits for its own share, since programs that are only enqueued often run one after the other.
     with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(lambda call: run(*call), calls))
+        return list(pool.map(lambda call: jax.block_until_ready(run(*call)), calls))
 
 
 @entry.compiled()

@@ -82,8 +82,8 @@ SPECTRA_IN_WINDOWS = [
     Fault(
         "threads-give-plain-numbers-their-types",
         "measure/windows_of_time.py",
-        "calls = jax.device_put(calls)",
-        "calls = list(calls)",
+        "jax.device_put(calls)",
+        "list(calls)",
         f"{SPECTRA}_threads_take_the_types_of_plain_numbers_from_the_caller",
     ),
     Fault(
