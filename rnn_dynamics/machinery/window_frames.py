@@ -161,8 +161,11 @@ def _pivot(column: Float[Array, "n windows"]) -> _Pivot:
     held = jax.lax.stop_gradient(sizes)
     chosen = first(held == jnp.max(held, axis=0)[None])
     size = jnp.sum(jnp.where(chosen, sizes, 0), axis=0)
+    sign = jnp.sign(jax.lax.stop_gradient(column))
     # after the last column a column of zeros is looked at, which must not make a derivative NaN
-    return _Pivot(size, column / jnp.where(size == 0, 1, size)[None], jnp.where(chosen, jnp.sign(column), 0))
+    scaled = column / jnp.where(size == 0, 1, size)[None]
+    # exactly ±1 in the pivot's row, where a compiler may round the quotient
+    return _Pivot(size, jnp.where(chosen, sign, scaled), jnp.where(chosen, sign, 0))
 
 
 def first(marked: Array) -> Array:

@@ -238,6 +238,7 @@ def _eliminated(
         # 0 in the row of an earlier pivot, whose entries are 0 by now
         ratio = jnp.exp(jnp.where(entries == 0, -jnp.inf, logs - its_log[None]))
         multiples = entries / jnp.where(pivot == 0, 1, pivot)[None]  # 0 only after the last column
+        multiples = jnp.where(row == 1, 1, multiples)  # exactly, where a compiler may round the quotient
         return _Chosen(row, pivot, multiples, ratio * multiples * jnp.sign(pivot)[None], its_log, its_size)
 
     def column(i: Array, carry: tuple) -> tuple:
