@@ -87,9 +87,16 @@ SPECTRA_IN_WINDOWS = [
         f"{SPECTRA}_threads_take_the_types_of_plain_numbers_from_the_caller",
     ),
     Fault(
+        "row-of-a-pivot-not-quite-zero",
+        "machinery/window_frames.py",
+        "jnp.where(chosen, sign, scaled)",
+        "jnp.where(chosen, sign * (1 - jnp.finfo(sign.dtype).epsneg), scaled)",
+        f"{FRAMES}_frames_times_triangles_are_what_was_factored[float64-(5, 5)]",
+    ),
+    Fault(
         "sign-of-a-pivot-forgotten",
         "machinery/window_frames.py",
-        "jnp.where(chosen, jnp.sign(column), 0)",
+        "jnp.where(chosen, sign, 0)",
         "jnp.where(chosen, jnp.sign(sizes), 0)",
         f"{FRAMES}_frames_times_triangles_are_what_was_factored[float64-(2, 2)]",
     ),
