@@ -129,7 +129,8 @@ def lyapunov_spectrum(
             result is the same up to rounding, because the windows are joined exactly. They keep all states and carry
             all n columns, and need method="lu" and no `until`. If a Jacobian is singular or digits are lost,
             everything is measured one step after the other instead. "auto" uses windows outside of your own
-            transformations for full spectra that are long enough: on CPUs at least 50 000 steps and n <= 16.
+            transformations for full spectra that are long enough: on CPUs at least 50 000 steps and n <= 16. It uses
+            more windows on more cores, which changes the last digits.
         key: A JAX random key for a random first frame. Default: a fixed frame that lies along no coordinate.
 
     Returns:
@@ -233,11 +234,11 @@ def _measured(
     if windows == 1:
         return step_by_step()
     measured = T - options.burn_in - options.frame_burn_in
-    fitting = max(1, min(SEGMENTS, windows, measured // SHORTEST_SEGMENT))
-    options = options._replace(segments=options.segments or fitting)  # the same for both ways
+    segments = options.segments or max(1, min(SEGMENTS, windows, measured // SHORTEST_SEGMENT))
+    options = options._replace(segments=segments)  # the same for both ways
     options.plan(T, False)  # raises if the segments do not fit step by step either
     shares = min(cores(measured, n), windows) if options.entire else 1
-    cut = Cut(T, options.burn_in, options.frame_burn_in, windows, options.segments or fitting, shares)
+    cut = Cut(T, options.burn_in, options.frame_burn_in, windows, segments, shares)
     settings: Any = {"length": length, "interval": options.interval, "inside": not options.entire}
     run = in_windows(run_of, *given[:5], cut=cut, k=options.k, **settings)
     found = finished(partial(finish, plan=cut.plan.segments, full=full, windows=cut.windows_in_all), run, None)
