@@ -1,0 +1,1 @@
+"""Say what is wrong with the gradients of a network, with numbers, and what would mend it."""

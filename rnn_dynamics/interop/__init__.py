@@ -1,0 +1,1 @@
+"""Networks of other frameworks as cells of ours, verified against the original."""
