@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from .imported import Imported, MismatchError, Verification
 from .pytorch import from_torch
+from .pytorch_export import to_torch
 from .weight_files import load
 
 # the importers that take a flat dict of arrays or the path of a file of them, by the name of their framework
@@ -16,6 +17,7 @@ __all__ = [
     "Verification",
     "from_torch",
     "load",
+    "to_torch",
 ]
 
 
