@@ -3,8 +3,8 @@
     pip install 'rnn_dynamics[torch]'
     python tests/programs/make_torch_nets.py
 
-The arrays of each case are named "CASE/...": the weights as in a state dict, then "inputs" (T, m), "outputs" (T, n) from
-the zero state, "state" (a random flat state), "jacobian" (one step from there) and "jacobian_of_all" (all T steps).
+The arrays of each case are named "CASE/...": the weights as in a state dict, then "inputs" (T, m), "outputs" (T, n)
+from the zero state, "state" (a random flat state), "jacobian" (one step from there), "jacobian_of_all" (all T steps).
 """
 
 import sys
