@@ -71,6 +71,25 @@ REFUSED = {
     ),
     "a flat kernel": (changed("gru", "rnn.weight_hh_l0", np.ravel), ValueError, "of 1 axes, expected 2"),
     "an empty kernel": (changed("rnn", "rnn.weight_hh_l0", lambda a: a[:0, :0]), ValueError, r"shape \(0, 0\)"),
+    "a projection to nothing": (
+        {
+            "weight_ih": np.zeros((4 * 10**12, 0)),
+            "weight_hh": np.zeros((4 * 10**12, 0)),
+            "weight_hr": np.zeros((0, 10**12)),
+        },
+        ValueError,
+        r"weight_hh of l0 has shape \(4000000000000, 0\)",
+    ),
+    "a thousand layers": (
+        {f"weight_{part}_l{layer}": np.ones((1, 1)) for layer in range(1000) for part in ("ih", "hh")},
+        ValueError,
+        "holds 1000 layers, expected at most 64",
+    ),
+    "a thousand gaps": (
+        {f"weight_{part}_l{2 * layer}": np.ones((1, 1)) for layer in range(1000) for part in ("ih", "hh")},
+        ValueError,
+        "l18 and 990 more, expected l0, l1",
+    ),
     "another projection": (changed("lstm_projected", "rnn.weight_hr_l0", np.transpose), ValueError, "weight_hr of l0"),
     "another second layer": (
         changed("lstm_2_layers", "rnn.weight_ih_l1", lambda a: a[:, :-1]),
