@@ -1,5 +1,6 @@
 """Arrays with PyTorch's names: found by a prefix, checked, refused with the reason."""
 
+import jax
 import numpy as np
 import pytest
 from recorded_nets import imported, recorded, weights
@@ -28,6 +29,16 @@ def test_of_several_nets_one_is_chosen():
         rd.interop.from_torch(arrays, prefix="a")
     with pytest.raises(ValueError, match=r"prefix: got 'b', expected 'a.rnn'"):
         rd.interop.from_torch(renamed(weights("lstm"), "a.rnn."), prefix="b")
+
+
+def test_an_import_shares_no_memory_with_the_arrays():
+    """JAX does share it where it can: float64 here, 64 bytes at a time."""
+    arrays = {"weight_ih_l0": np.zeros((192, 64)), "weight_hh_l0": np.zeros((192, 64)), "bias_ih_l0": np.zeros(192)}
+    arrays["bias_hh_l0"] = np.zeros(192)
+    net = rd.interop.from_torch(arrays)
+    for array in arrays.values():
+        array += 1
+    assert not any(leaf.any() for leaf in jax.tree.leaves(net.params))
 
 
 def changed(case, name, change):

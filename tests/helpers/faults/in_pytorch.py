@@ -50,6 +50,27 @@ PYTORCH = [
         f"{TWO_WAYS}[gru_both_directions]",
     ),
     Fault(
+        "import-shares-memory",
+        "interop/arrays.py",
+        "jnp.asarray(np.array(array, argument.floating(None)))",
+        "jnp.asarray(np.asarray(array, argument.floating(None)))",
+        "interop/test_torch_arrays.py::test_an_import_shares_no_memory_with_the_arrays",
+    ),
+    Fault(
+        "torch-export-update",
+        "interop/pytorch_export.py",
+        "jax.tree.map(lambda leaf: -leaf, p.update)",
+        "p.update",
+        "interop/test_torch.py::test_there_and_back[gru replace-1-True]",
+    ),
+    Fault(
+        "torch-training-mode",
+        "interop/pytorch_live.py",
+        'copy.deepcopy(module).to(device="cpu").eval()',
+        'module.to(device="cpu").eval()',
+        "interop/test_torch.py::test_an_import_changes_nothing_of_the_module",
+    ),
+    Fault(
         "verification-blind",
         VERIFICATION,
         "ROUNDING, ROUNDING_OF_16_BITS = 200",
