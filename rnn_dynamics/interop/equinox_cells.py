@@ -14,7 +14,7 @@ import numpy as np
 
 from ..cells.contract import Cell, Params, State
 from .imported import Imported
-from .layers import (
+from .layer_blocks import (
     Layer,
     Original,
     belongs_to,

@@ -18,7 +18,7 @@ import numpy as np
 from ..cells.affine import Affine
 from ..cells.janet import make_janet
 from ..cells.mgu import OneGateParams
-from .layers import Layer, affine_maps, gates_of, gru_layer, lstm_layer, vanilla_layer
+from .layer_blocks import Layer, affine_maps, gates_of, gru_layer, lstm_layer, vanilla_layer
 from .named_arrays import Arrays, Form
 
 LSTM_KERNELS = tuple(f"{side}{gate}/kernel" for side in "ih" for gate in "ifgo")

@@ -10,7 +10,7 @@ from ..cells.contract import State
 from . import flax_arrays
 from .imported import Imported
 from .jax_activations import activation_of, require_gates
-from .layers import Layer, Original, belongs_to, chain, defaults_of_jax, eps_of, from_original, over_time
+from .layer_blocks import Layer, Original, belongs_to, chain, defaults_of_jax, eps_of, from_original, over_time
 from .named_arrays import are_arrays, import_arrays, layers_in, named
 
 Pair = tuple[Any, Any]  # a linen module with its parameters; an nnx module with None

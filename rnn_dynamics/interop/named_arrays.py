@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .imported import Imported
-from .layers import Layer, from_arrays, natural
+from .layer_blocks import Layer, from_arrays, natural
 
 Arrays = dict[str, Any]
 

@@ -11,7 +11,7 @@ from ..cells.affine import Affine
 from ..cells.contract import Cell, Params, made_by
 from ..cells.gru import GRUParams
 from ..cells.lstm import LSTMParams, lstm
-from .layers import GRU_GATES, LSTM_GATES
+from .layer_blocks import GRU_GATES, LSTM_GATES
 
 
 class Ours(NamedTuple):
