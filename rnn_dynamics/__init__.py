@@ -7,7 +7,7 @@ measures a net while it learns, `rd.sweep` runs any of this over a grid, and `rd
 
 from typing import TYPE_CHECKING, Any
 
-from . import cells, sweeps, theory
+from . import cells, interop, sweeps, theory
 from .measure import (
     Contributions,
     CovariantVectors,
@@ -77,6 +77,7 @@ __all__ = [
     "entropy_rate",
     "gradient_contributions",
     "gradient_flow",
+    "interop",
     "jacobian_product",
     "kaplan_yorke_dimension",
     "largest_exponent",

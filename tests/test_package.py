@@ -23,8 +23,9 @@ MAY_IMPORT = {
     "train": {"cells", "machinery", "measure"},
     "sweeps": set(),
     "plot": {"measure"},
+    "interop": {"cells"},
 }
-MODULES = {"cells", "eigen", "plot", "sweeps", "theory", "train"}
+MODULES = {"cells", "eigen", "interop", "plot", "sweeps", "theory", "train"}
 # files beside the folders that all of them may import
 COMMON = {"argument"}
 # the files of a folder that others may import from, where not all of them are
@@ -111,6 +112,7 @@ PUBLIC = [
     rd.cells.activations,
     rd.cells.initializers,
     rd.eigen,
+    rd.interop,
     rd.plot,
     rd.sweeps,
     rd.theory,
