@@ -10,9 +10,8 @@ from ..cells.affine import Affine
 from ..cells.contract import Cell, Params
 from .flax_cells import _original
 from .jax_activations import NAMES
-from .layer_blocks import chain, defaults_of_jax
+from .layer_blocks import LSTM_GATES, chain, verified_beside
 from .our_cells import Ours, bias, joined, layers_of, only, recurrent_bias, refused, with_update
-from .verification import verified
 
 
 def to_flax(cell: Cell, params: Params, *, api: str = "linen") -> Any:
@@ -40,8 +39,7 @@ def to_flax(cell: Cell, params: Params, *, api: str = "linen") -> Any:
     layers = layers_of(cell, params, "Flax")
     exported = [_linen(layer) if linen else (_nnx(layer), None) for layer in layers]
     original = chain([_original(module, own) for module, own in exported])
-    with defaults_of_jax():
-        verified(cell, params, "the exported Flax net", original.run, inputs=layers[0].inputs)
+    verified_beside(cell, params, "the exported Flax net", original)
     modules = only([module for module, _ in exported])
     return (modules, only([{"params": own} for _, own in exported])) if linen else modules
 
@@ -50,7 +48,7 @@ def _linen(layer: Ours) -> tuple[Any, dict[str, dict[str, Any]]]:
     from flax import linen
 
     if layer.kind == "lstm":
-        maps = dict(zip("ifgo", (layer.params.input, layer.params.forget, layer.params.cell, layer.params.output)))
+        maps = {letter: getattr(layer.params, name) for letter, name in LSTM_GATES.items()}
         return linen.LSTMCell(layer.units), _kernels(maps, bias_of="h")
     if layer.kind == "gru":
         own = _gru(layer)

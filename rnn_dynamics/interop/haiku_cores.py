@@ -18,16 +18,15 @@ import numpy as np
 from .. import argument
 from ..cells.contract import Cell, Params, State
 from .imported import Imported
-from .layer_blocks import Layer, Original, defaults_of_jax, from_original, gru_layer, lstm_layer, vanilla_layer
-from .named_arrays import Arrays, Form, are_arrays, import_arrays, named
+from .layer_blocks import Layer, Original, from_original, gru_layer, lstm_layer, summed, vanilla_layer, verified_beside
+from .named_arrays import Arrays, Form, are_arrays, import_arrays, in_words, named
 from .our_cells import Ours, bias, joined, layers_of, refused, with_update
-from .verification import verified
 
 KINDS = ("lstm", "vanilla")
 
 
 def _lstm(arrays: Arrays) -> Layer:
-    kernel, b = np.asarray(arrays["linear/w"]).T, np.array(arrays["linear/b"])
+    kernel, b = np.asarray(arrays["linear/w"]).T, np.array(arrays["linear/b"], np.float64)
     units = len(kernel) // 4
     inputs = kernel.shape[1] - units
     if len(kernel) != 4 * units or inputs < 0 or b.shape != (4 * units,):
@@ -41,7 +40,7 @@ def _lstm(arrays: Arrays) -> Layer:
 def _vanilla(arrays: Arrays) -> Layer:
     b = np.asarray(arrays["linear/b"])
     if "linear_1/b" in arrays:
-        b = b + np.asarray(arrays["linear_1/b"])
+        b = summed(b, arrays["linear_1/b"])
     return vanilla_layer(np.asarray(arrays["linear_1/w"]).T, np.asarray(arrays["linear/w"]).T, b, "relu")
 
 
@@ -96,7 +95,9 @@ def from_haiku(
         raise TypeError(f"params: got {type(params).__name__}, expected Haiku's dict of parameters")
     if core is not None:
         if not callable(core) or isinstance(params, list | tuple):
-            raise TypeError(f"core: got {core!r}, expected a function such as lambda: hk.LSTM(128), and params as a dict")
+            raise TypeError(
+                f"core: got {core!r}, expected a function such as lambda: hk.LSTM(128), and params as a dict"
+            )
         original, paths = _original(params, core)
         return from_original("Haiku", original, recorded, of=f"called {', '.join(paths)}")
     forms = [FORMS["gru"]]
@@ -119,7 +120,7 @@ def _by_name(params: Any) -> tuple[Any, list[str]]:
     gru = any(path.endswith("w_h") for path in flat)
     if not kinds and not gru and any(path.endswith("linear/w") for path in flat):
         raise ValueError(
-            f'kind: missing, since the names {", ".join(sorted(flat))} do not say whether this is an LSTM or a '
+            f"kind: missing, since the names {in_words(sorted(flat))} do not say whether this is an LSTM or a "
             'VanillaRNN; give core=lambda: hk.LSTM(units), or kind="lstm" or "vanilla"'
         )
     # a readout is called linear, too
@@ -155,10 +156,10 @@ def _original(params: Any, core: Callable[[], Any]) -> tuple[Original, list[str]
             states = tuple(map(_state, states if len(cores) > 1 else (states,)))
         else:
             states = _state(states)
-        with defaults_of_jax():
-            return apply(live, jnp.asarray(xs), states)
+        return apply(live, xs, states)
 
-    return Original(layers, run), [prefix + one.module_name for one, prefix in cores]
+    dtype = max((array.dtype for module in live.values() for array in module.values()), key=lambda d: jnp.finfo(d).eps)
+    return Original(layers, run, dtype), [prefix + one.module_name for one, prefix in cores]
 
 
 def _state(state: State) -> Any:
@@ -189,7 +190,7 @@ def _prefix(core: Any, flat: Arrays) -> str:
     if "" in prefixes:
         return ""
     if len(prefixes) != 1:
-        found = ", ".join(sorted(prefix + first for prefix in prefixes)) or ", ".join(sorted(flat)) or "nothing"
+        found = in_words(sorted(prefix + first for prefix in prefixes) or sorted(flat)) or "nothing"
         raise ValueError(f"params: looked for {first}, found {found}; give the core the name that it has in the params")
     return prefixes[0]
 
@@ -236,8 +237,7 @@ def to_haiku(cell: Cell, params: Params) -> tuple[Callable[[], Any], dict[str, d
         return made[0][0]() if len(made) == 1 else hk.DeepRNN([make() for make, _ in made])
 
     original, _ = _original(exported, core)
-    with defaults_of_jax():
-        verified(cell, params, "the exported Haiku core", original.run, inputs=layers[0].inputs)
+    verified_beside(cell, params, "the exported Haiku core", original)
     return core, exported
 
 

@@ -6,16 +6,15 @@ import numpy as np
 
 from ..cells.contract import Cell, Params
 from .keras_layers import ACTIVATIONS, _original
-from .layer_blocks import chain, defaults_of_jax
+from .layer_blocks import chain, verified_beside
 from .our_cells import Ours, bias, joined, layers_of, only, recurrent_bias, refused, with_update
-from .verification import verified
 
 
 def to_keras(cell: Cell, params: Params) -> Any:
     """Turn a cell of ours into a built Keras layer, or a stack into a list of them, and compare the two.
 
-    An LSTM becomes an `LSTM`, a GRU a `GRU` with `reset_after` as ours has it, an Elman net a `SimpleRNN`. Where Keras's
-    update gate keeps what ours replaces, the gate changes its signs. What Keras cannot represent is refused with the
+    An LSTM becomes an `LSTM`, a GRU a `GRU` with `reset_after` as ours has it, an Elman net a `SimpleRNN`. Where
+    Keras's update gate keeps what ours replaces, the gate changes its signs. What Keras cannot represent is refused with the
     reason. Every layer returns its outputs at all steps, so that `keras.Sequential(layers)` is the stack.
 
     Args:
@@ -28,8 +27,7 @@ def to_keras(cell: Cell, params: Params) -> Any:
     layers = layers_of(cell, params, "Keras")
     made = [_exported(layer) for layer in layers]
     original = chain([_original(one) for one in made])
-    with defaults_of_jax():
-        verified(cell, params, "the exported Keras net", original.run, inputs=layers[0].inputs)
+    verified_beside(cell, params, "the exported Keras net", original)
     return only(made)
 
 

@@ -9,6 +9,7 @@ A kernel is (inputs, gates · units), the transpose of ours. What is imported is
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from ..cells.contract import State
@@ -19,12 +20,11 @@ from .layer_blocks import (
     Original,
     belongs_to,
     chain,
-    defaults_of_jax,
-    eps_of,
     from_original,
     gates_of,
     gru_layer,
     lstm_layer,
+    summed,
     vanilla_layer,
 )
 from .named_arrays import Arrays, Form, are_arrays, import_arrays
@@ -71,7 +71,9 @@ def from_keras(
         return _bidirectional(layers[0], recorded)
     if any(hasattr(one, "forward_layer") for one in layers):
         names = ", ".join(one.name for one in layers)
-        raise ValueError(f"layer: got the layers {names}; a Bidirectional feeds both its nets to the next, so no net is a chain")
+        raise ValueError(
+            f"layer: got the layers {names}; a Bidirectional feeds both its nets to the next, so no net is a chain"
+        )
     return from_original("Keras", chain([_original(one) for one in layers]), recorded)
 
 
@@ -110,14 +112,16 @@ def _read(arrays: Arrays, reset: str | None, activation: str, note: str = "") ->
         raise ValueError(f"bias: got shape {b.shape}, expected {(2, len(W))} or {(len(W),)}")
     # outside of the reset product the two biases only occur as their sum
     split = 2 * W.shape[1]
-    joint = np.concatenate([b[0, :split] + b[1, :split], b[0, split:]])
+    joint = np.concatenate([summed(b[0, :split], b[1, :split]), b[0, split:]])
     return gru_layer(W, U, joint, b[1, split:], "zrn", note=note)
 
 
 def _in(layer: Any) -> list[Any]:
     """Return the recurrent layers in order; a cell becomes an RNN of it."""
     if not belongs_to("keras", layer):
-        raise TypeError(f"layer: got {type(layer).__name__}, expected a layer, cell or model of Keras, a list or arrays")
+        raise TypeError(
+            f"layer: got {type(layer).__name__}, expected a layer, cell or model of Keras, a list or arrays"
+        )
     import keras
 
     found = chain_in(keras, layer) if isinstance(layer, keras.Model) else [layer]
@@ -141,7 +145,9 @@ def _bidirectional(layer: Any, recorded: Any) -> Imported:
         raise ValueError("recorded: given for a bidirectional layer, expected the recording of one of its layers")
     forward, backward = layer.forward_layer, layer.backward_layer
     if forward.go_backwards:
-        raise ValueError("layer: its forward layer has go_backwards=True; expected False there, True in the backward layer")
+        raise ValueError(
+            "layer: its forward layer has go_backwards=True; expected False there, True in the backward layer"
+        )
     reading_on = _copy(backward, go_backwards=False)
     other = from_original("Keras", _original(reading_on), of="the backward half of a bidirectional layer")
     net = from_original("Keras", _original(forward), of="the forward half of a bidirectional layer")
@@ -165,11 +171,12 @@ def _original(rnn: Any) -> Original:
     cells = list(getattr(rnn.cell, "cells", [rnn.cell]))
     layers = [_layer(cell) for cell in cells]
     nested = hasattr(rnn.cell, "cells")
-    return Original(layers, lambda states, xs: _run(rnn, cells, nested, states, xs), eps_of(_precision(rnn)))
+    return Original(layers, lambda states, xs: _run(rnn, cells, nested, states, xs), _dtype(rnn))
 
 
-def _precision(rnn: Any) -> Any:
-    return None if rnn.compute_dtype == rnn.variable_dtype else rnn.compute_dtype
+def _dtype(rnn: Any) -> Any:
+    """Return the coarser of the dtypes that a layer computes in and keeps its variables in."""
+    return max((jnp.dtype(rnn.compute_dtype), jnp.dtype(rnn.variable_dtype)), key=lambda dtype: jnp.finfo(dtype).eps)
 
 
 def _layer(cell: Any) -> Layer:
@@ -223,7 +230,7 @@ def _run(rnn: Any, cells: list[Any], nested: bool, states: State, xs: Any) -> An
         for one in (states if len(cells) > 1 else (states,))
     ]
     other = _copy(rnn, return_sequences=True, return_state=False, stateful=False)
-    with defaults_of_jax(), keras.StatelessScope():
+    with keras.StatelessScope():
         outputs = other(
             keras.ops.convert_to_tensor(np.asarray(xs)), initial_state=parts if nested else parts[0], training=False
         )

@@ -1,5 +1,6 @@
 """The recurrent layers of a Keras model: one, or a plain chain of them."""
 
+import itertools
 from typing import Any
 
 # layers that do nothing in inference
@@ -21,7 +22,7 @@ def chain_in(keras: Any, model: Any) -> list[Any]:
     names = ", ".join(f"{layer.name} ({type(layer).__name__})" for layer in recurrent)
     if not recurrent:
         raise ValueError(f"layer: got the model {model.name!r}, which has no recurrent layer")
-    for below, above in zip(recurrent[:-1], recurrent[1:], strict=True):
+    for below, above in itertools.pairwise(recurrent):
         found = _layer_below(layers, above) if isinstance(model, keras.Sequential) else _source(above)
         if found is not below:
             what = "what could not be traced" if found is None else f"{found.name} ({type(found).__name__})"

@@ -5,6 +5,7 @@ Its reader turns them round and joins them to W (gates · n, n), U (gates · n, 
 of the gates in letters: i, f, g, o for an LSTM, z (update), r (reset) and n (candidate) for a GRU.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from ..cells.elman import make_elman
 from ..cells.gru import GRUParams, make_gru
 from ..cells.lstm import LSTMParams, lstm
 from ..cells.stack import stack
+from .arrays import checked_weights, parameter
 from .imported import Imported
 from .verification import Run, compared_with_recorded, verified
 
@@ -53,44 +55,32 @@ class Original(NamedTuple):
 
     Attributes:
         layers: What was read.
-        run: The original as a function of a batch of our states and inputs.
-        eps: The precision that it computes in; None for that of the parameters.
+        run: The original as a function of a batch of our states and inputs, in its own precision.
+        computes_in: The dtype that it computes in.
     """
 
     layers: list[Layer]
     run: Run
-    eps: float | None = None
-
-
-def parameter(name: str, array: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Return an array of real numbers, 16 bits widened to 32, of this shape."""
-    found = np.asarray(array)
-    if found.dtype.name in ("float16", "bfloat16"):
-        found = found.astype(np.float32)
-    if found.dtype.name not in ("float32", "float64"):
-        raise TypeError(f"{name}: got dtype {found.dtype.name}, expected real floating numbers")
-    if shape is not None and found.shape != shape:
-        raise ValueError(f"{name}: got shape {found.shape}, expected {shape}")
-    return found
+    computes_in: Any
 
 
 def affine_maps(order: str, W: Any, U: Any, b: Any = None) -> dict[str, Affine]:
-    """Cut the block matrices into one affine map for each letter of the order."""
-    W, U = parameter("recurrent weights", W), parameter("input weights", U)
+    """Cut the block matrices into one affine map for each letter of the order, in JAX's default precision."""
+    W, U = checked_weights("recurrent weights", np.asarray(W)), checked_weights("input weights", np.asarray(U))
     gates, units = len(order), W.shape[-1]
-    if W.ndim != 2 or W.shape[0] != gates * units or units == 0:
-        raise ValueError(
-            f"recurrent weights: got shape {W.shape[::-1]} as (units, gates x units), expected {gates} square blocks"
-        )
-    if U.ndim != 2 or U.shape[0] != gates * units:
-        raise ValueError(
-            f"input weights: got shape {U.shape[::-1]} as (inputs, gates x units), expected {gates} blocks of {units} "
-            "units"
-        )
-    parts = [np.split(W, gates), np.split(U, gates)]
-    parts += [[None] * gates] if b is None else [np.split(parameter("bias", b, (gates * units,)), gates)]
-    # not every framework lets go of its memory, so each array is a copy
-    arrays = [[None if part is None else jnp.array(part) for part in of_all] for of_all in parts]
+    for name, array, columns in (("recurrent weights", W, units), ("input weights", U, U.shape[-1])):
+        if array.ndim != 2 or array.shape[0] != gates * units or not units:
+            raise ValueError(
+                f"{name}: got shape {array.shape}, turned so that each row is that of a unit in a gate, expected "
+                f"{(gates * units, columns)} for {gates} gates of {units} units"
+            )
+    parts = [np.split(W, gates), np.split(U, gates), [None] * gates]
+    if b is not None:
+        b = checked_weights("bias", np.asarray(b))
+        if b.shape != (gates * units,):
+            raise ValueError(f"bias: got shape {b.shape}, expected {(gates * units,)}")
+        parts[2] = np.split(b, gates)
+    arrays = [[None if part is None else parameter(part) for part in of_all] for of_all in parts]
     return {letter: Affine(*maps) for letter, *maps in zip(order, *arrays, strict=True)}
 
 
@@ -106,7 +96,8 @@ def gru_layer(
 ) -> Layer:
     """Return a GRU whose blocks are in this order of z, r and n; c is the bias inside the reset product, or None."""
     maps = affine_maps(order, W, U, b)
-    c = None if c is None else jnp.array(parameter("recurrent bias", c, maps["n"].W.shape[:1]))
+    if c is not None:
+        c = parameter(checked_weights("recurrent bias", np.asarray(c)))
     params = GRUParams(**{GRU_GATES[letter]: part for letter, part in maps.items()}, recurrent_bias=c)
     return Layer(make_gru(update, reset), params, "GRU", *_sizes(params.update), note)
 
@@ -122,13 +113,14 @@ def _sizes(part: Affine) -> tuple[int, int]:
     return inputs, units
 
 
-def gates_of(W: Any, transposed: bool = False) -> int:
+def gates_of(W: Any) -> int:
     """Return how many gates a recurrent block matrix holds: 4, 3 or 1."""
-    rows, columns = np.shape(W)[::-1] if transposed else np.shape(W)
-    gates = rows // max(columns, 1)
-    if gates not in GATES or rows != gates * columns:
+    shape = np.shape(W)
+    gates = shape[0] // max(shape[1], 1) if len(shape) == 2 else 0
+    if gates not in GATES or shape != (gates * shape[1], shape[1]):
         raise ValueError(
-            f"recurrent weights: got shape {np.shape(W)}, expected 4 (LSTM), 3 (GRU) or 1 (vanilla) square blocks"
+            f"recurrent weights: got shape {shape}, turned so that each row is that of a unit in a gate, expected a "
+            "square for each of 4 gates (LSTM), 3 (GRU) or 1 (vanilla)"
         )
     return gates
 
@@ -137,7 +129,7 @@ def cell_and_params(layers: Sequence[Layer]) -> tuple[Cell, Params]:
     """Return the one layer's cell and parameters, or those of a stack; the sizes of the layers must fit."""
     if not layers:
         raise ValueError("got no layers, expected one or more")
-    for number, (below, above) in enumerate(zip(layers[:-1], layers[1:], strict=True), 1):
+    for number, (below, above) in enumerate(itertools.pairwise(layers), 1):
         if above.inputs != below.units:
             raise ValueError(
                 f"layer {number}, counted from 0, takes {above.inputs} inputs, but layer {number - 1} has "
@@ -164,13 +156,26 @@ def from_original(framework: str, original: Original, recorded: Any = None, of: 
     """Return the import of a live net, compared with it, and with what was recorded too."""
     cell, params = cell_and_params(original.layers)
     source = source_of(framework, original.layers, of)
-    with defaults_of_jax():
-        net = verified(
-            cell, params, source, original.run, inputs=original.layers[0].inputs, eps=original.eps
-        )
     if recorded is not None:
-        compared_with_recorded(cell, params, source, recorded)
-    return net
+        compared_with_recorded(cell, params, source, recorded, eps=precision_of(original))
+    return verified_beside(cell, params, source, original)
+
+
+def verified_beside(cell: Cell, params: Params, source: str, original: Original) -> Imported:
+    """Compare a net of ours with a live one, which gets states and inputs in its own precision."""
+    dtype = original.computes_in if jnp.finfo(original.computes_in).bits > 16 else np.float32
+
+    def run(states: State, xs: Input) -> Any:
+        with defaults_of_jax():
+            return original.run(*jax.tree.map(lambda leaf: np.asarray(leaf, dtype), (states, xs)))
+
+    eps = precision_of(original)
+    return verified(cell, params, source, run, inputs=original.layers[0].inputs, eps=eps)
+
+
+def precision_of(original: Original) -> float:
+    """Return eps of the dtype that the original computes in."""
+    return float(jnp.finfo(original.computes_in).eps)
 
 
 def from_arrays(framework: str, layers: Sequence[Layer], recorded: Any = None, of: str = "") -> Imported:
@@ -193,8 +198,8 @@ def chain(originals: Sequence[Original]) -> Original:
         return xs
 
     layers = [layer for original in originals for layer in original.layers]
-    precisions = [original.eps for original in originals if original.eps is not None]
-    return Original(layers, run, max(precisions, default=None))
+    coarsest = max(originals, key=precision_of)
+    return Original(layers, run, coarsest.computes_in)
 
 
 @contextmanager
@@ -208,14 +213,14 @@ def defaults_of_jax() -> Iterator[None]:
         yield
 
 
-def eps_of(dtype: Any) -> float | None:
-    """Return the precision of a dtype, None for None."""
-    return None if dtype is None else float(jnp.finfo(jnp.dtype(dtype)).eps)
-
-
 def over_time(advance: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> Any:
     """Scan over time inputs of shape (batch, time, inputs) and return the outputs, (batch, time, units)."""
     return jnp.swapaxes(jax.lax.scan(advance, carry, jnp.swapaxes(xs, 0, 1))[1], 0, 1)
+
+
+def summed(*biases: Any) -> np.ndarray:
+    """Add biases in float64, so that the sum is rounded once."""
+    return np.sum([np.asarray(one, np.float64) for one in biases], axis=0)
 
 
 def belongs_to(framework: str, thing: Any) -> bool:

@@ -86,7 +86,9 @@ def joined(params: LSTMParams | GRUParams, order: str) -> tuple[np.ndarray, np.n
     """Return W (gates · n, n), U (gates · n, m) and b (gates · n,), None if no gate has one, in this order of gates."""
     names = LSTM_GATES if isinstance(params, LSTMParams) else GRU_GATES
     parts = [getattr(params, names[letter]) for letter in order]
-    W, U = (np.concatenate([np.asarray(array) for array in of_all]) for of_all in ([*map(_W, parts)], [*map(_U, parts)]))
+    W, U = (
+        np.concatenate([np.asarray(array) for array in of_all]) for of_all in ([*map(_W, parts)], [*map(_U, parts)])
+    )
     return W, U, None if all(part.b is None for part in parts) else np.concatenate([bias(part) for part in parts])
 
 
