@@ -14,8 +14,8 @@ def to_keras(cell: Cell, params: Params) -> Any:
     """Turn a cell of ours into a built Keras layer, or a stack into a list of them, and compare the two.
 
     An LSTM becomes an `LSTM`, a GRU a `GRU` with `reset_after` as ours has it, an Elman net a `SimpleRNN`. Where
-    Keras's update gate keeps what ours replaces, the gate changes its signs. What Keras cannot represent is refused with the
-    reason. Every layer returns its outputs at all steps, so that `keras.Sequential(layers)` is the stack.
+    Keras's update gate keeps what ours replaces, the gate changes its signs. What Keras cannot represent is refused
+    with the reason. Every layer returns its outputs at all steps, so that `keras.Sequential(layers)` is the stack.
 
     Args:
         cell: The cell, or a stack of such cells.

@@ -103,8 +103,8 @@ def _read(arrays: Arrays, reset: str | None, activation: str, note: str = "") ->
         reset = found
     if reset not in ("before", "after"):
         raise ValueError(
-            f'reset: got {reset!r}, expected "after" (reset_after=True, Keras\'s default) or "before": a GRU without bias '
-            "does not say which it is"
+            f'reset: got {reset!r}, expected "after" (reset_after=True, Keras\'s default) or "before": a GRU without '
+            "bias does not say which it is"
         )
     if b is None or reset == "before":
         return gru_layer(W, U, b, None, "zrn", reset=reset, note=note)
@@ -129,8 +129,8 @@ def _in(layer: Any) -> list[Any]:
     for one in rnns:
         if not isinstance(one, keras.layers.RNN | keras.layers.Bidirectional):
             raise ValueError(
-                f"layer: got {type(one).__name__} {one.name!r}, expected SimpleRNN, GRU, LSTM, a cell of these, an RNN of "
-                "cells, StackedRNNCells, Bidirectional or a model; rd.interop.as_step measures any other cell"
+                f"layer: got {type(one).__name__} {one.name!r}, expected SimpleRNN, GRU, LSTM, a cell of these, an RNN "
+                "of cells, StackedRNNCells, Bidirectional or a model; rd.interop.as_step measures any other cell"
             )
     return rnns
 
@@ -185,13 +185,13 @@ def _layer(cell: Any) -> Layer:
     known = keras.layers.SimpleRNNCell | keras.layers.GRUCell | keras.layers.LSTMCell
     if not isinstance(cell, known):
         raise ValueError(
-            f"layer: got the cell {type(cell).__name__}, expected SimpleRNNCell, GRUCell or LSTMCell; rd.interop.as_step "
-            "measures any other cell"
+            f"layer: got the cell {type(cell).__name__}, expected SimpleRNNCell, GRUCell or LSTMCell; "
+            "rd.interop.as_step measures any other cell"
         )
     if not cell.built:
         raise ValueError(
-            f"layer: {cell.name!r} has no weights yet; call it once, or layer.build((None, None, inputs)) for a layer and "
-            "cell.build((None, inputs)) for a cell"
+            f"layer: {cell.name!r} has no weights yet; call it once, or layer.build((None, None, inputs)) for a layer "
+            "and cell.build((None, inputs)) for a cell"
         )
     arrays = {"recurrent_kernel": cell.recurrent_kernel, "kernel": cell.kernel, "bias": cell.bias}
     values = {
@@ -215,8 +215,8 @@ def _activation(keras: Any, cell: Any, name: str, wanted: str | None) -> str:
     if called is None or wanted not in (None, called):
         allowed = repr(wanted) if wanted else " or ".join(map(repr, ACTIVATIONS))
         raise ValueError(
-            f"layer: {cell.name!r} has {name}={getattr(function, '__name__', function)!r}, expected {allowed}, since our "
-            "cell has no other; rd.interop.as_step measures the cell as it is"
+            f"layer: {cell.name!r} has {name}={getattr(function, '__name__', function)!r}, expected {allowed}, since "
+            "our cell has no other; rd.interop.as_step measures the cell as it is"
         )
     return ACTIVATIONS[called]
 

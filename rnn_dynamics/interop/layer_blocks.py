@@ -74,7 +74,7 @@ def affine_maps(order: str, W: Any, U: Any, b: Any = None) -> dict[str, Affine]:
                 f"{name}: got shape {array.shape}, turned so that each row is that of a unit in a gate, expected "
                 f"{(gates * units, columns)} for {gates} gates of {units} units"
             )
-    parts = [np.split(W, gates), np.split(U, gates), [None] * gates]
+    parts: list[list[Any]] = [np.split(W, gates), np.split(U, gates), [None] * gates]
     if b is not None:
         b = checked_weights("bias", np.asarray(b))
         if b.shape != (gates * units,):

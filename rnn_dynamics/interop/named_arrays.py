@@ -1,7 +1,8 @@
 """Find the recurrent layers in plain arrays by their names.
 
 Names are paths, nested ({"cell": {"hi": {"kernel": ...}}}) or flat ("cell/hi/kernel", "cell.hi.kernel"). What a layer
-is called does not matter, only the names of its arrays. Several layers are a chain if their paths differ in numbers alone.
+is called does not matter, only the names of its arrays. Several layers are a chain if their paths differ in numbers
+alone.
 """
 
 import os
