@@ -8,12 +8,18 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 
 from rnn_dynamics.interop.layer_blocks import defaults_of_jax  # noqa: E402
 
 T = 20
 # absolute, and relative where outputs or derivatives are larger than 1
 CLOSE = 1e-6
+
+
+def variants(names, slow):
+    """Parametrize over names, those of variants of a layer type only in the slow tests."""
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in slow else []) for name in names]
 
 
 def random_weights(tree, seed=3):

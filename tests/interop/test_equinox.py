@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from originals import assert_equal_to, random_weights, stacked
+from originals import assert_equal_to, random_weights, stacked, variants
 
 import rnn_dynamics as rd
 from rnn_dynamics.cells import LSTMState
@@ -33,7 +33,7 @@ def step_of(cell):
     return step
 
 
-@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("use_bias", variants([True, False], slow=[False]))
 @pytest.mark.parametrize("kind", KINDS)
 def test_cells_equal_ours(kind, use_bias):
     cell = made(kind, use_bias=use_bias)

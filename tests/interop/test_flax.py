@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from originals import assert_equal_to, random_weights, stacked
+from originals import assert_equal_to, random_weights, stacked, variants
 
 import rnn_dynamics as rd
 from rnn_dynamics.cells import LSTMState
@@ -64,7 +64,7 @@ def nnx_cell(kind, inputs=3, units=4, seed=3, **options):
     return cell
 
 
-@pytest.mark.parametrize("name", LINEN)
+@pytest.mark.parametrize("name", variants(LINEN, slow=["SimpleCell, relu"]))
 def test_linen_cells_equal_ours(name):
     module, variables = linen_rnn(LINEN[name])
     net = from_flax(module, variables)
@@ -240,7 +240,7 @@ BACK = {
 
 
 @pytest.mark.parametrize("api", ["linen", "nnx"])
-@pytest.mark.parametrize("name", BACK)
+@pytest.mark.parametrize("name", variants(BACK, slow=["relu", "linear", "stack"]))
 def test_there_and_back(name, api, key):
     cell = BACK[name]
     params = random_weights(cell.init(key, inputs=2, hidden=3))
@@ -254,10 +254,13 @@ def test_there_and_back(name, api, key):
                 to_flax(cell, params, api=api)
             params = params._replace(recurrent_bias=None)
     exported = to_flax(cell, params, api=api)
-    again = from_flax(*exported) if api == "linen" else from_flax(exported)
+    if name == "stack":
+        again = from_flax(*exported) if api == "linen" else from_flax(exported)
+    else:  # the export was compared with the original, so this need not be
+        again = from_flax(exported[1] if api == "linen" else nnx.state(exported, nnx.Param))
     if name == "gru, replace":  # the sign of the gate
         np.testing.assert_array_equal(again.params.update.W, -params.update.W)
-    elif api == "linen" or not name.startswith("gru"):
+    else:
         assert jax.tree.all(jax.tree.map(jnp.array_equal, again.params, params))
 
 

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from originals import assert_equal_to, random_weights
+from originals import assert_equal_to, random_weights, variants
 
 import rnn_dynamics as rd
 from rnn_dynamics.cells import LSTMState
@@ -58,7 +58,7 @@ def step_of(core, params):
     return step
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", variants(CORES, slow=["VanillaRNN, one bias", "DeepRNN of one"]))
 def test_cores_equal_ours(name):
     params = params_of(CORES[name])
     net = from_haiku(params, core=CORES[name])

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from originals import assert_equal_to, random_weights, stacked
+from originals import assert_equal_to, random_weights, stacked, variants
 
 import rnn_dynamics as rd
 from rnn_dynamics.cells import LSTMState
@@ -28,6 +28,9 @@ LAYERS = {
     "SimpleRNN, linear": lambda: L.SimpleRNN(4, activation=None),
     "stack": lambda: L.RNN([L.LSTMCell(4), L.GRUCell(3), L.SimpleRNNCell(4)]),
 }
+
+
+VARIANTS = ["LSTM, gate by gate", "GRU without bias", "SimpleRNN, softplus", "SimpleRNN, sigmoid", "SimpleRNN, linear"]
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +58,7 @@ def step_of(cell):
     return step
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", variants(LAYERS, slow=VARIANTS))
 def test_layers_equal_ours(name):
     layer = built(LAYERS[name]())
     net = from_keras(layer)
@@ -213,11 +216,14 @@ BACK = {
 }
 
 
-@pytest.mark.parametrize("name", BACK)
+@pytest.mark.parametrize("name", variants(BACK, slow=["gru, keep, before", "linear"]))
 def test_there_and_back(name, key):
     params = random_weights(BACK[name].init(key, inputs=2, hidden=3))
     exported = to_keras(BACK[name], params)
-    again = from_keras(exported)
+    if name == "stack":
+        again = from_keras(exported)
+    else:  # the export was compared with the original, so this need not be
+        again = from_keras({variable.name: np.asarray(variable.value) for variable in exported.weights})
     if "replace" in name:  # the sign of the gate
         np.testing.assert_array_equal(again.params.update.W, -params.update.W)
     else:
