@@ -1,16 +1,11 @@
 """Compare imported nets with the real packages, and draw weights for those."""
 
-import os
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
 
-# Keras reads it when it is first imported
-os.environ.setdefault("KERAS_BACKEND", "jax")
-
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
-
-from rnn_dynamics.interop.layer_blocks import defaults_of_jax  # noqa: E402
+from rnn_dynamics.interop.layer_blocks import defaults_of_jax
 
 T = 20
 # absolute, and relative where outputs or derivatives are larger than 1

@@ -101,7 +101,7 @@ def test_what_is_no_chain_of_cores_is_refused():
     ):
         with pytest.raises(ValueError, match=reason):
             from_haiku(params, core=core)
-    with pytest.raises(TypeError, match="core: got .*, expected a function .* and params as a dict"):
+    with pytest.raises(TypeError, match=r"core: got .*, expected a function .* and params as a dict"):
         from_haiku([params], core=CORES["LSTM"])
     with pytest.raises(TypeError, match="params: got int, expected Haiku's dict"):
         from_haiku(3)

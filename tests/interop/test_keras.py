@@ -2,16 +2,15 @@
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
+from keras import layers as L
 from originals import assert_equal_to, random_weights, stacked, variants
 
 import rnn_dynamics as rd
 from rnn_dynamics.cells import LSTMState
 from rnn_dynamics.interop import MismatchError, from_keras, to_keras
-
-import keras  # isort: skip  (after the helper has chosen its backend)
-from keras import layers as L  # isort: skip  # noqa: N812
 
 LAYERS = {
     "LSTM": lambda: L.LSTM(4),

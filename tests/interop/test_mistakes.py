@@ -6,6 +6,8 @@ All nets have as many inputs as units, so that no shape gives a mistake away tha
 """
 
 import itertools
+from collections.abc import Callable
+from typing import NamedTuple
 
 import equinox as eqx
 import flax.linen as nn
@@ -15,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from keras import layers as L
 from originals import random_weights
 
 import rnn_dynamics as rd
@@ -25,8 +28,7 @@ from rnn_dynamics.interop.flax_cells import _original as of_flax
 from rnn_dynamics.interop.haiku_cores import _original as of_haiku
 from rnn_dynamics.interop.keras_layers import _original as of_keras
 from rnn_dynamics.interop.layer_blocks import defaults_of_jax
-
-from keras import layers as L  # isort: skip  # noqa: N812
+from rnn_dynamics.interop.named_arrays import named
 
 N = 4
 
@@ -252,7 +254,9 @@ def test_time_and_batch_swapped_are_caught(originals, name):
 def of_one_gate(layer):
     """Each mistake in one gate alone."""
     maps = {
-        name: part for name, part in zip(getattr(layer.params, "_fields", ()), layer.params) if isinstance(part, Affine)
+        name: part
+        for name, part in zip(getattr(layer.params, "_fields", ()), layer.params, strict=True)
+        if isinstance(part, Affine)
     }
     changes = {
         "W for U": lambda part: Affine(part.U, part.W, part.b),
@@ -262,6 +266,125 @@ def of_one_gate(layer):
     }
     for (gate, part), (mistake, change) in itertools.product(maps.items(), changes.items()):
         yield f"{mistake} in {gate}", layer.params._replace(**{gate: change(part)})
+
+
+class Blocks(NamedTuple):
+    """How a framework stores a layer: the importer, W, U and the biases by name, and the axis of their gates."""
+
+    importer: Callable
+    W: str
+    U: str
+    biases: tuple[str, ...]
+    axis: int = 1
+
+
+SAVED = {
+    "nnx OptimizedLSTM": Blocks(from_flax, "dense_h/kernel", "dense_i/kernel", ("dense_h/bias",)),
+    "nnx GRU": Blocks(from_flax, "dense_h/kernel", "dense_i/kernel", ("dense_i/bias",)),
+    "nnx Simple": Blocks(from_flax, "dense_h/kernel", "dense_i/kernel", ("dense_i/bias",)),
+    "linen Simple": Blocks(from_flax, "h/kernel", "i/kernel", ("i/bias",)),
+    "equinox LSTM": Blocks(from_equinox, "weight_hh", "weight_ih", ("bias",), 0),
+    "equinox GRU": Blocks(from_equinox, "weight_hh", "weight_ih", ("bias", "bias_n"), 0),
+    "haiku GRU": Blocks(from_haiku, "w_h", "w_i", ("b",)),
+    "haiku Vanilla": Blocks(
+        from_haiku,
+        "vanilla_rnn/linear_1/w",
+        "vanilla_rnn/linear/w",
+        ("vanilla_rnn/linear/b", "vanilla_rnn/linear_1/b"),
+    ),
+    "keras LSTM": Blocks(from_keras, "recurrent_kernel", "kernel", ("bias",)),
+    "keras GRU": Blocks(from_keras, "recurrent_kernel", "kernel", ("bias",)),
+    "keras GRU, before": Blocks(from_keras, "recurrent_kernel", "kernel", ("bias",)),
+    "keras SimpleRNN": Blocks(from_keras, "recurrent_kernel", "kernel", ("bias",)),
+}
+
+
+def saved(name):
+    """The arrays of an original as somebody would save them."""
+    made = ORIGINALS[name][1]()
+    if name.startswith("nnx"):
+        tree = nnx.to_pure_dict(nnx.state(made[0].cell, nnx.Param))
+    elif name.startswith("linen"):
+        tree = made[1]["cell"]
+    elif name.startswith("equinox"):
+        tree = {
+            one: getattr(made[0], one) for one in ("weight_hh", "weight_ih", "bias", "bias_n") if hasattr(made[0], one)
+        }
+    elif name.startswith("haiku"):
+        tree = made[0] if "Vanilla" in name else made[0]["gru"]
+    else:
+        tree = {variable.name: np.asarray(variable.value) for variable in made[0].weights}
+    return {path: np.asarray(array) for path, array in named(tree).items()}
+
+
+def gates_swapped(arrays, form):
+    """The first two blocks of everything that has blocks."""
+    gates = arrays[form.W].shape[form.axis] // N
+
+    def change(array):
+        blocks = np.split(array, gates, axis=-1 if array.ndim == 1 or form.axis else 0)
+        return np.concatenate([blocks[1], blocks[0], *blocks[2:]], axis=-1 if array.ndim == 1 or form.axis else 0)
+
+    return {name: array if array.shape == (N,) else change(array) for name, array in arrays.items()}
+
+
+def blocks_transposed(arrays, form):
+    blocks = np.split(arrays[form.W], arrays[form.W].shape[form.axis] // N, axis=form.axis)
+    return arrays | {form.W: np.concatenate([block.T for block in blocks], axis=form.axis)}
+
+
+def one_bias_for_two(arrays, form):
+    """The second bias is added to the first and left out, as it may be in an LSTM."""
+    if len(form.biases) == 1:
+        return arrays | {"bias": arrays["bias"].sum(0)}
+    first, second = form.biases
+    both = arrays[first].copy()
+    both[-N:] += arrays[second]
+    return arrays | {first: both, second: np.zeros(N, np.float32)}
+
+
+SAVED_MISTAKES = {
+    "gates swapped": gates_swapped,
+    "W for U": lambda arrays, form: arrays | {form.W: arrays[form.U], form.U: arrays[form.W]},
+    "blocks transposed": blocks_transposed,
+    "matrix transposed": lambda arrays, form: arrays | {form.W: arrays[form.W].T},
+    "no bias": lambda arrays, form: {name: array for name, array in arrays.items() if name not in form.biases},
+    "one bias for two": one_bias_for_two,
+    "time and batch swapped": lambda arrays, form: arrays,
+}
+SAVED_ROWS = [
+    (name, mistake)
+    for name in SAVED
+    for mistake in SAVED_MISTAKES
+    if not (mistake == "gates swapped" and kind_of(name) == "vanilla")
+    # only here is the sum of two biases something else than the two
+    and not (mistake == "one bias for two" and name not in ("equinox GRU", "keras GRU"))
+]
+
+
+@pytest.mark.parametrize(("name", "mistake"), SAVED_ROWS)
+def test_a_mistake_in_saved_arrays_is_caught(originals, name, mistake):
+    layer, _, _, _ = originals(name)
+    form, arrays = SAVED[name], saved(name)
+    options = (
+        {"reset": (layer.cell is rd.cells.gru and "before") or "after"}
+        if mistake == "no bias" and "keras" in name
+        else {}
+    )
+    # as many sequences as steps, so that their shape does not tell time from batch
+    xs = np.random.default_rng(1).normal(size=(6, 6, N)).astype(np.float32)
+    outputs = recorded_outputs(layer, xs)
+    assert form.importer(arrays, recorded=(xs, outputs)).verification.how == "recorded"
+    if mistake == "time and batch swapped":
+        xs, outputs = xs.swapaxes(0, 1), outputs.swapaxes(0, 1)
+    with pytest.raises((MismatchError, ValueError)):
+        form.importer(SAVED_MISTAKES[mistake](arrays, form), recorded=(xs, outputs), **options)
+
+
+def recorded_outputs(layer, xs):
+    zeros = np.zeros((len(xs), N), np.float32)
+    states = rd.cells.LSTMState(zeros, zeros) if layer.kind == "LSTM" else zeros
+    return verification.outputs_of(layer.cell, layer.params, states, xs).values
 
 
 @pytest.mark.slow
