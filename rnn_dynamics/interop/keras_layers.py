@@ -130,7 +130,7 @@ def _in(layer: Any) -> list[Any]:
         if not isinstance(one, keras.layers.RNN | keras.layers.Bidirectional):
             raise ValueError(
                 f"layer: got {type(one).__name__} {one.name!r}, expected SimpleRNN, GRU, LSTM, a cell of these, an RNN "
-                "of cells, StackedRNNCells, Bidirectional or a model; help(rd.interop) shows how to measure any other cell"
+                "of cells, StackedRNNCells, Bidirectional or a model; help(rd.interop) shows how to measure others"
             )
     return rnns
 

@@ -143,7 +143,7 @@ def test_what_our_cells_do_not_have_is_refused_with_the_reason():
         layer.build((None, None, 3))
         with pytest.raises(ValueError, match=reason):
             from_keras(layer)
-    with pytest.raises(ValueError, match="has no weights yet; call it once, or layer.build"):
+    with pytest.raises(ValueError, match=r"has no weights yet; call it once, or layer\.build"):
         from_keras(L.LSTM(4))
     with pytest.raises(TypeError, match="layer: got int, expected a layer, cell or model of Keras"):
         from_keras(3)
