@@ -36,7 +36,9 @@ N = 4
 
 def linen(cell):
     module = nn.RNN(cell)
-    return module, random_weights(module.init(jax.random.key(0), np.ones((1, 2, N), np.float32)))["params"]
+    return module, random_weights(jax.eval_shape(module.init, jax.random.key(0), np.ones((1, 2, N), np.float32)))[
+        "params"
+    ]
 
 
 def keras(layer):
@@ -46,7 +48,7 @@ def keras(layer):
 
 
 def nnx_cell(kind):
-    cell = kind(N, N, rngs=nnx.Rngs(0))
+    cell = nnx.eval_shape(lambda: kind(N, N, rngs=nnx.Rngs(0)))
     nnx.update(cell, random_weights(nnx.state(cell, nnx.Param)))
     return nnx.RNN(cell), None
 
@@ -56,11 +58,11 @@ def haiku(core):
         made = core()
         return made(x, made.initial_state(None))[0]
 
-    return random_weights(hk.transform(run).init(jax.random.key(0), np.ones(N, np.float32))), core
+    return random_weights(jax.eval_shape(hk.transform(run).init, jax.random.key(0), np.ones(N, np.float32))), core
 
 
 def equinox(kind):
-    return (random_weights(kind(N, N, key=jax.random.key(0))),)
+    return (random_weights(eqx.filter_eval_shape(kind, N, N, key=jax.random.key(0))),)
 
 
 ORIGINALS = {
