@@ -19,7 +19,7 @@ LINEN = {
     "GRUCell": nn.GRUCell(4),
     "SimpleCell": nn.SimpleCell(4),
     "SimpleCell, relu": nn.SimpleCell(4, activation_fn=nn.relu),
-    "SimpleCell, residual": nn.SimpleCell(4, residual=True),
+    "SimpleCell-residual": nn.SimpleCell(4, residual=True),
     "MGUCell": nn.MGUCell(4),
     "MGUCell without reset": nn.MGUCell(4, reset_gate=False),
 }

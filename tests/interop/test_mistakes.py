@@ -387,6 +387,53 @@ def recorded_outputs(layer, xs):
     return verification.outputs_of(layer.cell, layer.params, states, xs).values
 
 
+class OddLinen(nn.SimpleCell):
+    """Computes something else than its parent, from the same parameters."""
+
+    def __call__(self, carry, inputs):
+        return jax.tree.map(lambda part: 0.9 * part, super().__call__(carry, inputs))
+
+
+class OddNNX(nnx.SimpleCell):
+    def __call__(self, carry, inputs):
+        return jax.tree.map(lambda part: 0.9 * part, super().__call__(carry, inputs))
+
+
+class OddEquinox(eqx.nn.GRUCell):
+    def __call__(self, input, hidden, *, key=None):
+        return 0.9 * super().__call__(input, hidden)
+
+
+class OddHaiku(hk.GRU):
+    def __call__(self, inputs, state):
+        return jax.tree.map(lambda part: 0.9 * part, super().__call__(inputs, state))
+
+
+class OddKeras(L.SimpleRNNCell):
+    def call(self, sequence, states, training=False):
+        output, new = super().call(sequence, states, training)
+        return 0.9 * output, [0.9 * one for one in new]
+
+
+ODD = {
+    "linen": (from_flax, lambda: linen(OddLinen(N))),
+    "nnx": (from_flax, lambda: (nnx_cell(OddNNX)[0],)),
+    "equinox": (from_equinox, lambda: equinox(OddEquinox)),
+    "haiku": (from_haiku, lambda: haiku(lambda: OddHaiku(N, name="gru"))),
+    "keras": (from_keras, lambda: keras(L.RNN(OddKeras(N)))),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_original_that_computes_something_else_is_refused(name):
+    importer, make = ODD[name]
+    with defaults_of_jax():
+        arguments = make()
+    with pytest.raises(MismatchError, match="differs from the original by") as caught:
+        importer(*arguments)
+    assert caught.value.ours.shape == caught.value.original.shape
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ORIGINALS)
 def test_a_mistake_in_one_gate_is_caught(originals, name):
