@@ -1,7 +1,7 @@
 """What was measured of a network: the numbers that the rules judge.
 
 A gradient curve is ln ‖P_ℓ‖ with P_ℓ = ∂h_T/∂h_{T-ℓ} over the lag ℓ; at lag 0 it is 0. It *reaches* back to the last lag
-at which it is above ln 0.01, so it has fallen to 1 % one step before that.
+at which it is above ln 0.01, so it has fallen to 1 % one step later.
 """
 
 import math
@@ -22,8 +22,9 @@ class GateStatistics(NamedTuple):
         shut: The share of values below 0.05.
         open: The share of values above 0.95.
         over_time: Its mean at each step, (T,).
-        role: What it does when open: "keep" the memory, "write" to it, "replace" it, "read" it, or "reset" what the
-            candidate sees of it; "" if that is not known.
+        role: What it does when it is open: "keep" the memory, "write" to it or "read" it, as the gates of an LSTM;
+            "keep, not write" or "replace" it, as the update gate of a GRU in its two conventions; "show" it to the
+            candidate, as a reset gate; "" if that is not known.
     """
 
     mean: float
