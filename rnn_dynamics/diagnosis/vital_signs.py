@@ -1,4 +1,4 @@
-"""Three numbers that say how healthy the gradients of a net are, measured alike before and after a change.
+"""Four numbers that say how healthy the gradients of a net are, measured alike before and after a change.
 
     log_gradient   ln ‖∂h_t/∂h_{t-ℓ}‖₂ at lag ℓ = horizon, the median over windows of `horizon` steps
     exploding      how many singular values of that product exceed e, the median over the windows
@@ -28,6 +28,7 @@ from ..machinery.lapack_threads import on_one_thread
 from ..machinery.linear_maps import linear_maps
 from ..machinery.lu_frames import by_lu, by_qr, starting_frame
 from ..machinery.state_vector import flatten
+from .batch import leading_axes, traced_step
 
 # columns of a frame, steps from one factorisation to the next, and windows that are measured
 COLUMNS, INTERVAL, WINDOWS = 16, 4, 4
@@ -59,9 +60,8 @@ def vital_signs(
     """
     sequences, T = leading_axes(xs)
     which, starts = _windows(sequences, T, horizon, windows)
-    entry.enter(step, params=params, h0=h0, xs=xs)
-    step = traced_for_a_batch(step, params, h0, xs)
-    found = _signs(step, params, h0, xs, jnp.asarray(which), jnp.asarray(starts), horizon=horizon)
+    traced = traced_step(step, params, h0, xs)
+    found = _signs(traced, params, h0, xs, jnp.asarray(which), jnp.asarray(starts), horizon=horizon)
     logs, saturated, squared = map(np.asarray, found)
     with np.errstate(divide="ignore"):
         log_input = 0.5 * float(np.log(np.mean(squared)))
@@ -71,21 +71,6 @@ def vital_signs(
         "saturated": float(np.mean(saturated)),
         "log_input": log_input,
     }
-
-
-def leading_axes(xs: Input) -> tuple[int, int]:
-    """Return the number of sequences and T, from inputs with leading axes (sequences, T)."""
-    sizes = {np.shape(leaf)[:2] for leaf in jax.tree.leaves(xs)}
-    if len(sizes) != 1 or len(next(iter(sizes))) != 2:
-        raise ValueError(f"xs: got leading axes {sorted(sizes)}, expected the same (sequences, T) for every array")
-    sequences, T = sizes.pop()
-    return sequences, T
-
-
-def traced_for_a_batch(step: Step, params: Params, h0: State, xs: Input) -> Any:
-    """Trace the step for one of many sequences, with the arrays that it captures now."""
-    one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf)[1:], jnp.result_type(leaf)), xs)
-    return entry.traced_step(step, params, h0, jax.tree.map(lambda k: k.update(shape=k.shape[1:]), one))
 
 
 def _windows(sequences: int, T: int, horizon: int, windows: int) -> tuple[list[int], list[int]]:
