@@ -21,7 +21,7 @@ from .evidence import (
 from .words import factor, power_of_e, share, span_of_lags, with_error
 
 FEWEST_SEQUENCES = 4  # for a statement about how they differ
-FEWEST_DIRECTIONS = 1.5
+FEWEST_DIRECTIONS, SMALLEST_STATE = 1.2, 3
 SHUT_ROLES = {
     "keep": "so the memory is erased at each step",
     "keep, not write": "so the memory is overwritten at each step",
@@ -216,7 +216,7 @@ def few_directions(evidence: Evidence, threshold: float) -> Fired | None:
         return None
     number = directions_at(evidence, index)
     n = evidence.state_size
-    if number is None or number >= max(threshold * n, FEWEST_DIRECTIONS) or n < 2 * FEWEST_DIRECTIONS:
+    if number is None or number >= max(threshold * n, FEWEST_DIRECTIONS) or n < SMALLEST_STATE:
         return None
     numbers = {"directions": number, "state_size": float(n)}
     spread = ""

@@ -32,9 +32,10 @@ def collect(problem: Problem) -> Evidence:
     end = non_finite_state(path.after, problem)
     if end is None:
         return _measured(problem, path, "")
-    if end[0] < FEWEST_STEPS:
+    finite = end[0] - 1
+    if finite < FEWEST_STEPS:
         return Evidence(n, problem.steps, sequences, horizon, first_non_finite=end[1])
-    return _measured(problem.up_to(end[0]), _cut(path, end[0]), end[1])
+    return _measured(problem.up_to(finite), _cut(path, finite), end[1])
 
 
 def _cut(path: Trajectory, steps: int) -> Trajectory:
