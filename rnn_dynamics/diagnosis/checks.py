@@ -190,7 +190,11 @@ def units_dead(evidence: Evidence, threshold: float) -> Fired | None:
     if not found:
         return None
     parts = ", ".join(f"{share(value)} of the units of {name}" for name, value in found.items())
-    return Fired(found, f"Dead: {parts} never change, on any of {evidence.sequences} sequences.")
+    return Fired(found, f"Dead: {parts} never change{_everywhere(evidence)}.")
+
+
+def _everywhere(evidence: Evidence) -> str:
+    return f", on any of {evidence.sequences} sequences" if evidence.sequences > 1 else ""
 
 
 def loss_reaches_only_the_last_steps(evidence: Evidence, threshold: float) -> Fired | None:
