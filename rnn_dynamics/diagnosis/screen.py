@@ -20,7 +20,11 @@ def summary(diagnosis: Any) -> str:
     head = textwrap.wrap(verdict(diagnosis), WIDTH)
     numbers = [line for row in rows_of(diagnosis.evidence) for line in _row(*row)]
     findings = [line for f in diagnosis.findings for line in _item(f"{f.severity}, {f.rule}: {f.sentence}", 3)]
-    remedies = [line for r in diagnosis.remedies for line in _item(remedy_line(r), 2 if r.helps else 1)]
+    remedies: list[str] = []
+    for helping, others in ((3, 2), (2, 2), (2, 1)):
+        remedies = [line for r in diagnosis.remedies for line in _item(remedy_line(r), helping if r.helps else others)]
+        if len(head + numbers + findings + remedies) + 2 <= LINES:
+            break
     lines, room = head + numbers, LINES - len(head) - len(numbers)
     # where there is no room for all, half of it is for what to change
     most = max(room - len(remedies) - 1, room // 2)
