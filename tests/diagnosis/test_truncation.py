@@ -114,6 +114,19 @@ def test_a_gradient_of_zero():
     assert "no window of truncated backpropagation is judged" in found.sentence()
 
 
+def test_parameters_without_a_gradient():
+    def step(p, h, x):
+        return p["a"] * h + x * p["order"].astype(float)
+
+    params = {"a": jnp.array(A), "order": jnp.array(1)}
+    found = truncation(step, params, jnp.ones(()), jnp.full((1, T), 1 - A), last)
+    np.testing.assert_allclose(found.bias, at_rest(last).bias, atol=1e-14)
+    a = jnp.array(A)
+    found = truncation(lambda p, h, x: a * h + x, (), jnp.ones(()), jnp.ones((1, T)), last)
+    assert found.shortest is None
+    assert np.isnan(found.bias).all()
+
+
 @pytest.mark.parametrize("longest", [1, 2, 7, 500])
 def test_the_ladder(longest):
     steps = ladder(longest)
