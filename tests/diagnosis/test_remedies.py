@@ -12,6 +12,7 @@ from rnn_dynamics.diagnosis import remedies as module
 from rnn_dynamics.diagnosis.evidence import Evidence
 from rnn_dynamics.diagnosis.flossed import flossed
 from rnn_dynamics.diagnosis.gain_search import secant_gain
+from rnn_dynamics.diagnosis.recurrent_weights import scaled
 from rnn_dynamics.diagnosis.remedies import REMEDIES, default_horizon, helps, tried
 from rnn_dynamics.diagnosis.vital_signs import vital_signs
 
@@ -206,9 +207,13 @@ def test_known_parameters_inside_a_tree_of_others():
     def step(p, h, x):
         return rd.cells.gru.step(p["cell"], h, x)
 
-    params = {"cell": still(rd.cells.gru), "readout": jnp.ones(3)}
+    params = {"cell": still(rd.cells.gru), "readout": jnp.eye(3)}
     found = one("chrono", step, params, jnp.zeros(N))
     assert (np.asarray(found.params["cell"].update.b) > 0).all()
+    doubled = scaled({**params, "cell": rd.cells.Affine(jnp.eye(2), jnp.ones((2, 2)))}, 2.0)
+    np.testing.assert_array_equal(doubled["cell"].W, 2 * np.eye(2))
+    np.testing.assert_array_equal(doubled["cell"].U, 1)
+    np.testing.assert_array_equal(doubled["readout"], np.eye(3))
 
 
 def test_a_step_in_which_no_gate_keeps_gets_no_bias():

@@ -96,6 +96,14 @@ def test_windows_beyond_the_rows_that_are_kept_are_left_out(monkeypatch):
     assert "Windows of up to 6 steps all change the gradient by more than 0.05" in found.sentence()
 
 
+def test_a_bias_that_returns():
+    # the steps contribute 1, 1 and -1, the last one first: a window of one step is right by chance alone
+    writes = jnp.array([0.0, 0.0, -1.0, 1.0, 1.0])
+    found = truncation(lambda p, h, x: h + p * x, jnp.array(1.0), jnp.zeros(()), writes[None], last)
+    np.testing.assert_allclose(found.bias, [0, 1, 0, 0, 0], atol=1e-14)
+    assert found.shortest == 3
+
+
 def test_few_sequences_are_used_where_time_is_short(monkeypatch):
     monkeypatch.setattr(module, "MOST_PULLS", 2 * T)
     assert at_rest(last, sequences=5).sequences == 2
