@@ -2,6 +2,7 @@
 
 from .fault import Fault
 from .in_cells import CELLS
+from .in_diagnosis import DIAGNOSIS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_measure import MEASURE
 from .in_pictures_and_theory import PICTURES, THEORY
@@ -12,4 +13,16 @@ from .in_train import TRAIN
 
 __all__ = ["FAULTS", "Fault"]
 
-FAULTS = [*CELLS, *MEASURE, *FLOWS, *EXPONENTS, *SPECTRA_IN_WINDOWS, *THEORY, *TRAIN, *SWEEP, *PICTURES, *REMEDIES]
+FAULTS = [
+    *CELLS,
+    *MEASURE,
+    *FLOWS,
+    *EXPONENTS,
+    *SPECTRA_IN_WINDOWS,
+    *THEORY,
+    *TRAIN,
+    *SWEEP,
+    *PICTURES,
+    *REMEDIES,
+    *DIAGNOSIS,
+]
