@@ -24,8 +24,9 @@ MAY_IMPORT = {
     "sweeps": set(),
     "plot": {"measure"},
     "interop": {"cells"},
+    "diagnosis": {"cells", "machinery", "measure", "train"},
 }
-MODULES = {"cells", "eigen", "interop", "plot", "sweeps", "theory", "train"}
+MODULES = {"cells", "diagnosis", "eigen", "interop", "plot", "sweeps", "theory", "train"}
 # files beside the folders that all of them may import
 COMMON = {"argument"}
 # the files of a folder that others may import from, where not all of them are
@@ -111,6 +112,7 @@ PUBLIC = [
     rd.cells,
     rd.cells.activations,
     rd.cells.initializers,
+    rd.diagnosis,
     rd.eigen,
     rd.interop,
     rd.plot,

@@ -2,11 +2,13 @@
 
 from .fault import Fault
 from .in_cells import CELLS
+from .in_diagnosis import DIAGNOSIS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
 from .in_measure import MEASURE
 from .in_pictures_and_theory import PICTURES, THEORY
 from .in_pytorch import PYTORCH
+from .in_remedies import REMEDIES
 from .in_spectra_in_windows import SPECTRA_IN_WINDOWS
 from .in_sweeps import SWEEP
 from .in_train import TRAIN
@@ -25,4 +27,6 @@ FAULTS = [
     *PICTURES,
     *PYTORCH,
     *FRAMEWORKS,
+    *REMEDIES,
+    *DIAGNOSIS,
 ]
