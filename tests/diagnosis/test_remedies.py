@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rnn_dynamics as rd
-from rnn_dynamics.diagnosis import remedies as module
+from rnn_dynamics.diagnosis import changes
 from rnn_dynamics.diagnosis.evidence import Evidence
 from rnn_dynamics.diagnosis.flossed import flossed
 from rnn_dynamics.diagnosis.gain_search import secant_gain
@@ -323,7 +323,7 @@ def test_clipping_helps_against_outliers():
 
 def test_flossing_waits_until_nothing_else_helps(monkeypatch):
     asked = []
-    monkeypatch.setattr(module, "flossed", lambda *args, **options: asked.append(options) or args[1])
+    monkeypatch.setattr(changes, "flossed", lambda *args, **options: asked.append(options) or args[1])
     params = still(rd.cells.gru, update_bias=1.0)
     tried(rd.cells.gru.step, params, jnp.zeros(N), XS, horizon=HORIZON, key=jax.random.key(0))
     assert not asked
