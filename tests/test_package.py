@@ -23,8 +23,6 @@ MAY_IMPORT = {
     "train": {"cells", "machinery", "measure"},
     "sweeps": set(),
     "plot": {"measure"},
-    "diagnosis": {"cells", "machinery", "measure", "train"},
-    "interop": {"cells"},
 }
 MODULES = {"cells", "eigen", "plot", "sweeps", "theory", "train"}
 # files beside the folders that all of them may import

@@ -6,6 +6,8 @@ Parameters that are not of one of our cells are not touched, except by flossing,
 import math
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -100,7 +102,9 @@ def orthogonal(problem: Problem) -> Change | None:
 def floss(problem: Problem) -> Change | None:
     """Bring the largest Lyapunov exponents to 0 by gradient descent, before any training."""
     step, params, h0, xs, horizon, _, _, key = problem
-    if key is None or np.ndim(xs) != 3 or not np.size(xs):
+    inputs = np.ndim(xs) == 3 and np.size(xs) and jnp.issubdtype(jnp.result_type(xs), jnp.floating)
+    differentiable = all(jnp.issubdtype(jnp.result_type(leaf), jnp.inexact) for leaf in jax.tree.leaves(params))
+    if key is None or not inputs or not differentiable or not jax.tree.leaves(params):
         return None
     new = flossed(step, params, h0, xs, horizon=horizon, key=key)
     return Change("parameters → flossed ones", step, new)
