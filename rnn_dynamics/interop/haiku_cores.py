@@ -136,7 +136,7 @@ def _original(params: Any, core: Callable[[], Any]) -> tuple[Original, list[str]
     outer: list[Any] = []
     hk.transform(lambda: outer.append(core())).init(jax.random.key(0))
     flat = named(params)
-    cores = [(one, _prefix(one, flat)) for one in _cores(hk, outer[0])]
+    cores = [(one, _prefix(hk, one, flat)) for one in _cores(hk, outer[0])]
     layers = [_layer(hk, one, prefix + one.module_name, flat) for one, prefix in cores]
     live: dict[str, dict[str, Any]] = {}
     for one, prefix in cores:
@@ -183,9 +183,9 @@ def _cores(hk: Any, core: Any) -> list[Any]:
     )
 
 
-def _prefix(core: Any, flat: Arrays) -> str:
+def _prefix(hk: Any, core: Any, flat: Arrays) -> str:
     """Return what precedes the core's name in the params of a larger net."""
-    first = core.module_name + ("/w_h" if type(core).__name__ == "GRU" else "/linear/w")
+    first = core.module_name + ("/w_h" if isinstance(core, hk.GRU) else "/linear/w")
     prefixes = [path[: -len(first)] for path in flat if path == first or path.endswith(f"/{first}")]
     if "" in prefixes:
         return ""

@@ -13,16 +13,5 @@ from .in_train import TRAIN
 
 __all__ = ["FAULTS", "Fault"]
 
-FAULTS = [
-    *CELLS,
-    *MEASURE,
-    *FLOWS,
-    *EXPONENTS,
-    *SPECTRA_IN_WINDOWS,
-    *THEORY,
-    *TRAIN,
-    *SWEEP,
-    *PICTURES,
-    *PYTORCH,
-    *FRAMEWORKS,
-]
+FAULTS = [*CELLS, *MEASURE, *FLOWS, *EXPONENTS, *SPECTRA_IN_WINDOWS, *THEORY, *TRAIN, *SWEEP, *PICTURES]
+FAULTS += [*PYTORCH, *FRAMEWORKS]
