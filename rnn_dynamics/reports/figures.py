@@ -1,0 +1,251 @@
+"""The figures of a report: which there are, what each shows of one network, and the sentence above it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ft2font import FT2Font
+
+from .. import plot
+from ..sweeps.terminal_text import printable
+from . import sentences
+from .network import Network
+
+SIZE = (5.2, 3.3)  # inches: legible on a phone, and two side by side on a desk
+INK, MUTED, RULE = "#262626", "#595959", "#cccccc"
+ONE_PERCENT = -2.0  # in decades
+# the parts of a drawing that are beside the point of a report, which has its own captions
+LOOK = {
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": MUTED,
+    "axes.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+}
+LONGEST_NAME = 28
+MOST_BLOCKS = 6
+
+
+class Drawing(NamedTuple):
+    """A figure of a report.
+
+    Attributes:
+        name: The name of its file and of its place in the page.
+        topic: What it is about, in a few words.
+        sentence: The finding, computed from the data of a network.
+        caption: How to read it.
+        draw: Draws one network on Axes.
+        possible: Whether a network was measured as it needs.
+    """
+
+    name: str
+    topic: str
+    sentence: Callable[[Network], str]
+    caption: Callable[[Network], str]
+    draw: Callable[[Axes, Network], Any]
+    possible: Callable[[Network], bool]
+
+
+def possible(networks: Sequence[Network]) -> list[Drawing]:
+    """Return the drawings for which at least one of the networks was measured."""
+    return [each for each in DRAWINGS if any(each.possible(network) for network in networks)]
+
+
+def drawn(drawing: Drawing, networks: Sequence[Network], *, titles: bool) -> Canvas:
+    """Draw networks side by side, each with its sentence as the title if wanted.
+
+    A network that was not measured as the drawing needs leaves its place empty.
+    """
+    canvas = Canvas((SIZE[0] * len(networks), SIZE[1] + 0.5 * titles))
+    panels = canvas.subplots(1, len(networks), squeeze=False)[0]
+    for axes, network in zip(panels, networks, strict=True):
+        if not drawing.possible(network):
+            axes.set_axis_off()
+            continue
+        drawing.draw(axes, network)
+        plot.label_ends(axes)
+        if titles:
+            whose = f"{in_letters(network.name)}: " if len(networks) > 1 else ""
+            axes.set_title(wrapped(whose + in_letters(drawing.sentence(network), 200)), color=INK)
+    return canvas
+
+
+def alike(drawing: Drawing, networks: Sequence[Network]) -> list[Canvas]:
+    """Draw each network on a figure of its own, all with the same limits so that they can be compared."""
+    figures = [drawn(drawing, [network], titles=False) for network in networks]
+    panels = [figure.axes[0] for figure in figures if figure.axes[0].axison]
+    for limits, set_limits in (("get_xlim", "set_xlim"), ("get_ylim", "set_ylim")):
+        held = np.array([getattr(axes, limits)() for axes in panels])
+        for axes in panels:
+            getattr(axes, set_limits)(held[:, 0].min(), held[:, 1].max())
+    for axes in panels:
+        plot.label_ends(axes)
+    return figures
+
+
+def in_letters(text: str, longest: int = LONGEST_NAME) -> str:
+    """Return a text that matplotlib can draw: short, without mathematics, and in letters that its font has."""
+    font = FT2Font(font_manager.findfont("DejaVu Sans"))
+    shown = "".join(one if font.get_char_index(ord(one)) else "□" for one in printable(text, keep=""))
+    return (shown if len(shown) <= longest else shown[: longest - 1] + "…").replace("$", r"\$")
+
+
+def wrapped(text: str) -> str:
+    """Break a title into lines as wide as its axes."""
+    import textwrap
+
+    return textwrap.fill(text, 62)
+
+
+def _flow(axes: Axes, network: Network) -> None:
+    evidence = network.diagnosis.evidence
+    lags = np.asarray(evidence.lag)
+    norms = np.asarray(evidence.log_norm)
+    plot.gradient_flow(axes, norms, lag=lags, label="measured")
+    low, high = _range_of(norms)
+    if evidence.log_bound is not None:
+        bound = np.median(np.asarray(evidence.log_bound), axis=0)
+        plot.gradient_flow(axes, bound, lag=lags, label="bound", ls="--", lw=1.1, color="#009e73")
+    radius = _radius(network)
+    if radius is not None and radius > 0:
+        plot.gradient_flow(axes, lags * np.log(radius), lag=lags, label="ρ(W)^ℓ", ls=":", lw=1.3, color="#cc79a7")
+    axes.set_ylim(low, high)
+    plot.level(axes, ONE_PERCENT, "1 %", right=True)
+    if evidence.horizon is not None:
+        axes.axvline(evidence.horizon, color="#d55e00", lw=1.2, label="_horizon")
+        side = {"ha": "right", "xytext": (-4, -2)} if evidence.horizon > lags[-1] / 2 else {"ha": "left", "xytext": (4, -2)}
+        axes.annotate(
+            f"horizon {evidence.horizon}",
+            (evidence.horizon, 1),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            va="top",
+            color="#d55e00",
+            fontsize=9,
+            **side,
+        )
+    axes.set(xlabel="lag ℓ (steps back)", ylabel="size of the gradient left")
+
+
+def _range_of(norms: Any) -> tuple[float, float]:
+    """Return limits in decades that hold the measured norms, and leave room for curves that leave the figure."""
+    finite = norms[np.isfinite(norms)] / np.log(10)
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (-3.0, 0.0)
+    margin = 0.08 * max(high - low, 1.0)
+    return min(low - margin, -2.3), max(high + 3 * margin, 0.4)
+
+
+def _radius(network: Network) -> float | None:
+    """Return the largest spectral radius of the recurrent matrices."""
+    radii = network.diagnosis.evidence.spectral_radii
+    known = [value for value in (radii or {}).values() if np.isfinite(value)]
+    return max(known) if known else None
+
+
+def _flow_caption(network: Network) -> str:
+    evidence = network.diagnosis.evidence
+    parts = [f"The norm of ∂h_T/∂h_(T−ℓ): the median and the 10 to 90 % band of {evidence.sequences} sequences."]
+    if evidence.log_bound is not None:
+        parts.append("Dashed: the product of the norms of the steps, which it can never exceed.")
+    if _radius(network) is not None:
+        parts.append("Dotted: what the eigenvalue rule ρ(W)^ℓ would have said, with the largest ρ of the recurrent matrices.")
+    return " ".join(parts)
+
+
+def _paths(axes: Axes, network: Network) -> None:
+    evidence = network.diagnosis.evidence
+    paths = {in_letters(name): np.asarray(logs) for name, logs in (evidence.paths or {}).items()}
+    plot.gate_paths(axes, {"all paths": np.asarray(evidence.log_norm), **paths}, lag=np.asarray(evidence.lag))
+    axes.set(xlabel="lag ℓ (steps back)", ylabel="size of the gradient left")
+
+
+def _spectrum(axes: Axes, network: Network) -> None:
+    plot.lyapunov_spectrum(axes, network.spectrum)  # type: ignore[arg-type]
+    axes.axhline(0, color="#999999", lw=0.8, zorder=1)
+    axes.set(xlabel="index i", ylabel="exponent λ_i (nats per step)")
+
+
+def _eigenvalues(axes: Axes, network: Network) -> None:
+    largest = sorted(network.eigenvalues.items(), key=lambda item: -np.nan_to_num(np.abs(item[1]), nan=np.inf).max())
+    for name, values in largest[:MOST_BLOCKS]:
+        plot.eigenvalue_cloud(axes, values, label=in_letters(name), alpha=0.75)
+    axes.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.2)
+    for line in axes.get_lines():  # the legend names them
+        line.set_label(f"_{line.get_label()}")
+    axes.set(xlabel="real part", ylabel="imaginary part")
+
+
+def _gates(axes: Axes, network: Network) -> None:
+    gates = network.diagnosis.evidence.gates or {}
+    plot.gates_over_time(axes, {in_letters(name): gate.over_time for name, gate in gates.items()})
+    axes.set(xlabel="step t")
+
+
+def _state_gradients(axes: Axes, network: Network) -> None:
+    logs = np.atleast_2d(np.asarray(network.diagnosis.evidence.log_state_gradients))
+    plot.gradient_flow(axes, logs, lag=np.arange(1, logs.shape[-1] + 1), symbol="$t$")
+    axes.set(xlabel="step t", ylabel="size of ∂L/∂h_t")
+
+
+def _measured(field: str) -> Callable[[Network], bool]:
+    def asked(network: Network) -> bool:
+        value = getattr(network.diagnosis.evidence, field)
+        return value is not None and (not isinstance(value, dict) or bool(value))
+
+    return asked
+
+
+# fixed points come here, after the eigenvalues
+DRAWINGS = (
+    Drawing("gradient_flow", "Gradient over lag", sentences.of_flow, _flow_caption, _flow, _measured("log_norm")),
+    Drawing(
+        "paths",
+        "Paths of the gradient",
+        sentences.of_paths,
+        lambda network: "The norm of the whole Jacobian product, and of single paths through the state. Medians and bands "
+        "as above.",
+        _paths,
+        lambda network: _measured("paths")(network) and _measured("log_norm")(network),
+    ),
+    Drawing(
+        "state_gradients",
+        "The loss's gradient over time",
+        sentences.of_state_gradients,
+        lambda network: "∂L/∂h_t at every step: where in the sequence this loss can teach the network anything.",
+        _state_gradients,
+        _measured("log_state_gradients"),
+    ),
+    Drawing(
+        "spectrum",
+        "Lyapunov exponents",
+        sentences.of_spectrum,
+        lambda network: "The mean growth of disturbances along the first sequence, by direction. Bars: one standard error. "
+        + sentences.reliability(network),
+        _spectrum,
+        lambda network: network.spectrum is not None,
+    ),
+    Drawing(
+        "gates",
+        "Gates over time",
+        sentences.of_gates,
+        lambda network: "The mean over units and sequences at each step. A value counts as shut below 0.05 and as open "
+        "above 0.95.",
+        _gates,
+        _measured("gates"),
+    ),
+    Drawing(
+        "eigenvalues",
+        "Eigenvalues of each recurrent block",
+        sentences.of_eigenvalues,
+        lambda network: "Blocks of the Jacobian of the last step of the first sequence. One step's eigenvalues say "
+        "little about many steps: that is the figure over lag.",
+        _eigenvalues,
+        lambda network: bool(network.eigenvalues),
+    ),
+)
