@@ -14,6 +14,8 @@ class Finding(NamedTuple):
         sentence: What is wrong, with its numbers.
         numbers: The numbers that the rule compared, by name.
         threshold: What they were compared with.
+        doubt: Why the numbers should not be trusted, in words; "" if there is no reason.
+        suggests: The names of the remedies that may help.
     """
 
     rule: str
@@ -21,6 +23,8 @@ class Finding(NamedTuple):
     sentence: str
     numbers: dict[str, float]
     threshold: float
+    doubt: str = ""
+    suggests: tuple[str, ...] = ()
 
 
 class Remedy(NamedTuple):

@@ -1,0 +1,48 @@
+"""Numbers of a diagnosis as words."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def share(value: float) -> str:
+    """Return a share in percent, such as "3 %"."""
+    percent = 100 * value
+    return f"{percent:.0f} %" if percent >= 1 or percent == 0 else f"{percent:.1g} %"
+
+
+def power_of_e(log_value: float) -> str:
+    """Return e to this power in both notations, such as "e^-7.4 (0.0006)"; "0" for -inf."""
+    if not math.isfinite(log_value):
+        return {-math.inf: "0", math.inf: "inf"}.get(log_value, "not a number")
+    return f"e^{log_value:.1f}" + (f" ({math.exp(log_value):.2g})" if abs(log_value) < 100 else "")
+
+
+def factor(log_value: float) -> str:
+    """Return e to this power as a plain number, or as a power of ten beyond 10^15."""
+    decades = log_value / math.log(10)
+    return f"{math.exp(log_value):.3g}" if abs(decades) < 15 else f"10^{decades:.0f}"
+
+
+def with_error(value: float, stderr: float) -> str:
+    """Return a number with its standard error, such as "-0.0462 ± 0.0003"."""
+    if not math.isfinite(stderr):
+        return f"{value:.3g} (error unknown)"
+    return f"{value:.3g} ± {stderr:.1g}"
+
+
+def lags(value: float) -> str:
+    """Return a number of steps, "more than were measured" for inf."""
+    return f"{value:.0f}" if math.isfinite(value) else "never"
+
+
+def span_of_lags(values: NDArray) -> str:
+    """Return the median of some numbers of steps with their range, such as "13 steps (10 to 17 over the sequences)"."""
+    values = np.asarray(values, np.float64)
+    middle, low, high = float(np.median(values)), float(values.min()), float(values.max())
+    unit = "step" if middle == 1 else "steps"
+    if low == high:
+        return f"{lags(middle)} {unit}"
+    end = f"to {lags(high)}" if math.isfinite(high) else "or more"
+    return f"{lags(middle)} {unit} ({lags(low)} {end} over the sequences)"
