@@ -1,5 +1,7 @@
 """The figures of a report: which there are, what each shows of one network, and the sentence above it."""
 
+import math
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -10,11 +12,13 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ft2font import FT2Font
 
 from .. import plot
+from ..plot.labels import HALO
 from ..sweeps.terminal_text import printable
 from . import sentences
 from .network import Network
+from .words import number
 
-SIZE = (5.2, 3.3)  # inches: legible on a phone, and two side by side on a desk
+SIZE = (4.6, 3.0)  # inches: legible on a phone, and two side by side on a desk
 INK, MUTED, RULE = "#262626", "#595959", "#cccccc"
 ONE_PERCENT = -2.0  # in decades
 # the parts of a drawing that are beside the point of a report, which has its own captions
@@ -98,8 +102,6 @@ def in_letters(text: str, longest: int = LONGEST_NAME) -> str:
 
 def wrapped(text: str) -> str:
     """Break a title into lines as wide as its axes."""
-    import textwrap
-
     return textwrap.fill(text, 62)
 
 
@@ -112,25 +114,43 @@ def _flow(axes: Axes, network: Network) -> None:
     if evidence.log_bound is not None:
         bound = np.median(np.asarray(evidence.log_bound), axis=0)
         plot.gradient_flow(axes, bound, lag=lags, label="bound", ls="--", lw=1.1, color="#009e73")
-    radius = _radius(network)
-    if radius is not None and radius > 0:
-        plot.gradient_flow(axes, lags * np.log(radius), lag=lags, label="ρ(W)^ℓ", ls=":", lw=1.3, color="#cc79a7")
+    if evidence.eigenvalue_rate is not None and np.isfinite(evidence.eigenvalue_rate):
+        rule = lags * evidence.eigenvalue_rate
+        plot.gradient_flow(axes, rule, lag=lags, label=r"$\rho(W)^\ell$", ls=":", lw=1.3, color="#cc79a7")
     axes.set_ylim(low, high)
-    plot.level(axes, ONE_PERCENT, "1 %", right=True)
+    _mark_one_percent(axes, network)
     if evidence.horizon is not None:
-        axes.axvline(evidence.horizon, color="#d55e00", lw=1.2, label="_horizon")
-        side = {"ha": "right", "xytext": (-4, -2)} if evidence.horizon > lags[-1] / 2 else {"ha": "left", "xytext": (4, -2)}
-        axes.annotate(
-            f"horizon {evidence.horizon}",
-            (evidence.horizon, 1),
-            xycoords=axes.get_xaxis_transform(),
-            textcoords="offset points",
-            va="top",
-            color="#d55e00",
-            fontsize=9,
-            **side,
-        )
+        _mark_horizon(axes, evidence.horizon, float(lags[-1]))
     axes.set(xlabel="lag ℓ (steps back)", ylabel="size of the gradient left")
+
+
+def _mark_one_percent(axes: Axes, network: Network) -> None:
+    """Draw the level of 1 %, and a dot where the median falls to it."""
+    axes.axhline(ONE_PERCENT, color=RULE, lw=1.0, zorder=1)
+    lag = sentences.reach(network.diagnosis.evidence)
+    if lag is None:
+        return
+    axes.plot([lag], [ONE_PERCENT], "o", ms=5, color=INK, zorder=4, label="_one percent")
+    # a curve that has fallen leaves this corner empty
+    axes.text(0.03, 0.04, f"● 1 % at lag {lag}", transform=axes.transAxes, color=INK, fontsize=9, path_effects=HALO)
+
+
+def _mark_horizon(axes: Axes, horizon: int, last: float) -> None:
+    """Draw a line at the horizon, with its name on the side where there is more room."""
+    left = horizon > last / 2
+    axes.axvline(horizon, color="#d55e00", lw=1.2, label="_horizon")
+    axes.annotate(
+        f"horizon {horizon}",
+        (horizon, 1),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(-4 if left else 4, -2),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        va="top",
+        color="#d55e00",
+        fontsize=9,
+        path_effects=HALO,
+    )
 
 
 def _range_of(norms: Any) -> tuple[float, float]:
@@ -141,20 +161,16 @@ def _range_of(norms: Any) -> tuple[float, float]:
     return min(low - margin, -2.3), max(high + 3 * margin, 0.4)
 
 
-def _radius(network: Network) -> float | None:
-    """Return the largest spectral radius of the recurrent matrices."""
-    radii = network.diagnosis.evidence.spectral_radii
-    known = [value for value in (radii or {}).values() if np.isfinite(value)]
-    return max(known) if known else None
-
-
 def _flow_caption(network: Network) -> str:
     evidence = network.diagnosis.evidence
-    parts = [f"The norm of ∂h_T/∂h_(T−ℓ): the median and the 10 to 90 % band of {evidence.sequences} sequences."]
+    of = "one sequence" if evidence.sequences == 1 else f"{evidence.sequences} sequences: the median, and a band from "
+    band = "" if evidence.sequences == 1 else "the 10 to the 90 % quantile"
+    parts = [f"The norm of ∂h(T)/∂h(T−ℓ) of {of}{band}."]
     if evidence.log_bound is not None:
         parts.append("Dashed: the product of the norms of the steps, which it can never exceed.")
-    if _radius(network) is not None:
-        parts.append("Dotted: what the eigenvalue rule ρ(W)^ℓ would have said, with the largest ρ of the recurrent matrices.")
+    if evidence.eigenvalue_rate is not None and abs(evidence.eigenvalue_rate) < 100:
+        radius = number(math.exp(evidence.eigenvalue_rate))
+        parts.append(f"Dotted: what the eigenvalue rule would have said, with ρ = {radius}.")
     return " ".join(parts)
 
 
@@ -168,16 +184,23 @@ def _paths(axes: Axes, network: Network) -> None:
 def _spectrum(axes: Axes, network: Network) -> None:
     plot.lyapunov_spectrum(axes, network.spectrum)  # type: ignore[arg-type]
     axes.axhline(0, color="#999999", lw=0.8, zorder=1)
-    axes.set(xlabel="index i", ylabel="exponent λ_i (nats per step)")
+    axes.set(xlabel="index i", ylabel="exponent λᵢ (nats per step)")
 
 
 def _eigenvalues(axes: Axes, network: Network) -> None:
     largest = sorted(network.eigenvalues.items(), key=lambda item: -np.nan_to_num(np.abs(item[1]), nan=np.inf).max())
     for name, values in largest[:MOST_BLOCKS]:
         plot.eigenvalue_cloud(axes, values, label=in_letters(name), alpha=0.75)
-    axes.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.2)
-    for line in axes.get_lines():  # the legend names them
+    named = axes.get_lines()
+    axes.legend(
+        named, [str(line.get_label()) for line in named], loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9
+    )
+    for line in named:  # the legend names them
         line.set_label(f"_{line.get_label()}")
+    span = 1.05 * max(1.1, *(np.abs(np.asarray(line.get_xydata())).max(initial=0) for line in named))
+    axes.set_aspect("equal", adjustable="box")
+    axes.set(xlim=(-span, span), ylim=(-span, span))
+    axes.locator_params(nbins=5)
     axes.set(xlabel="real part", ylabel="imaginary part")
 
 
@@ -190,7 +213,7 @@ def _gates(axes: Axes, network: Network) -> None:
 def _state_gradients(axes: Axes, network: Network) -> None:
     logs = np.atleast_2d(np.asarray(network.diagnosis.evidence.log_state_gradients))
     plot.gradient_flow(axes, logs, lag=np.arange(1, logs.shape[-1] + 1), symbol="$t$")
-    axes.set(xlabel="step t", ylabel="size of ∂L/∂h_t")
+    axes.set(xlabel="step t", ylabel="size of ∂L/∂hₜ")
 
 
 def _measured(field: str) -> Callable[[Network], bool]:
@@ -208,8 +231,9 @@ DRAWINGS = (
         "paths",
         "Paths of the gradient",
         sentences.of_paths,
-        lambda network: "The norm of the whole Jacobian product, and of single paths through the state. Medians and bands "
-        "as above.",
+        lambda network: (
+            "The norm of the whole Jacobian product, and of single paths through the state. Medians and bands as above."
+        ),
         _paths,
         lambda network: _measured("paths")(network) and _measured("log_norm")(network),
     ),
@@ -217,7 +241,7 @@ DRAWINGS = (
         "state_gradients",
         "The loss's gradient over time",
         sentences.of_state_gradients,
-        lambda network: "∂L/∂h_t at every step: where in the sequence this loss can teach the network anything.",
+        lambda network: "∂L/∂h(t) at every step: where in the sequence this loss can teach the network anything.",
         _state_gradients,
         _measured("log_state_gradients"),
     ),
@@ -225,8 +249,10 @@ DRAWINGS = (
         "spectrum",
         "Lyapunov exponents",
         sentences.of_spectrum,
-        lambda network: "The mean growth of disturbances along the first sequence, by direction. Bars: one standard error. "
-        + sentences.reliability(network),
+        lambda network: (
+            "The mean growth of disturbances along the first sequence, by direction. Bars: one standard error. "
+            + sentences.reliability(network)
+        ),
         _spectrum,
         lambda network: network.spectrum is not None,
     ),
@@ -234,8 +260,9 @@ DRAWINGS = (
         "gates",
         "Gates over time",
         sentences.of_gates,
-        lambda network: "The mean over units and sequences at each step. A value counts as shut below 0.05 and as open "
-        "above 0.95.",
+        lambda network: (
+            "The mean over units and sequences at each step. A value counts as shut below 0.05 and as open above 0.95."
+        ),
         _gates,
         _measured("gates"),
     ),
@@ -243,8 +270,10 @@ DRAWINGS = (
         "eigenvalues",
         "Eigenvalues of each recurrent block",
         sentences.of_eigenvalues,
-        lambda network: "Blocks of the Jacobian of the last step of the first sequence. One step's eigenvalues say "
-        "little about many steps: that is the figure over lag.",
+        lambda network: (
+            "Blocks of the Jacobian of the last step of the first sequence. One step's eigenvalues say "
+            "little about many steps: that is the figure over lag."
+        ),
         _eigenvalues,
         lambda network: bool(network.eigenvalues),
     ),

@@ -72,7 +72,9 @@ def _rewritten(node: ElementTree.Element, name: str) -> Markup:
     tag = _local(node.tag)
     attributes = {_local(key): value for key, value in node.attrib.items() if _local(key) in KEPT[tag]}
     children = [_rewritten(child, name) for child in node if _local(child.tag) in KEPT]
-    return element(tag, *children, **{key.replace("-", "_"): _own(key, value, name) for key, value in attributes.items()})
+    return element(
+        tag, *children, **{key.replace("-", "_"): _own(key, value, name) for key, value in attributes.items()}
+    )
 
 
 def _local(tag: object) -> str:

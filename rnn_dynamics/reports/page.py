@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..diagnosis.result import Diagnosis
 from . import figures, tables
 from .inline_svg import inline_svg
 from .markup import Markup, element, joined
@@ -28,34 +29,49 @@ def page(networks: Sequence[Network], version: str) -> str:
         element("title", f"Gradient report: {title}"),
         element("style", Markup(STYLE.read_text(encoding="utf-8"))),
     )
-    parts = [_opening(networks), _diagnosis(networks), _remedies(networks), _figures(networks), _numbers(networks)]
+    several = len(networks) > 1
+    numbers = element("section", element("h2", "All numbers"), tables.measurements(networks), id="numbers")
+    shown = [_remedies(networks), _figures(networks), _training(networks)]
+    # of two networks, their numbers side by side are the first question; of one, the last
+    parts = [_opening(networks), _diagnosis(networks), *([numbers, *shown] if several else [*shown, numbers])]
     foot = element("footer", f"rnn_dynamics {version}. Logarithms are natural, exponents in nats per step.")
     body = element("body", element("main", *(part for part in parts if part)), foot)
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
 def verdict(network: Network) -> str:
+    """Return the worst finding of a network."""
+    return verdict_of(network.diagnosis)
+
+
+def verdict_of(diagnosis: Diagnosis) -> str:
     """Return the worst finding in a sentence short enough for a title, or that there is none."""
-    found = network.diagnosis.findings
-    if not found:
+    if not diagnosis.findings:
         return "No fault found"
-    sentence = found[0].sentence.strip().rstrip(".")
-    return sentence if len(sentence) <= LONGEST_TITLE else found[0].rule[:1].upper() + found[0].rule[1:]
+    worst = diagnosis.findings[0]
+    sentence = worst.sentence.strip().rstrip(".")
+    return sentence if len(sentence) <= LONGEST_TITLE else worst.rule[:1].upper() + worst.rule[1:]
+
+
+UNSEEN = (
+    " was imported from arrays alone and never compared with the original: a wrong gate order or a transposed matrix "
+    "would go unseen. Every number below may be that of another network."
+)
 
 
 def _opening(networks: Sequence[Network]) -> Markup:
+    several = len(networks) > 1
     warning = [
         element(
             "p",
             element("strong", "Not verified. "),
-            f"{network.name if len(networks) > 1 else 'This network'} was imported from arrays alone and never compared "
-            "with the original: a wrong gate order or a transposed matrix would go unseen. Every number below may be "
-            "that of another network.",
+            each.name if several else "This network",
+            UNSEEN,
             class_="banner",
             role="note",
         )
-        for network in networks
-        if tables.is_unverified(network)
+        for each in networks
+        if tables.is_unverified(each)
     ]
     title = verdict(networks[0]) if len(networks) == 1 else " and ".join(network.name for network in networks)
     kicker = "Gradient report" if len(networks) == 1 else "Gradient report: two networks compared"
@@ -64,8 +80,13 @@ def _opening(networks: Sequence[Network]) -> Markup:
         element("p", kicker, class_="kicker"),
         element("h1", title),
         *warning,
-        tables.together(networks, tables.read),
+        tables.together(networks, lambda network: joined([*_verdict(network, networks), tables.read(network)])),
     )
+
+
+def _verdict(network: Network, networks: Sequence[Network]) -> list[Markup]:
+    """Return the verdict of one of two networks; of one alone, it is the title."""
+    return [element("p", verdict(network), class_="sentence")] if len(networks) > 1 else []
 
 
 def _diagnosis(networks: Sequence[Network]) -> Markup:
@@ -91,10 +112,19 @@ def _remedies(networks: Sequence[Network]) -> Markup:
     return element(
         "section",
         element("h2", "What to change"),
-        element("p", "Each change was applied to a copy of the network and measured again: before → after.", class_="lead"),
+        element(
+            "p", "Each change was applied to a copy of the network and measured again: before → after.", class_="lead"
+        ),
         tables.together(networks, lambda network: tables.remedies(network.diagnosis.remedies), class_="stacked"),
         id="remedies",
     )
+
+
+def _training(networks: Sequence[Network]) -> Markup:
+    if not any(tables.has_training(network) for network in networks):
+        return Markup("")
+    parts = tables.together(networks, tables.training)
+    return element("section", element("h2", "When you train it"), parts, id="training")
 
 
 def _figures(networks: Sequence[Network]) -> Markup:
@@ -126,6 +156,8 @@ def _figure(drawing: figures.Drawing, network: Network) -> Markup:
 def _compared(drawing: figures.Drawing, networks: Sequence[Network]) -> Markup:
     """Return a figure of each network side by side, drawn with the same limits."""
     columns = []
+    captions = [drawing.caption(network) for network in networks if drawing.possible(network)]
+    same = len({*captions}) == 1
     for place, (network, canvas) in enumerate(zip(networks, figures.alike(drawing, networks), strict=True)):
         if not drawing.possible(network):
             columns.append(element("div", element("p", f"Not measured for {network.name}.", class_="lead")))
@@ -137,13 +169,9 @@ def _compared(drawing: figures.Drawing, networks: Sequence[Network]) -> Markup:
                 element("p", network.name, class_="name"),
                 element("h4", sentence),
                 inline_svg(canvas, f"{drawing.name}-{place}", sentence),
-                element("figcaption", drawing.caption(network)),
+                *([] if same else [element("figcaption", drawing.caption(network))]),
             )
         )
-    return element("div", element("h3", drawing.topic), element("div", joined(columns), class_="pair"), class_="comparison")
-
-
-def _numbers(networks: Sequence[Network]) -> Markup:
-    return element(
-        "section", element("h2", "All numbers"), tables.measurements(networks), id="numbers"
-    )
+    shared = [element("p", captions[0], class_="caption")] if same else []
+    pair = element("div", joined(columns), class_="pair")
+    return element("div", element("h3", drawing.topic), pair, *shared, class_="comparison")

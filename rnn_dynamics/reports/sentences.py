@@ -6,21 +6,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..diagnosis.evidence import Evidence, GateStatistics, median_log_norm
+from ..diagnosis import evidence as measured
+from ..diagnosis.evidence import ONE_PERCENT, Evidence, GateStatistics, median_log_norm
 from .network import Network
-from .words import count, number, percent, signed, size
+from .words import count, number, percent, size, with_error
 
-ONE_PERCENT = math.log(0.01)
 # a gate is called stuck where more than this share of its values is below 0.05 or above 0.95
 STUCK = 0.25
 
 
 def reach(evidence: Evidence) -> int | None:
     """Return the first lag at which the median gradient has fallen to 1 % for good, or None if it never does."""
-    above = np.flatnonzero(~(median_log_norm(evidence) <= ONE_PERCENT))
-    first = int(above[-1]) + 1 if len(above) else 0
-    lags = np.asarray(evidence.lag)
-    return int(lags[first]) if first < len(lags) else None
+    first = float(measured.reach(median_log_norm(evidence)))
+    return int(np.asarray(evidence.lag)[int(first)]) if math.isfinite(first) else None
 
 
 def at_lag(evidence: Evidence, lag: int) -> float:
@@ -58,7 +56,7 @@ def of_paths(network: Network) -> str:
         return f"No path carries a gradient over {count(int(lag), 'step')}"
     best = max(known, key=lambda name: known[name])
     share = math.exp(min(0.0, known[best] - at_lag(evidence, int(lag))))
-    return f"Over {count(int(lag), 'step')}, {best} alone has {percent(share)} of the gradient's size"
+    return f'Over {count(int(lag), "step")}, the path "{best}" has {percent(share)} of the gradient\'s size'
 
 
 def of_spectrum(network: Network) -> str:
@@ -66,8 +64,7 @@ def of_spectrum(network: Network) -> str:
     spectrum: Any = network.spectrum
     first, error = float(spectrum.exponents[0]), float(spectrum.stderr[0])
     allowed = 2 * error if math.isfinite(error) else 0.0
-    within = f" ± {number(error, 1)}" if math.isfinite(error) else ""
-    value = f"λ₁ = {signed(first)}{within} nats per step"
+    value = f"λ₁ = {with_error(first, error, sign=True)} nats per step"
     if first != first:
         return "The largest exponent is not a number"
     if first == -math.inf:
@@ -84,11 +81,12 @@ def reliability(network: Network) -> str:
     """Say how many exponents are reliable, and what is doubtful about the others."""
     spectrum: Any = network.spectrum
     reliable = np.asarray(spectrum.reliable)
-    if reliable.all():
-        return f"All {len(reliable)} measured exponents are reliable."
+    k, good = len(reliable), int(reliable.sum())
+    if good == k:
+        return f"All {k} measured exponents are reliable."
     why = sorted({reason for reason in spectrum.reasons[~reliable] if reason})
     because = f" ({'; '.join(why)})" if why else ""
-    return f"{int(reliable.sum())} of {len(reliable)} measured exponents are reliable; the grey, hollow ones are not{because}."
+    return f"{good} of {k} measured exponents are reliable; the grey, hollow ones are not{because}."
 
 
 def of_eigenvalues(network: Network) -> str:
@@ -132,8 +130,8 @@ def of_state_gradients(network: Network) -> str:
     """Say how far the loss's own gradient reaches back."""
     logs = np.asarray(network.diagnosis.evidence.log_state_gradients)
     median = np.median(logs, axis=0) if logs.ndim > 1 else logs
-    if np.isnan(median).any():
-        return "The loss's gradient is not a number at some steps"
+    if not (median < math.inf).all():  # NaN included
+        return "The loss's gradient is not finite at some steps"
     best = float(median.max())
     if best == -math.inf:
         return "The loss has no gradient at any step"
@@ -141,4 +139,6 @@ def of_state_gradients(network: Network) -> str:
     if len(felt) == len(median):
         return f"The loss's gradient stays above 1 % of its largest value at all {len(median)} steps"
     first, last = int(felt[0]) + 1, int(felt[-1]) + 1
+    if last == len(median):
+        return f"The loss's gradient falls to 1 % within the last {count(last - first + 1, 'step')} of {last}"
     return f"The loss's gradient is above 1 % of its largest value from step {first} to {last} only, of {len(median)}"

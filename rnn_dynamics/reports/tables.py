@@ -1,5 +1,6 @@
 """The parts of a page in words and numbers: findings, remedies, and what was measured."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from ..diagnosis.result import Finding, Remedy
 from . import sentences
 from .markup import Markup, element, joined
 from .network import Network
-from .words import count, number, percent, signed, size
+from .words import count, number, percent, size, with_error
 
 
 class Row(NamedTuple):
@@ -32,6 +33,7 @@ def _finding(finding: Finding) -> Markup:
         "li",
         element("span", finding.severity, class_="severity"),
         element("p", finding.sentence, class_="sentence"),
+        *([element("p", f"Doubtful: {finding.doubt}.", class_="doubt")] if finding.doubt else []),
         element("p", f"{finding.rule}: {', '.join(compared)}; threshold {number(finding.threshold)}", class_="rule"),
         class_=f"finding {'problem' if finding.severity == 'problem' else 'warning'}",
     )
@@ -41,25 +43,27 @@ MEASURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("log_gradient", "Gradient at the horizon", size),
     ("exploding", "Growing directions", number),
     ("saturated", "Saturated", percent),
+    ("log_input", "Effect of an input", lambda log: number(math.exp(log))),
 )
 
 
 def remedies(tried: Sequence[Remedy]) -> Markup:
     """Return the changes that were measured as a table: what each gained, and what it cost."""
     if not tried:
-        return Markup("")
-    heads = ("Change", *(title for _, title, _ in MEASURES))
+        return element("p", "No change was tried.", class_="lead")
+    measures = [each for each in MEASURES if any(each[0] in remedy.before for remedy in tried)]
+    heads = ("Change", *(title for _, title, _ in measures))
     head = element("thead", element("tr", *(element("th", title, scope="col") for title in heads)))
-    body = element("tbody", *(_remedy(each) for each in tried))
+    body = element("tbody", *(_remedy(each, measures) for each in tried))
     return element("table", head, body, class_="remedies")
 
 
-def _remedy(remedy: Remedy) -> Markup:
+def _remedy(remedy: Remedy, measures: Sequence[tuple[str, str, Callable[[float], str]]]) -> Markup:
     verdict = element("span", "helps" if remedy.helps else "does not help", class_="verdict")
     change = element(
         "th", element("span", remedy.change, class_="change"), " ", verdict, element("p", remedy.sentence), scope="row"
     )
-    cells = (_before_and_after(remedy, name, title, shown) for name, title, shown in MEASURES)
+    cells = (_before_and_after(remedy, name, title, shown) for name, title, shown in measures)
     return element("tr", change, *cells, class_="helps" if remedy.helps else "fails")
 
 
@@ -105,6 +109,23 @@ def in_words(network: Network) -> str:
     return said[:1].upper() + said[1:]
 
 
+# the questions of training that a diagnosis answers, by the field of its evidence
+TRAINING = {"clipping": "Clipping", "truncation": "Truncated backpropagation", "memory": "Memory of a backward pass"}
+
+
+def has_training(network: Network) -> bool:
+    """Return whether one of the questions of training was answered."""
+    return any(getattr(network.diagnosis.evidence, field) is not None for field in TRAINING)
+
+
+def training(network: Network) -> Markup:
+    """Return what clipping would do, which truncation is enough, and how much memory a backward pass takes."""
+    evidence = network.diagnosis.evidence
+    answers = {name: getattr(evidence, field) for field, name in TRAINING.items()}
+    parts = (_entry(name, answer.sentence()) for name, answer in answers.items() if answer is not None)
+    return element("dl", *(each for pair in parts for each in pair), class_="training")
+
+
 def measurements(networks: Sequence[Network]) -> Markup:
     """Return the table of all numbers, one column for each network."""
     columns = ("", *(network.name for network in networks)) if len(networks) > 1 else ()
@@ -130,8 +151,8 @@ def _numbers(network: Network) -> list[tuple[str, str]]:
     if evidence.log_norm is not None:
         found += _of_flow(evidence)
     if evidence.exponent is not None:
-        error = f" ± {number(evidence.exponent_stderr, 1)}" if np.isfinite(evidence.exponent_stderr or np.inf) else ""
-        found.append(("Largest Lyapunov exponent (nats per step)", f"{signed(evidence.exponent)}{error}"))
+        exponent = with_error(evidence.exponent, evidence.exponent_stderr, sign=True)
+        found.append(("Largest Lyapunov exponent (nats per step)", exponent))
     if evidence.exploding is not None:
         found.append(("Directions that grow", number(evidence.exploding)))
     found += [(f"ρ of {name}", number(value)) for name, value in (evidence.spectral_radii or {}).items()]
@@ -158,5 +179,7 @@ def together(networks: Sequence[Network], part: Callable[[Network], Markup], *, 
     """Return a part of each network side by side, under its name if there are several."""
     if len(networks) == 1:
         return part(networks[0])
-    columns = (element("div", element("h3", each.name, class_="name"), part(each), class_="column") for each in networks)
+    columns = (
+        element("div", element("h3", each.name, class_="name"), part(each), class_="column") for each in networks
+    )
     return element("div", joined(columns), class_=class_)

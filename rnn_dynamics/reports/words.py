@@ -6,7 +6,7 @@ RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MINUS = "−"
 
 
-def number(value: float | int | None, digits: int = 3) -> str:
+def number(value: float | None, digits: int = 3) -> str:
     """Return a number with three significant digits; a whole number in full; "unknown" for None and NaN."""
     if value is None or value != value:
         return "unknown"
@@ -18,7 +18,19 @@ def number(value: float | int | None, digits: int = 3) -> str:
         power = math.floor(math.log10(abs(value)))
         return _scientific(value / 10.0**power, power, digits) if power > -300 else f"{value:.2g}"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:.{places}f}".replace("-", MINUS)
+    return _plain(f"{value:.{places}f}")
+
+
+def with_error(value: float, error: float | None, *, sign: bool = False) -> str:
+    """Return a number with its standard error, both to the digits that the error leaves; alone if it is unknown."""
+    if error is None or not 0 < error < math.inf or not math.isfinite(value):
+        return signed(value) if sign else number(value)
+    power = math.floor(math.log10(error))
+    if not -6 <= power <= 3:
+        return f"{number(value)} ± {number(error, 1)}"
+    places = max(0, -power)
+    shown = f"{value:{'+' if sign else ''}.{places}f}".replace("-", MINUS)
+    return f"{shown} ± {error:.{places}f}"
 
 
 def signed(value: float) -> str:
@@ -63,13 +75,9 @@ def count(amount: int, noun: str, plural: str | None = None) -> str:
     return f"{amount} {noun if amount == 1 else plural or noun + 's'}"
 
 
-def memory(amount: float) -> str:
-    """Return a number of bytes in KB, MB or GB."""
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            return f"{amount:.3g} {unit}"
-        amount /= 1000
-    raise AssertionError
+def _plain(digits: str) -> str:
+    """Return a decimal without the zeros at its end, and with a minus that is as wide as a digit."""
+    return (digits.rstrip("0").rstrip(".") if "." in digits else digits).replace("-", MINUS)
 
 
 def _scientific(mantissa: float, power: int, digits: int) -> str:

@@ -73,9 +73,7 @@ class Page:
 
     def open(self, path, *, width, height, mobile=False, dark=False):
         """Open a file at a size and in a colour scheme, and wait until it has loaded."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
-        )
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.events.clear()
@@ -105,7 +103,11 @@ class Page:
 
     def requests(self):
         """The addresses that were asked for, except files and data within the page."""
-        sent = [each["params"]["request"]["url"] for each in self.events if each.get("method") == "Network.requestWillBeSent"]
+        sent = [
+            each["params"]["request"]["url"]
+            for each in self.events
+            if each.get("method") == "Network.requestWillBeSent"
+        ]
         return [url for url in sent if not url.startswith("data:")]
 
 

@@ -9,6 +9,8 @@ from rnn_dynamics.measure import LyapunovSpectrum
 from rnn_dynamics.reports.network import Network
 
 LAGS = np.arange(201)
+# breaks out of texts, attributes, comments and style sheets; draws mathematics; moves a terminal's cursor
+HOSTILE = "<script>alert(1)</script>\"'--></style><img src=x onerror=alert(2)>$\\frac{$\x1b[2J\u202e\n字😀"
 
 
 def evidence(slope=0.35, *, name="", horizon=100, loss=True):
@@ -40,6 +42,7 @@ def evidence(slope=0.35, *, name="", horizon=100, loss=True):
         log_state_gradients=-slopes * LAGS[:0:-1] if loss else None,
         gradient_norms=np.linspace(0.5, 3.0, 8),
         first_non_finite="",
+        eigenvalue_rate=float(np.log(0.97)),
     )
 
 
@@ -109,7 +112,10 @@ def network(name="LSTM, 128 units", *, verified=True, slope=0.35, hostile="", he
         () if healthy else findings(hostile),
         () if healthy else remedies(hostile),
     )
-    blocks = {f"∂h'/∂h{hostile}": 0.8 * angles * np.linspace(0.1, 1, 40), f"∂c'/∂c{hostile}": np.linspace(0.2, 0.97, 40)}
+    blocks = {
+        f"∂h'/∂h{hostile}": 0.8 * angles * np.linspace(0.1, 1, 40),
+        f"∂c'/∂c{hostile}": np.linspace(0.2, 0.97, 40),
+    }
     return Network(
         name + hostile, f"PyTorch LSTM, 1 layer, 128 units{hostile}", verification, diagnosis, spectrum(-slope), blocks
     )
