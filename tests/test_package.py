@@ -23,9 +23,10 @@ MAY_IMPORT = {
     "train": {"cells", "machinery", "measure"},
     "sweeps": set(),
     "plot": {"measure"},
+    "diagnosis": {"cells", "machinery", "measure"},
     "reports": {"cells", "machinery", "measure", "diagnosis", "interop", "plot", "sweeps"},
 }
-MODULES = {"cells", "eigen", "plot", "sweeps", "theory", "train"}
+MODULES = {"cells", "diagnosis", "eigen", "plot", "sweeps", "theory", "train"}
 # files beside the folders that all of them may import
 COMMON = {"argument"}
 # the files of a folder that others may import from, where not all of them are
@@ -117,6 +118,7 @@ PUBLIC = [
     rd.cells,
     rd.cells.activations,
     rd.cells.initializers,
+    rd.diagnosis,
     rd.eigen,
     rd.plot,
     rd.sweeps,

@@ -49,7 +49,7 @@ def verdict_of(diagnosis: Diagnosis) -> str:
     if not diagnosis.findings:
         return "No fault found"
     worst = diagnosis.findings[0]
-    sentence = worst.sentence.strip().rstrip(".")
+    sentence = worst.sentence.strip().partition(". ")[0].rstrip(".")
     return sentence if len(sentence) <= LONGEST_TITLE else worst.rule[:1].upper() + worst.rule[1:]
 
 
