@@ -8,7 +8,7 @@ any of this over a grid, and `rd.plot` draws the results.
 
 from typing import TYPE_CHECKING, Any
 
-from . import cells, diagnosis, sweeps, theory
+from . import cells, diagnosis, interop, sweeps, theory
 from .diagnosis import Diagnosis, diagnose
 from .measure import (
     Contributions,
@@ -87,6 +87,7 @@ __all__ = [
     "entropy_rate",
     "gradient_contributions",
     "gradient_flow",
+    "interop",
     "jacobian_product",
     "kaplan_yorke_dimension",
     "largest_exponent",
