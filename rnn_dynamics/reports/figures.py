@@ -33,7 +33,7 @@ LOOK = {
     "ytick.labelcolor": MUTED,
 }
 LONGEST_NAME = 28
-MOST_BLOCKS = 6
+MOST_BLOCKS, MOST_PATHS = 6, 5
 
 
 class Drawing(NamedTuple):
@@ -111,6 +111,9 @@ def _flow(axes: Axes, network: Network) -> None:
     norms = np.asarray(evidence.log_norm)
     plot.gradient_flow(axes, norms, lag=lags, label="measured")
     low, high = _range_of(norms)
+    if evidence.log_rms is not None:
+        typical = np.median(np.asarray(evidence.log_rms), axis=0)
+        plot.gradient_flow(axes, typical, lag=lags, label="random", lw=1.0, color="#56b4e9")
     if evidence.log_bound is not None:
         bound = np.median(np.asarray(evidence.log_bound), axis=0)
         plot.gradient_flow(axes, bound, lag=lags, label="bound", ls="--", lw=1.1, color="#009e73")
@@ -166,6 +169,8 @@ def _flow_caption(network: Network) -> str:
     of = "one sequence" if evidence.sequences == 1 else f"{evidence.sequences} sequences: the median, and a band from "
     band = "" if evidence.sequences == 1 else "the 10 to the 90 % quantile"
     parts = [f"The norm of ∂h(T)/∂h(T−ℓ) of {of}{band}."]
+    if evidence.log_rms is not None:
+        parts.append("Thin: what is left of a gradient of random direction.")
     if evidence.log_bound is not None:
         parts.append("Dashed: the product of the norms of the steps, which it can never exceed.")
     if evidence.eigenvalue_rate is not None and abs(evidence.eigenvalue_rate) < 100:
@@ -176,9 +181,19 @@ def _flow_caption(network: Network) -> str:
 
 def _paths(axes: Axes, network: Network) -> None:
     evidence = network.diagnosis.evidence
-    paths = {in_letters(name): np.asarray(logs) for name, logs in (evidence.paths or {}).items()}
-    plot.gate_paths(axes, {"all paths": np.asarray(evidence.log_norm), **paths}, lag=np.asarray(evidence.lag))
+    strongest = list(sentences.strongest_paths(evidence)[1])[:MOST_PATHS]
+    # at lag 0 there is nothing yet on a path from one part of the state to another
+    curves = {in_letters(name): np.asarray((evidence.paths or {})[name])[..., 1:] for name in strongest}
+    whole = evidence.log_norm if evidence.log_rms is None else evidence.log_rms
+    lags = np.asarray(evidence.lag)[1:]
+    plot.gate_paths(axes, {"all paths": np.asarray(whole)[..., 1:], **curves}, lag=lags)
     axes.set(xlabel="lag ℓ (steps back)", ylabel="size of the gradient left")
+
+
+def _paths_caption(network: Network) -> str:
+    shown, of = MOST_PATHS, len(network.diagnosis.evidence.paths or {})
+    some = f" The {shown} strongest of {of} paths are shown." if of > shown else ""
+    return f"What is left of a gradient of random direction, over all paths and over single ones.{some}"
 
 
 def _spectrum(axes: Axes, network: Network) -> None:
@@ -231,11 +246,9 @@ DRAWINGS = (
         "paths",
         "Paths of the gradient",
         sentences.of_paths,
-        lambda network: (
-            "The norm of the whole Jacobian product, and of single paths through the state. Medians and bands as above."
-        ),
+        _paths_caption,
         _paths,
-        lambda network: _measured("paths")(network) and _measured("log_norm")(network),
+        lambda network: _measured("paths")(network) and len(np.asarray(network.diagnosis.evidence.lag)) > 1,
     ),
     Drawing(
         "state_gradients",

@@ -51,7 +51,7 @@ def write(path: Path, content: bytes) -> None:
 def write_folder(folder: Path, networks: Sequence[Network], version: str) -> None:
     """Write report.json and a PNG file of each figure. Their names come from this package, not from the network."""
     folder.mkdir(exist_ok=True)
-    numbers = json.dumps(plain_data.data(networks, version), indent=1, allow_nan=False, ensure_ascii=False)
+    numbers = json.dumps(plain_data.data(networks, version), allow_nan=False, ensure_ascii=False)
     write(folder / "report.json", (numbers + "\n").encode())
     for drawing in figures.possible(networks):
         stream = io.BytesIO()

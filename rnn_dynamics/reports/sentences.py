@@ -46,17 +46,25 @@ def of_flow(network: Network) -> str:
 
 def of_paths(network: Network) -> str:
     """Say which path carries the gradient."""
-    evidence = network.diagnosis.evidence
-    paths = evidence.paths or {}
-    lag = min(evidence.horizon or reach(evidence) or np.inf, int(np.asarray(evidence.lag)[-1]))
-    place = int(np.argmin(np.abs(np.asarray(evidence.lag) - lag)))
-    heights = {name: float(np.median(np.asarray(logs)[..., place])) for name, logs in paths.items()}
-    known = {name: height for name, height in heights.items() if height > -math.inf}
-    if not known:
-        return f"No path carries a gradient over {count(int(lag), 'step')}"
-    best = max(known, key=lambda name: known[name])
-    share = math.exp(min(0.0, known[best] - at_lag(evidence, int(lag))))
-    return f'Over {count(int(lag), "step")}, the path "{best}" has {percent(share)} of the gradient\'s size'
+    lag, heights = strongest_paths(network.diagnosis.evidence)
+    if not heights:
+        return f"No path carries a gradient over {count(lag, 'step')}"
+    (best, height), *_ = heights.items()
+    return f'The path "{best}" carries most of the gradient: {size(height)} is left after {count(lag, "step")}'
+
+
+def strongest_paths(evidence: Evidence) -> tuple[int, dict[str, float]]:
+    """Return the lag by which paths are judged, and ln of what each leaves there, the strongest first.
+
+    The lag is the horizon, or else the one at which the whole gradient has fallen to 1 %, or else the longest. Paths
+    that leave nothing, or of which that is not known, are left out.
+    """
+    lags = np.asarray(evidence.lag)
+    lag = min(evidence.horizon or reach(evidence) or int(lags[-1]), int(lags[-1]))
+    place = int(np.argmin(np.abs(lags - lag)))
+    heights = {name: float(np.median(np.asarray(logs)[..., place])) for name, logs in (evidence.paths or {}).items()}
+    known = {name: height for name, height in heights.items() if math.isfinite(height)}
+    return lag, dict(sorted(known.items(), key=lambda item: -item[1]))
 
 
 def of_spectrum(network: Network) -> str:
@@ -119,6 +127,8 @@ def of_gates(network: Network) -> str:
     if len(means) == 1:
         return f"The {means[0][1]} gate is open to {percent(means[0][0])} on average; it is not stuck"
     (low, shut), (high, open_) = means[0], means[-1]
+    if high - low < 0.02:
+        return f"No gate is stuck: all are open to {percent(low)} on average"
     return f"No gate is stuck: their means lie from {percent(low)} open ({shut}) to {percent(high)} ({open_})"
 
 

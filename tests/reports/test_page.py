@@ -151,7 +151,7 @@ def test_every_figure_says_in_its_title_what_is_seen(one):
     text = said(one)
     for title in (
         "The gradient falls to 1 % in 14 steps, and the task needs 100",
-        'Over 100 steps, the path "c → c" has 45 % of the gradient\'s size',
+        'The path "c → c" carries most of the gradient: 2.8·10⁻¹⁶ is left after 100 steps',
         "The loss's gradient falls to 1 % within the last 14 steps of 200",
         "λ₁ = −0.350 ± 0.004 nats per step: a disturbance shrinks e-fold in 2.86 steps",
         "The forget gate is stuck: 42 % of its values are shut",
@@ -231,13 +231,9 @@ def test_json_is_valid_and_equal_to_the_evidence(tmp_path, styled):
         assert [each["change"] for each in written["diagnosis"]["remedies"]] == [
             each.change for each in given.diagnosis.remedies
         ]
-        block = written["eigenvalues"][next(iter(given.eigenvalues))]
-        np.testing.assert_allclose(
-            np.array(block["real"]) + 1j * np.array(block["imag"]),
-            next(iter(given.eigenvalues.values())),
-            rtol=1e-5,
-            atol=1e-12,
-        )
+        name, values = next(iter(given.eigenvalues.items()))
+        block = written["eigenvalues"][name]
+        np.testing.assert_allclose(np.array(block["real"]) + 1j * np.array(block["imag"]), values, rtol=1e-5, atol=1e-9)
     assert held["networks"][1]["figures"]["gradient_flow"] == sentences.of_flow(both[1])
     names = {path.name for path in (tmp_path / "new").iterdir()}
     assert names == {"report.json", *(f"{each.name}.png" for each in figures.DRAWINGS)}
