@@ -8,6 +8,7 @@ from .evidence import Evidence
 from .flows import flows, from_jacobians, number_of_lags, state_size
 from .gate_values import gate_statistics, layers
 from .losses import of_the_loss
+from .memory import backward_memory
 from .paths import paths
 from .problem import Problem
 from .rates import doubt_of, eigenvalue_rate, exponents, spectral_radii
@@ -49,7 +50,7 @@ def _measured(problem: Problem, path: Trajectory, wrong: str) -> Evidence:
     statistics, gate_paths = gate_statistics(layers(problem, path))
     ways = paths(problem, path, lags, at)
     sampled = from_jacobians(problem, path, lags, at)
-    loss = None if problem.loss is None else of_the_loss(problem)
+    loss = None if problem.loss is None else of_the_loss(problem, problem.loss)
     curves: dict[str, NDArray] = {name: curve[:, : lags + 1] for name, curve in gate_paths.items()}
     if sampled.log_diagonal is not None:
         curves["diagonal"] = sampled.log_diagonal
@@ -76,7 +77,12 @@ def _measured(problem: Problem, path: Trajectory, wrong: str) -> Evidence:
         dead=dead(path.after),
         unit_shares=ways.shares,
         log_state_gradients=None if loss is None else loss.log_state_gradients,
-        gradient_norms=None if loss is None else loss.norms,
+        gradient_norms=None if loss is None else loss.clipping.norms,
+        clipping=None if loss is None else loss.clipping,
+        truncation=None if loss is None else loss.truncation,
+        memory=backward_memory(
+            problem.step, problem.params, problem.h0, problem.xs, problem.loss, targets=problem.targets
+        ),
         first_non_finite=wrong or ("" if loss is None else loss.non_finite),
         doubts={"log_norm": flow.doubt, "log_rms": "", "exponent": doubt_of(rates)},
     )
