@@ -12,6 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ft2font import FT2Font
 
 from .. import plot
+from ..plot.curves import STROKES
 from ..plot.labels import HALO
 from ..sweeps.terminal_text import printable
 from . import sentences
@@ -34,6 +35,8 @@ LOOK = {
 }
 LONGEST_NAME = 28
 MOST_BLOCKS, MOST_PATHS = 6, 5
+# of a title above axes of this size
+LETTERS_IN_A_LINE = 46
 
 
 class Drawing(NamedTuple):
@@ -66,7 +69,7 @@ def drawn(drawing: Drawing, networks: Sequence[Network], *, titles: bool) -> Can
 
     A network that was not measured as the drawing needs leaves its place empty.
     """
-    canvas = Canvas((SIZE[0] * len(networks), SIZE[1] + 0.5 * titles))
+    canvas = Canvas((SIZE[0] * len(networks), SIZE[1] + 0.6 * titles))
     panels = canvas.subplots(1, len(networks), squeeze=False)[0]
     for axes, network in zip(panels, networks, strict=True):
         if not drawing.possible(network):
@@ -102,7 +105,7 @@ def in_letters(text: str, longest: int = LONGEST_NAME) -> str:
 
 def wrapped(text: str) -> str:
     """Break a title into lines as wide as its axes."""
-    return textwrap.fill(text, 62)
+    return textwrap.fill(text, LETTERS_IN_A_LINE)
 
 
 def _flow(axes: Axes, network: Network) -> None:
@@ -176,17 +179,24 @@ def _flow_caption(network: Network) -> str:
     if evidence.eigenvalue_rate is not None and abs(evidence.eigenvalue_rate) < 100:
         radius = number(math.exp(evidence.eigenvalue_rate))
         parts.append(f"Dotted: what the eigenvalue rule would have said, with ρ = {radius}.")
+    if (evidence.doubts or {}).get("log_norm"):
+        parts.append(f"Doubtful: {(evidence.doubts or {})['log_norm']}.")
     return " ".join(parts)
 
 
 def _paths(axes: Axes, network: Network) -> None:
     evidence = network.diagnosis.evidence
     strongest = list(sentences.strongest_paths(evidence)[1])[:MOST_PATHS]
-    # at lag 0 there is nothing yet on a path from one part of the state to another
-    curves = {in_letters(name): np.asarray((evidence.paths or {})[name])[..., 1:] for name in strongest}
     whole = evidence.log_norm if evidence.log_rms is None else evidence.log_rms
-    lags = np.asarray(evidence.lag)[1:]
-    plot.gate_paths(axes, {"all paths": np.asarray(whole)[..., 1:], **curves}, lag=lags)
+    curves = {"all paths": whole, **{in_letters(name): (evidence.paths or {})[name] for name in strongest}}
+    widths = np.linspace(3.0, 1.5, len(curves))
+    for place, (name, logs) in enumerate(curves.items()):
+        # at lag 0 nothing is on a path from one part of the state to another yet; not all are known for all lags
+        known = np.flatnonzero(~np.isnan(np.asarray(logs)).all(axis=0))
+        shown = slice(1, max(2, known[-1] + 1 if len(known) else 0))
+        stroke = STROKES[place % len(STROKES)]
+        drawn = np.asarray(logs)[..., shown], np.asarray(evidence.lag)[shown]
+        plot.gradient_flow(axes, drawn[0], lag=drawn[1], label=name, ls=stroke, lw=widths[place])
     axes.set(xlabel="lag ℓ (steps back)", ylabel="size of the gradient left")
 
 

@@ -137,7 +137,8 @@ def _second(against: Any, xs: Input) -> tuple[Any, ...]:
 
 def _name_of(step: Step) -> str:
     """Return the name of a step function."""
-    return f"the function {getattr(step, '__qualname__', type(step).__name__)}"
+    name = getattr(step, "__qualname__", type(step).__name__)
+    return f"the function {getattr(step, '__module__', None) or ''}.{name}".replace(" .", " ")
 
 
 def _names(names: Sequence[str] | None, sources: list[str]) -> list[str]:

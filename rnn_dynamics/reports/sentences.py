@@ -49,8 +49,14 @@ def of_paths(network: Network) -> str:
     lag, heights = strongest_paths(network.diagnosis.evidence)
     if not heights:
         return f"No path carries a gradient over {count(lag, 'step')}"
-    (best, height), *_ = heights.items()
-    return f'The path "{best}" carries most of the gradient: {size(height)} is left after {count(lag, "step")}'
+    best, height = next(iter(heights.items()))
+    left = f"{size(height)} is left after {count(lag, 'step')}"
+    alike = [f'"{name}"' for name, other in heights.items() if other > height - math.log(2)]
+    if len(alike) == 1:
+        return f'The path "{best}" carries most of the gradient: {left}'
+    more = f" and {len(alike) - 2} more" if len(alike) > 2 else ""
+    names = ", ".join(alike[:2]) if more else " and ".join(alike)
+    return f"The paths {names}{more} carry it alike: {left}"
 
 
 def strongest_paths(evidence: Evidence) -> tuple[int, dict[str, float]]:
@@ -72,7 +78,8 @@ def of_spectrum(network: Network) -> str:
     spectrum: Any = network.spectrum
     first, error = float(spectrum.exponents[0]), float(spectrum.stderr[0])
     allowed = 2 * error if math.isfinite(error) else 0.0
-    value = f"λ₁ = {with_error(first, error, sign=True)} nats per step"
+    unknown = "" if math.isfinite(error) else ", of unknown error"
+    value = f"λ₁ = {with_error(first, error, sign=True)} nats per step{unknown}"
     if first != first:
         return "The largest exponent is not a number"
     if first == -math.inf:

@@ -61,10 +61,16 @@ def remedies(tried: Sequence[Remedy]) -> Markup:
 def _remedy(remedy: Remedy, measures: Sequence[tuple[str, str, Callable[[float], str]]]) -> Markup:
     verdict = element("span", "helps" if remedy.helps else "does not help", class_="verdict")
     change = element(
-        "th", element("span", remedy.change, class_="change"), " ", verdict, element("p", remedy.sentence), scope="row"
+        "th", element("span", remedy.change, class_="change"), " ", verdict, element("p", _remark(remedy)), scope="row"
     )
     cells = (_before_and_after(remedy, name, title, shown) for name, title, shown in measures)
     return element("tr", change, *cells, class_="helps" if remedy.helps else "fails")
+
+
+def _remark(remedy: Remedy) -> str:
+    """Return what the sentence of a remedy says beyond the change and the numbers, which the table has already."""
+    rest = remedy.sentence.removeprefix(f"{remedy.change}: ")
+    return rest if rest == remedy.sentence else rest.partition(". ")[2]
 
 
 def _before_and_after(remedy: Remedy, name: str, title: str, shown: Callable[[float], str]) -> Markup:
@@ -104,7 +110,7 @@ def is_unverified(network: Network) -> bool:
 def in_words(network: Network) -> str:
     """Say how far the import can be trusted."""
     if network.verification is None:
-        return "nothing to verify: the step function itself was measured"
+        return "Nothing to verify: the step function itself was measured"
     said = str(network.verification)
     return said[:1].upper() + said[1:]
 
@@ -152,7 +158,9 @@ def _numbers(network: Network) -> list[tuple[str, str]]:
         found += _of_flow(evidence)
     if evidence.exponent is not None:
         exponent = with_error(evidence.exponent, evidence.exponent_stderr, sign=True)
-        found.append(("Largest Lyapunov exponent (nats per step)", exponent))
+        doubt = (evidence.doubts or {}).get("exponent")
+        of = "" if evidence.sequences == 1 else f", mean of {evidence.sequences} sequences"
+        found.append((f"λ₁{of} (nats per step)", f"{exponent} (doubtful: {doubt})" if doubt else exponent))
     if evidence.exploding is not None:
         found.append(("Directions that grow", number(evidence.exploding)))
     found += [(f"ρ of {name}", number(value)) for name, value in (evidence.spectral_radii or {}).items()]

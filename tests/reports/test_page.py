@@ -64,12 +64,6 @@ def hostile(styled):
     return page([network(verified=False, hostile=HOSTILE), network("other", slope=0.01, hostile=HOSTILE)], "9.9")
 
 
-@pytest.fixture
-def undrawn(styled, monkeypatch):
-    """Pages without their drawings, which take most of the time."""
-    monkeypatch.setattr("rnn_dynamics.reports.page.inline_svg", lambda *given: Markup("<svg></svg>"))
-
-
 def said(text):
     return " ".join(Seen(text).texts).replace("\xa0", " ")
 
@@ -166,10 +160,10 @@ def test_what_was_not_verified_is_said_before_all_else(undrawn):
     assert text.index("Not verified.") < text.index("1 problem")
     assert "Not verified: only arrays were given" in text or "Not verified: the outputs" in text
     plain_step = network()._replace(verification=None)
-    assert "nothing to verify" in said(page([plain_step], "9.9"))
+    assert "Nothing to verify" in said(page([plain_step], "9.9"))
 
 
-def test_two_networks_stand_side_by_side(undrawn):
+def test_two_networks_stand_side_by_side(undrawn, styled):
     both = [network("before"), network("after", slope=0.01, healthy=True)]
     text = page(both, "9.9")
     assert said(text).count("before") > 5
@@ -177,8 +171,13 @@ def test_two_networks_stand_side_by_side(undrawn):
     assert "No fault found" in said(text)
     numbers = {row.name: row.values for row in rows(both)}
     assert numbers["Gradient falls to 1 % in"] == ("14 steps", "not within the sequence")
+
+
+def test_two_networks_are_drawn_with_the_same_limits(styled):
+    both = [network("before"), network("after", slope=0.01)]
     first, second = figures.alike(figures.DRAWINGS[0], both)
     assert first.axes[0].get_ylim() == second.axes[0].get_ylim()
+    assert first.axes[0].get_xlim() == second.axes[0].get_xlim()
 
 
 def test_what_one_of_two_networks_lacks_is_said(undrawn):
