@@ -19,7 +19,7 @@ from . import sentences
 from .network import Network
 from .words import number
 
-SIZE = (4.6, 3.0)  # inches: legible on a phone, and two side by side on a desk
+SIZE, TITLE = (4.6, 3.0), 0.6  # inches: legible on a phone, and two side by side on a desk
 INK, MUTED, RULE = "#262626", "#595959", "#cccccc"
 ONE_PERCENT = -2.0  # in decades
 # the parts of a drawing that are beside the point of a report, which has its own captions
@@ -64,36 +64,42 @@ def possible(networks: Sequence[Network]) -> list[Drawing]:
     return [each for each in DRAWINGS if any(each.possible(network) for network in networks)]
 
 
-def drawn(drawing: Drawing, networks: Sequence[Network], *, titles: bool) -> Canvas:
-    """Draw networks side by side, each with its sentence as the title if wanted.
+def drawn(drawing: Drawing, networks: Sequence[Network]) -> Canvas:
+    """Draw networks side by side, each with its sentence as the title, with the same limits.
 
     A network that was not measured as the drawing needs leaves its place empty.
     """
-    canvas = Canvas((SIZE[0] * len(networks), SIZE[1] + 0.6 * titles))
-    panels = canvas.subplots(1, len(networks), squeeze=False)[0]
+    canvas = Canvas((SIZE[0] * len(networks), SIZE[1] + TITLE))
+    panels = list(canvas.subplots(1, len(networks), squeeze=False)[0])
+    _draw_alike(drawing, panels, networks)
     for axes, network in zip(panels, networks, strict=True):
-        if not drawing.possible(network):
-            axes.set_axis_off()
-            continue
-        drawing.draw(axes, network)
-        plot.label_ends(axes)
-        if titles:
+        if axes.axison:
             whose = f"{in_letters(network.name)}: " if len(networks) > 1 else ""
             axes.set_title(wrapped(whose + in_letters(drawing.sentence(network), 200)), color=INK)
     return canvas
 
 
-def alike(drawing: Drawing, networks: Sequence[Network]) -> list[Canvas]:
-    """Draw each network on a figure of its own, all with the same limits so that they can be compared."""
-    figures = [drawn(drawing, [network], titles=False) for network in networks]
-    panels = [figure.axes[0] for figure in figures if figure.axes[0].axison]
-    for limits, set_limits in (("get_xlim", "set_xlim"), ("get_ylim", "set_ylim")):
-        held = np.array([getattr(axes, limits)() for axes in panels])
-        for axes in panels:
-            getattr(axes, set_limits)(held[:, 0].min(), held[:, 1].max())
-    for axes in panels:
+def each_drawn(drawing: Drawing, networks: Sequence[Network]) -> list[Canvas]:
+    """Draw each network on a figure of its own without a title, with the same limits."""
+    canvases = [Canvas(SIZE) for _ in networks]
+    _draw_alike(drawing, [canvas.subplots() for canvas in canvases], networks)
+    return canvases
+
+
+def _draw_alike(drawing: Drawing, panels: Sequence[Axes], networks: Sequence[Network]) -> None:
+    """Draw each network on its Axes; those that can be drawn get the same limits, so that they can be compared."""
+    for axes, network in zip(panels, networks, strict=True):
+        if drawing.possible(network):
+            drawing.draw(axes, network)
+        else:
+            axes.set_axis_off()
+    shown = [axes for axes in panels if axes.axison]
+    for axis in "xy":
+        limits = np.array([getattr(axes, f"get_{axis}lim")() for axes in shown])
+        for axes in shown:
+            getattr(axes, f"set_{axis}lim")(limits[:, 0].min(), limits[:, 1].max())
+    for axes in shown:
         plot.label_ends(axes)
-    return figures
 
 
 def in_letters(text: str, longest: int = LONGEST_NAME) -> str:
@@ -186,17 +192,17 @@ def _flow_caption(network: Network) -> str:
 
 def _paths(axes: Axes, network: Network) -> None:
     evidence = network.diagnosis.evidence
-    strongest = list(sentences.strongest_paths(evidence)[1])[:MOST_PATHS]
+    lag, heights_there = sentences.strongest_paths(evidence)
+    strongest = list(heights_there)[:MOST_PATHS]
     whole = evidence.log_norm if evidence.log_rms is None else evidence.log_rms
     curves = {"all paths": whole, **{in_letters(name): (evidence.paths or {})[name] for name in strongest}}
     widths = np.linspace(3.0, 1.5, len(curves))
+    # at lag 0 nothing is on a path from one part of the state to another yet
+    shown = slice(1, max(2, int(np.searchsorted(np.asarray(evidence.lag), lag)) + 1))
     for place, (name, logs) in enumerate(curves.items()):
-        # at lag 0 nothing is on a path from one part of the state to another yet; not all are known for all lags
-        known = np.flatnonzero(~np.isnan(np.asarray(logs)).all(axis=0))
-        shown = slice(1, max(2, known[-1] + 1 if len(known) else 0))
         stroke = STROKES[place % len(STROKES)]
-        drawn = np.asarray(logs)[..., shown], np.asarray(evidence.lag)[shown]
-        plot.gradient_flow(axes, drawn[0], lag=drawn[1], label=name, ls=stroke, lw=widths[place])
+        heights, lags = np.asarray(logs)[..., shown], np.asarray(evidence.lag)[shown]
+        plot.gradient_flow(axes, heights, lag=lags, label=name, ls=stroke, lw=widths[place])
     axes.set(xlabel="lag ℓ (steps back)", ylabel="size of the gradient left")
 
 

@@ -55,5 +55,5 @@ def write_folder(folder: Path, networks: Sequence[Network], version: str) -> Non
     write(folder / "report.json", (numbers + "\n").encode())
     for drawing in figures.possible(networks):
         stream = io.BytesIO()
-        figures.drawn(drawing, networks, titles=True).savefig(stream, format="png", metadata={"Software": None})
+        figures.drawn(drawing, networks).savefig(stream, format="png", metadata={"Software": None})
         write(folder / f"{drawing.name}.png", stream.getvalue())

@@ -142,7 +142,7 @@ def _figures(networks: Sequence[Network]) -> Markup:
 
 
 def _figure(drawing: figures.Drawing, network: Network) -> Markup:
-    canvas = figures.drawn(drawing, [network], titles=False)
+    (canvas,) = figures.each_drawn(drawing, [network])
     sentence = drawing.sentence(network)
     return element(
         "figure",
@@ -158,7 +158,7 @@ def _compared(drawing: figures.Drawing, networks: Sequence[Network]) -> Markup:
     columns = []
     captions = [drawing.caption(network) for network in networks if drawing.possible(network)]
     same = len({*captions}) == 1
-    for place, (network, canvas) in enumerate(zip(networks, figures.alike(drawing, networks), strict=True)):
+    for place, (network, canvas) in enumerate(zip(networks, figures.each_drawn(drawing, networks), strict=True)):
         if not drawing.possible(network):
             columns.append(element("div", element("p", f"Not measured for {network.name}.", class_="lead")))
             continue

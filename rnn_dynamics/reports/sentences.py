@@ -40,7 +40,8 @@ def of_flow(network: Network) -> str:
     where = f"at the horizon of {count(last, 'step')}" if last == horizon else f"after {count(last, 'step')}"
     end = at_lag(evidence, last)
     if end > math.log(2):
-        return f"The gradient explodes: {where} it is {size(end)} its full size"
+        grows = "explodes" if end >= -ONE_PERCENT else "grows"
+        return f"The gradient {grows}: {where} it is {size(end)} its full size"
     return f"The gradient lasts: {where}, {size(end)} of it is left"
 
 
@@ -62,11 +63,10 @@ def of_paths(network: Network) -> str:
 def strongest_paths(evidence: Evidence) -> tuple[int, dict[str, float]]:
     """Return the lag by which paths are judged, and ln of what each leaves there, the strongest first.
 
-    The lag is the horizon, or else the one at which the whole gradient has fallen to 1 %, or else the longest. Paths
-    that leave nothing, or of which that is not known, are left out.
+    The lag is the horizon, or else the longest. Paths that leave nothing, or of which that is not known, are left out.
     """
     lags = np.asarray(evidence.lag)
-    lag = min(evidence.horizon or reach(evidence) or int(lags[-1]), int(lags[-1]))
+    lag = min(evidence.horizon or int(lags[-1]), int(lags[-1]))
     place = int(np.argmin(np.abs(lags - lag)))
     heights = {name: float(np.median(np.asarray(logs)[..., place])) for name, logs in (evidence.paths or {}).items()}
     known = {name: height for name, height in heights.items() if math.isfinite(height)}

@@ -9,5 +9,5 @@ from rnn_dynamics.reports.markup import Markup
 @pytest.fixture
 def undrawn(monkeypatch):
     monkeypatch.setattr("rnn_dynamics.reports.page.inline_svg", lambda *given: Markup("<svg></svg>"))
-    monkeypatch.setattr("rnn_dynamics.reports.figures.drawn", lambda *given, **options: Figure((1, 1)))
-    monkeypatch.setattr("rnn_dynamics.reports.figures.alike", lambda drawing, networks: [None] * len(networks))
+    monkeypatch.setattr("rnn_dynamics.reports.figures.drawn", lambda drawing, networks: Figure((1, 1)))
+    monkeypatch.setattr("rnn_dynamics.reports.figures.each_drawn", lambda drawing, networks: [None] * len(networks))

@@ -175,7 +175,7 @@ def test_two_networks_stand_side_by_side(undrawn, styled):
 
 def test_two_networks_are_drawn_with_the_same_limits(styled):
     both = [network("before"), network("after", slope=0.01)]
-    first, second = figures.alike(figures.DRAWINGS[0], both)
+    first, second = figures.each_drawn(figures.DRAWINGS[0], both)
     assert first.axes[0].get_ylim() == second.axes[0].get_ylim()
     assert first.axes[0].get_xlim() == second.axes[0].get_xlim()
 
@@ -294,6 +294,7 @@ def test_sentences_of_known_curves():
     assert flow(0.1, horizon=20) == "The gradient lasts: at the horizon of 20 steps, 14 % of it is left"
     assert flow(0.0, horizon=None) == "The gradient lasts: after 200 steps, 100 % of it is left"
     assert flow(-0.1, horizon=None) == "The gradient explodes: after 200 steps it is 4.9·10⁸ its full size"
+    assert flow(-0.02, horizon=None) == "The gradient grows: after 200 steps it is 54.6 times its full size"
     assert flow(0.1, log_norm=np.full((8, 201), np.nan)) == "The gradient is not finite, first at lag 0"
 
 
