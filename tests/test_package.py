@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "sweeps": set(),
     "plot": {"measure"},
     "interop": {"cells"},
-    "diagnosis": {"cells", "machinery", "measure"},
+    "diagnosis": {"cells", "machinery", "measure", "train"},
     "reports": {"cells", "machinery", "measure", "diagnosis", "interop", "plot", "sweeps"},
 }
 MODULES = {"cells", "diagnosis", "eigen", "interop", "plot", "sweeps", "theory", "train"}
