@@ -66,10 +66,9 @@ def from_torch(
     if live.is_module(source):
         if nonlinearity is not None:
             raise ValueError(f"nonlinearity: got {nonlinearity!r} with a live module, which has its own; leave it out")
-        module = live.copied(live.recurrent_module(source, prefix))
-        net = net_of(
-            live.layers_of(module), layer=layer, activation=live.activation_of(module), notes=live.notes(module)
-        )
+        original = live.recurrent_module(source, prefix)
+        module, notes = live.copied(original), live.notes(original)
+        net = net_of(live.layers_of(module), layer=layer, activation=live.activation_of(module), notes=notes)
         if verify:
             run = live.Runner(module if layer is None else live.built(net), bool(net.reverse))
             return _imported(net, recorded, run)
