@@ -1,6 +1,7 @@
 """`rd.report`: diagnose a network, measure what the figures need, and write the page."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -115,13 +116,12 @@ def report(
 
 def write_report(networks: Sequence[Network], file: Path | None, folder: Path | None) -> None:
     """Write the page and the folder of networks that were measured."""
-    from .. import __version__
-
+    version = sys.modules[__name__.split(".")[0]].__version__
     with matplotlib.style.context([STYLE, LOOK]):
         if file is not None:
-            write(file, page(networks, __version__).encode())
+            write(file, page(networks, version).encode())
         if folder is not None:
-            write_folder(folder, networks, __version__)
+            write_folder(folder, networks, version)
 
 
 def _second(against: Any, xs: Input) -> tuple[Any, ...]:
