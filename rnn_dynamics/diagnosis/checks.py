@@ -216,7 +216,7 @@ def loss_reaches_only_the_last_steps(evidence: Evidence, threshold: float) -> Fi
 def few_directions(evidence: Evidence, threshold: float) -> Fired | None:
     """Ask along how many directions a gradient that arrives at the horizon survives."""
     index = at_horizon(evidence)
-    if not index or _verdict(float(median_log_norm(evidence)[index])) == "vanishes":
+    if not index or _verdict(float(median_log_norm(evidence)[index])) != "arrives":
         return None
     number = directions_at(evidence, index)
     n = evidence.state_size

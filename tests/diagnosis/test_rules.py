@@ -8,6 +8,7 @@ from diagnosed_nets import FAULTY, HEALTHY, SLOW, T, linear
 
 import rnn_dynamics as rd
 from rnn_dynamics.diagnosis import RULES, Evidence, judge
+from rnn_dynamics.diagnosis.remedies import REMEDIES
 
 SMALLEST = Evidence(state_size=8, steps=T, sequences=1)
 
@@ -32,6 +33,11 @@ def test_the_rule_of_a_fault_fires_and_no_other(name):
 
 def test_every_rule_has_a_net_with_its_fault():
     assert {rule for _, rule in FAULTY.values()} == {rule.name for rule in RULES}
+
+
+def test_rules_suggest_remedies_that_exist():
+    known = {entry.name for entry in REMEDIES} | {"clipping", "truncation"}
+    assert {name for rule in RULES for name in rule.remedies} <= known
 
 
 def test_rules_are_silent_about_what_was_not_measured():
