@@ -152,7 +152,7 @@ def test_an_lstm_from_end_to_end(tmp_path, key):
         assert {"gradient_flow", "paths", "state_gradients", "spectrum", "gates", "eigenvalues"} == {
             *network["figures"]
         }
-    assert {finding.rule for finding in found.diagnoses[0].findings} == {"gradient vanishes"}
+    assert "gradient vanishes" in {finding.rule for finding in found.diagnoses[0].findings}
     text = (tmp_path / "net.html").read_text()
     assert "chrono" in text
     assert "Clipping" in text
