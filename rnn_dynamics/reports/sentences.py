@@ -11,8 +11,19 @@ from ..diagnosis.evidence import ONE_PERCENT, Evidence, GateStatistics, median_l
 from .network import Network
 from .words import count, number, percent, size, with_error
 
-# a gate is called stuck where more than this share of its values is below 0.05 or above 0.95
-STUCK = 0.25
+# a gate is named where more than this share of its values is below 0.05 or above 0.95
+MANY = 0.25
+# what a gate does at its ends, by its role
+ENDS = {
+    ("keep", "shut"): "the memory is erased",
+    ("keep", "wide open"): "the memory lasts",
+    ("write", "shut"): "nothing is written",
+    ("read", "shut"): "nothing is read",
+    ("replace", "shut"): "the memory lasts",
+    ("replace", "wide open"): "the memory is replaced",
+    ("keep, not write", "shut"): "the memory is replaced",
+    ("keep, not write", "wide open"): "the memory lasts",
+}
 
 
 def reach(evidence: Evidence) -> int | None:
@@ -123,23 +134,26 @@ def _largest(values: NDArray) -> float:
 
 
 def of_gates(network: Network) -> str:
-    """Say which gate is stuck shut or open, or how far the gates are open."""
+    """Say which gate is mostly shut or wide open, or how far the gates are open."""
     gates = network.diagnosis.evidence.gates or {}
-    name = max(gates, key=lambda name: _stuck(gates[name]))
+    name = max(gates, key=lambda name: _at_an_end(gates[name]))
     gate = gates[name]
-    if _stuck(gate) > STUCK:
+    if _at_an_end(gate) > MANY:
         share, how = (gate.shut, "shut") if gate.shut >= gate.open else (gate.open, "wide open")
-        return f"The {name} gate is stuck: {percent(share)} of its values are {how}"
+        effect = ENDS.get((gate.role, how))
+        return f"{percent(share)} of the {name} gate's values are {how}" + (f", where {effect}" if effect else "")
     means = sorted((each.mean, name) for name, each in gates.items())
     if len(means) == 1:
-        return f"The {means[0][1]} gate is open to {percent(means[0][0])} on average; it is not stuck"
+        return f"The {means[0][1]} gate is open to {percent(means[0][0])} on average"
     (low, shut), (high, open_) = means[0], means[-1]
     if high - low < 0.02:
-        return f"No gate is stuck: all are open to {percent(low)} on average"
-    return f"No gate is stuck: their means lie from {percent(low)} open ({shut}) to {percent(high)} ({open_})"
+        return f"No gate is shut or wide open: all are open to {percent(low)} on average"
+    return (
+        f"No gate is shut or wide open: their means lie from {percent(low)} open ({shut}) to {percent(high)} ({open_})"
+    )
 
 
-def _stuck(gate: GateStatistics) -> float:
+def _at_an_end(gate: GateStatistics) -> float:
     return max(gate.shut, gate.open)
 
 

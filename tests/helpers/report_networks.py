@@ -19,7 +19,7 @@ def evidence(slope=0.35, *, name="", horizon=100, loss=True):
     wave = 0.5 + 0.2 * np.sin(LAGS[1:] / 9)
     gates = {
         f"{name}input": GateStatistics(0.5, 0.05, 0.04, wave),
-        f"{name}forget": GateStatistics(0.31, 0.42, 0.01, wave - 0.2),
+        f"{name}forget": GateStatistics(0.31, 0.42, 0.01, wave - 0.2, "keep"),
         f"{name}output": GateStatistics(0.6, 0.02, 0.1, wave + 0.1),
     }
     return Evidence(

@@ -148,7 +148,7 @@ def test_every_figure_says_in_its_title_what_is_seen(one):
         'The path "c → c" carries most of the gradient: 2.8·10⁻¹⁶ is left after 100 steps',
         "The loss's gradient falls to 1 % within the last 14 steps of 200",
         "λ₁ = −0.350 ± 0.004 nats per step: a disturbance shrinks e-fold in 2.86 steps",
-        "The forget gate is stuck: 42 % of its values are shut",
+        "42 % of the forget gate's values are shut, where the memory is erased",
         "Every eigenvalue lies within the unit circle; the largest is 0.97, of ∂c'/∂c",
     ):
         assert title in text
@@ -296,6 +296,18 @@ def test_sentences_of_known_curves():
     assert flow(-0.1, horizon=None) == "The gradient explodes: after 200 steps it is 4.9·10⁸ its full size"
     assert flow(-0.02, horizon=None) == "The gradient grows: after 200 steps it is 54.6 times its full size"
     assert flow(0.1, log_norm=np.full((8, 201), np.nan)) == "The gradient is not finite, first at lag 0"
+
+
+def test_a_gate_at_its_end_is_named_with_what_it_does():
+    def gates(**shares):
+        held = network()
+        forget = evidence().gates["forget"]._replace(**shares)
+        changed = held.diagnosis.evidence._replace(gates={"forget": forget})
+        return sentences.of_gates(held._replace(diagnosis=held.diagnosis._replace(evidence=changed)))
+
+    assert gates(shut=0.1, open=0.6) == "60 % of the forget gate's values are wide open, where the memory lasts"
+    assert gates(shut=0.6, role="") == "60 % of the forget gate's values are shut"
+    assert gates(shut=0.1, mean=0.31) == "The forget gate is open to 31 % on average"
 
 
 @pytest.mark.parametrize(
