@@ -98,10 +98,12 @@ def diagnose(
 def _tried(
     problem: Problem, evidence: Evidence, findings: tuple[Finding, ...], key: Array | None
 ) -> tuple[Remedy, ...]:
-    """Try the remedies that the findings suggest; none where the evidence ends at a number that is not finite."""
+    """Try the remedies that the findings suggest, on the steps that were measured; none if nothing could be."""
     suggested = {name for finding in findings for name in finding.suggests}
-    if not suggested or evidence.log_norm is None or evidence.first_non_finite:
+    if not suggested or evidence.log_norm is None:
         return ()
+    if evidence.steps < problem.steps:
+        problem = problem.up_to(evidence.steps)
     return tried(
         problem.step,
         problem.params,
