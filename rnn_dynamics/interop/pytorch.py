@@ -9,7 +9,8 @@ from .. import argument
 from . import pytorch_live as live
 from .arrays import named_arrays
 from .imported import Imported, Verification
-from .pytorch_layout import ACTIVATIONS, Layer, Net, as_cell, net_of, nets_in
+from .pytorch_layout import ACTIVATIONS, Layer, Net, net_of, nets_in
+from .pytorch_params import as_cell
 from .verification import compared_with_recorded, recorded_arrays, verified
 from .weight_files import shown
 
@@ -50,7 +51,8 @@ def from_torch(
         O(size of the weights), and one compilation of the cell for the comparison.
 
     Example:
-        >>> weights = {"rnn.weight_ih_l0": np.ones((2, 1)), "rnn.weight_hh_l0": np.eye(2)}
+        >>> U, W = np.ones((2, 1), np.float32), np.eye(2, dtype=np.float32)
+        >>> weights = {"rnn.weight_ih_l0": U, "rnn.weight_hh_l0": W}
         >>> rd.interop.from_torch(weights)
         Imported(PyTorch RNN, 1 layer, 2 units, tanh assumed; not verified: the outputs were compared with nothing)
         >>> recorded = np.ones((3, 1)), [[1, 1], [2, 2], [3, 3]]
@@ -67,10 +69,10 @@ def from_torch(
         if nonlinearity is not None:
             raise ValueError(f"nonlinearity: got {nonlinearity!r} with a live module, which has its own; leave it out")
         original = live.recurrent_module(source, prefix)
-        module, notes = live.copied(original), live.notes(original)
+        module, notes = live.readable(original), live.notes(original)
         net = net_of(live.layers_of(module), layer=layer, activation=live.activation_of(module), notes=notes)
         if verify:
-            run = live.Runner(module if layer is None else live.built(net), bool(net.reverse))
+            run = live.Runner(live.runnable(original if layer is None else live.built(net)), bool(net.reverse))
             return _imported(net, recorded, run)
     else:
         net = _from_arrays(source, prefix, layer, nonlinearity)

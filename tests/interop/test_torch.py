@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import rnn_dynamics as rd
-from rnn_dynamics.interop import pytorch_layout, pytorch_live
+from rnn_dynamics.interop import pytorch_live, pytorch_params
 from rnn_dynamics.interop.verification import verified
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install 'rnn_dynamics[torch]'")
@@ -117,9 +117,9 @@ def test_what_is_no_mistake_is_accepted(kind, change):
 
 
 def test_a_wrong_order_of_gates_in_the_import_is_refused_with_both_outputs(monkeypatch):
-    right = pytorch_layout._lstm_params
+    right = pytorch_params._lstm_params
     monkeypatch.setattr(
-        pytorch_layout,
+        pytorch_params,
         "_lstm_params",
         lambda layer: (p := right(layer))._replace(input=p.forget, forget=p.input),
     )
@@ -250,6 +250,17 @@ def test_precisions(dtype, x64):
         np.testing.assert_allclose(net.params.reset.W, exact, rtol=0 if dtype != torch.float64 or x64 else 1e-7)
 
 
+def test_training_goes_on_without_the_import():
+    module = torch_nets.make("gru", inputs=64)
+    for source in (module, module.state_dict()):
+        net = rd.interop.from_torch(source, verify=False)
+        before = jax.tree.map(np.array, net.params)
+        with torch.no_grad():
+            for weight in module.parameters():
+                weight += 1
+        jax.tree.map(np.testing.assert_array_equal, net.params, before)
+
+
 def test_surroundings_of_the_user_do_not_matter():
     module = torch_nets.make("lstm")
     with torch.device("meta"):
@@ -258,6 +269,27 @@ def test_surroundings_of_the_user_do_not_matter():
         assert rd.interop.from_torch(module).verification.difference < 1e-6
     with torch.inference_mode():
         assert rd.interop.from_torch(module).verification.how == "live"
+
+
+def test_a_module_that_cannot_be_copied():
+    class Stubborn(torch.nn.GRU):
+        def __deepcopy__(self, memo):
+            raise RuntimeError("not me")
+
+    with pytest.raises(ValueError, match=r"this Stubborn cannot be copied \(not me\); pass its state_dict\(\)"):
+        rd.interop.from_torch(Stubborn(2, 3))
+    with pytest.raises(ValueError, match="on the device meta, which holds no numbers"):
+        rd.interop.from_torch(torch.nn.GRU(2, 3, device="meta"))
+
+
+def test_a_forward_of_ones_own_is_run_and_refused():
+    class Doubled(torch.nn.GRU):
+        def forward(self, x, state=None):
+            outputs, state = super().forward(x, state)
+            return 2 * outputs, state
+
+    with pytest.raises(rd.interop.MismatchError, match="differs from the original"):
+        rd.interop.from_torch(Doubled(2, 3))
 
 
 def test_parametrised_weights_are_those_that_run():

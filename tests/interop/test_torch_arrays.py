@@ -1,5 +1,6 @@
 """Arrays with PyTorch's names: found by a prefix, checked, refused with the reason."""
 
+import jax
 import numpy as np
 import pytest
 from recorded_nets import imported, recorded, weights
@@ -28,6 +29,16 @@ def test_of_several_nets_one_is_chosen():
         rd.interop.from_torch(arrays, prefix="a")
     with pytest.raises(ValueError, match=r"prefix: got 'b', expected 'a.rnn'"):
         rd.interop.from_torch(renamed(weights("lstm"), "a.rnn."), prefix="b")
+
+
+def test_an_import_shares_no_memory_with_the_arrays():
+    """JAX does share it where it can: float64 here, 64 bytes at a time."""
+    arrays = {"weight_ih_l0": np.zeros((192, 64)), "weight_hh_l0": np.zeros((192, 64)), "bias_ih_l0": np.zeros(192)}
+    arrays["bias_hh_l0"] = np.zeros(192)
+    net = rd.interop.from_torch(arrays)
+    for array in arrays.values():
+        array += 1
+    assert not any(leaf.any() for leaf in jax.tree.leaves(net.params))
 
 
 def changed(case, name, change):
@@ -71,6 +82,25 @@ REFUSED = {
     ),
     "a flat kernel": (changed("gru", "rnn.weight_hh_l0", np.ravel), ValueError, "of 1 axes, expected 2"),
     "an empty kernel": (changed("rnn", "rnn.weight_hh_l0", lambda a: a[:0, :0]), ValueError, r"shape \(0, 0\)"),
+    "a projection to nothing": (
+        {
+            "weight_ih": np.zeros((4 * 10**12, 0)),
+            "weight_hh": np.zeros((4 * 10**12, 0)),
+            "weight_hr": np.zeros((0, 10**12)),
+        },
+        ValueError,
+        r"weight_hh of l0 has shape \(4000000000000, 0\)",
+    ),
+    "a thousand layers": (
+        {f"weight_{part}_l{layer}": np.ones((1, 1)) for layer in range(1000) for part in ("ih", "hh")},
+        ValueError,
+        "holds 1000 layers, expected at most 64",
+    ),
+    "a thousand gaps": (
+        {f"weight_{part}_l{2 * layer}": np.ones((1, 1)) for layer in range(1000) for part in ("ih", "hh")},
+        ValueError,
+        "l18 and 990 more, expected l0, l1",
+    ),
     "another projection": (changed("lstm_projected", "rnn.weight_hr_l0", np.transpose), ValueError, "weight_hr of l0"),
     "another second layer": (
         changed("lstm_2_layers", "rnn.weight_ih_l1", lambda a: a[:, :-1]),
