@@ -4,6 +4,7 @@ from .fault import Fault
 from .in_cells import CELLS
 from .in_diagnosis import DIAGNOSIS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
+from .in_frameworks import FRAMEWORKS
 from .in_measure import MEASURE
 from .in_pictures_and_theory import PICTURES, THEORY
 from .in_pytorch import PYTORCH
@@ -29,4 +30,5 @@ FAULTS = [
     *REMEDIES,
     *DIAGNOSIS,
     *REPORTS,
+    *FRAMEWORKS,
 ]
