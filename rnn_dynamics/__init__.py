@@ -49,14 +49,19 @@ from .sweeps import sweep
 if TYPE_CHECKING:
     from . import plot as plot
     from . import train as train
+    from .reports import report as report
 else:
 
     def __getattr__(name: str) -> Any:
-        """Import `rd.plot` and `rd.train` on first use, so that matplotlib and optax are loaded only then."""
+        """Import `rd.plot`, `rd.report` and `rd.train` on first use, so that matplotlib and optax wait until then."""
         if name in ("plot", "train"):
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
+        if name == "report":
+            from .reports import report
+
+            return report
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -95,6 +100,7 @@ __all__ = [
     "parameter_gradient",
     "participation_ratio",
     "plot",
+    "report",
     "rtrl",
     "state_gradients",
     "step_jacobian",

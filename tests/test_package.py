@@ -25,12 +25,19 @@ MAY_IMPORT = {
     "plot": {"measure"},
     "interop": {"cells"},
     "diagnosis": {"cells", "machinery", "measure", "train"},
+    "reports": {"cells", "machinery", "measure", "diagnosis", "interop", "plot", "sweeps"},
 }
 MODULES = {"cells", "diagnosis", "eigen", "interop", "plot", "sweeps", "theory", "train"}
 # files beside the folders that all of them may import
 COMMON = {"argument"}
 # the files of a folder that others may import from, where not all of them are
-DOORS = {("machinery", "cells"): {"contract"}, ("measure", "cells"): {"contract"}}
+DOORS = {
+    ("machinery", "cells"): {"contract"},
+    ("measure", "cells"): {"contract"},
+    ("reports", "cells"): {"contract"},
+    ("reports", "machinery"): {"state_vector"},
+    ("reports", "sweeps"): {"terminal_text"},
+}
 
 
 def imports_of(path: Path) -> list[tuple[str, ...]]:

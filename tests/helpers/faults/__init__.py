@@ -9,6 +9,7 @@ from .in_measure import MEASURE
 from .in_pictures_and_theory import PICTURES, THEORY
 from .in_pytorch import PYTORCH
 from .in_remedies import REMEDIES
+from .in_reports import REPORTS
 from .in_spectra_in_windows import SPECTRA_IN_WINDOWS
 from .in_sweeps import SWEEP
 from .in_train import TRAIN
@@ -17,18 +18,17 @@ __all__ = ["FAULTS", "Fault"]
 
 FAULTS = [
     *CELLS,
-    *MEASURE,
-    *FLOWS,
-    *EXPONENTS,
-    *SPECTRA_IN_WINDOWS,
-    *THEORY,
-    *TRAIN,
-    *SWEEP,
-    *PICTURES,
-    *PYTORCH,
-    *FRAMEWORKS,
-    *REMEDIES,
     *DIAGNOSIS,
+    *EXPONENTS,
+    *FLOWS,
+    *FRAMEWORKS,
+    *MEASURE,
+    *PICTURES,
+    *THEORY,
+    *PYTORCH,
+    *REMEDIES,
+    *REPORTS,
+    *SPECTRA_IN_WINDOWS,
+    *SWEEP,
+    *TRAIN,
 ]
-FAULTS = [*CELLS, *MEASURE, *FLOWS, *EXPONENTS, *SPECTRA_IN_WINDOWS, *THEORY, *TRAIN, *SWEEP, *PICTURES]
-FAULTS += [*PYTORCH, *FRAMEWORKS]
