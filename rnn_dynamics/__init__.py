@@ -2,7 +2,8 @@
 
 `rd.cells` holds recurrent maps as pure functions. The measurements at the top level take any step function
 `step(params, state, x) -> state`, from `rd.cells` or your own. `rd.theory` predicts what they should return, `rd.train`
-measures a net while it learns, `rd.sweep` runs any of this over a grid, and `rd.plot` draws the results.
+measures a net while it learns, `rd.watch` does so in the training loop of any framework, `rd.sweep` runs any of this
+over a grid, and `rd.plot` draws the results.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ from .measure import (
     truncation_bias,
     unroll,
 )
+from .monitor import GradientWarning, watch
 from .sweeps import sweep
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ __all__ = [
     "CovariantVectors",
     "Doubt",
     "GradientFlow",
+    "GradientWarning",
     "LargestExponent",
     "LinearMaps",
     "LyapunovSpectrum",
@@ -99,6 +102,7 @@ __all__ = [
     "train",
     "truncation_bias",
     "unroll",
+    "watch",
 ]
 
 

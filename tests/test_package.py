@@ -21,6 +21,9 @@ MAY_IMPORT = {
     "measure": {"cells", "machinery"},
     "theory": set(),
     "train": {"cells", "machinery", "measure"},
+    "interop": {"cells"},
+    "diagnosis": {"cells", "machinery", "measure"},
+    "monitor": {"cells", "diagnosis", "interop", "machinery", "measure"},
     "sweeps": set(),
     "plot": {"measure"},
 }

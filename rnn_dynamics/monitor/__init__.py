@@ -1,0 +1,6 @@
+"""Watch the gradients of a network while it trains in any framework's loop."""
+
+from .record import GradientWarning, Norms, Record
+from .watch import Watch, watch
+
+__all__ = ["GradientWarning", "Norms", "Record", "Watch", "watch"]
