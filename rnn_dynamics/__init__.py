@@ -8,7 +8,7 @@ over a grid, and `rd.plot` draws the results.
 
 from typing import TYPE_CHECKING, Any
 
-from . import cells, sweeps, theory
+from . import cells, interop, sweeps, theory
 from .measure import (
     Contributions,
     CovariantVectors,
@@ -80,6 +80,7 @@ __all__ = [
     "entropy_rate",
     "gradient_contributions",
     "gradient_flow",
+    "interop",
     "jacobian_product",
     "kaplan_yorke_dimension",
     "largest_exponent",

@@ -26,8 +26,9 @@ MAY_IMPORT = {
     "monitor": {"cells", "diagnosis", "interop", "machinery", "measure"},
     "sweeps": set(),
     "plot": {"measure"},
+    "interop": {"cells"},
 }
-MODULES = {"cells", "eigen", "plot", "sweeps", "theory", "train"}
+MODULES = {"cells", "eigen", "interop", "plot", "sweeps", "theory", "train"}
 # files beside the folders that all of them may import
 COMMON = {"argument"}
 # the files of a folder that others may import from, where not all of them are
@@ -114,6 +115,7 @@ PUBLIC = [
     rd.cells.activations,
     rd.cells.initializers,
     rd.eigen,
+    rd.interop,
     rd.plot,
     rd.sweeps,
     rd.theory,

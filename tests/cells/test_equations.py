@@ -21,6 +21,7 @@ CASES = {
         for reset in ("before", "after")
     },
     "lstm": (rd.cells.lstm, reference.lstm),
+    "projected_lstm": (rd.cells.projected_lstm, reference.projected_lstm),
     "mgu": (rd.cells.mgu, reference.mgu),
     "janet": (rd.cells.janet, reference.janet),
     "antisymmetric": (rd.cells.antisymmetric, reference.antisymmetric),
@@ -53,7 +54,7 @@ def test_value_and_gradient_equal_plain_numpy(name, key):
     params = with_random_biases(cell.init(key, inputs=2, hidden=3), key)
     xs = jax.random.normal(key, (4, 2))
     h0 = jax.tree.map(lambda leaf: leaf + 0.3, cell.initial_state(params))
-    weights = np.linspace(1, 2, 3)
+    weights = np.linspace(1, 2, cell.output(h0).size)
 
     def loss(params):
         states = rd.unroll(cell.step, params, h0, xs)
