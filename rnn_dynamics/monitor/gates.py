@@ -1,63 +1,29 @@
-"""How far the gates of a cell, or of each layer of a stack, are open along the trajectories."""
+"""Gate statistics for one watch: what a gate does is found once, how far it is open at each record."""
 
-from collections.abc import Callable
-from typing import Any
-
-import jax
-import jax.numpy as jnp
-import numpy as np
-
-from ..cells import gates
-from ..cells.contract import Input, Params, State
+from ..diagnosis import gate_values
 from ..diagnosis.evidence import GateStatistics
+from ..diagnosis.problem import Problem
+from ..diagnosis.trajectory import Trajectory
 
-SHUT, OPEN = 0.05, 0.95
 
+class Gates:
+    """The gates of the net that is watched.
 
-def gate_statistics(params: Params, h0: State, states: State, xs: Input) -> dict[str, GateStatistics] | None:
-    """Return the statistics of each gate by its name, "forget" or "layer 1 forget"; None if no layer has gates.
-
-    Args:
-        params: The parameters of a cell of ours.
-        h0: The state before the first input.
-        states: The states h_1 .. h_T, with leading axes (B, T).
-        xs: The inputs, (B, T, inputs).
+    Finding what a gate does takes tens of milliseconds, since the step is compared with each known cell. It cannot
+    change in a training.
     """
-    found = _statistics(params, h0, states, xs)
-    if not found:
-        return None
-    return {name: GateStatistics(*map(float, each[:3]), np.asarray(each[3])) for name, each in found.items()}
 
+    def __init__(self) -> None:
+        self._roles: dict[str, dict[str, str] | None] = {}
 
-@jax.jit
-def _statistics(params: Params, h0: State, states: State, xs: Input) -> dict[str, Any]:
-    layers: Any = [(params, h0, states)]
-    stacked = type(params) is tuple and type(h0) is tuple
-    if stacked:
-        layers = list(zip(params, h0, states, strict=True))
-    found = {}
-    for i, (p, before, after) in enumerate(layers):
-        shown = _output(after)
-        try:
-            values = _along(lambda h, x, p=p: gates(p, h, x), _output(before), shown, xs)
-        except TypeError:  # this layer has no gates
-            values = {}
-        prefix = f"layer {i + 1} " if stacked else ""
-        found |= {prefix + name: _summary(value) for name, value in values.items()}
-        xs = shown
-    return found
-
-
-def _along(function: Callable[..., Any], first: Any, shown: Any, xs: Input) -> Any:
-    """Call the function with the output before each step and its input."""
-    first = jnp.broadcast_to(first, (len(shown), 1, *first.shape))
-    return jax.vmap(jax.vmap(function))(jnp.concatenate([first, shown[:, :-1]], axis=1), xs)
-
-
-def _output(state: State) -> Any:
-    return getattr(state, "h", state)
-
-
-def _summary(values: Any) -> tuple[Any, ...]:
-    shares = [jnp.mean(each, dtype=values.dtype) for each in (values < SHUT, values > OPEN)]
-    return jnp.mean(values), *shares, jnp.mean(values, axis=(0, 2))
+    def statistics(self, problem: Problem, path: Trajectory) -> dict[str, GateStatistics] | None:
+        """Return the statistics of each gate by name, such as "layer 1 forget"; None if no gate is known."""
+        found = {}
+        for prefix, layer in gate_values.layers(problem, path).items():
+            if prefix not in self._roles:
+                self._roles[prefix] = layer.roles()
+            roles = self._roles[prefix]
+            if roles is not None:
+                for name, values in layer.values().items():
+                    found[prefix + name] = gate_values.of_values(values, roles.get(name, ""))
+        return found or None

@@ -6,47 +6,62 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cells.contract import Cell, Params
+from ..cells.contract import Params, State, Step
 from ..diagnosis.evidence import Evidence
+from ..diagnosis.problem import Problem
+from ..diagnosis.trajectory import Trajectory, dead, non_finite_argument, non_finite_state, saturated
 from .estimate import Estimate, estimate
-from .gates import gate_statistics
-from .models import first_non_finite
+from .gates import Gates
 
 
 def measured(
-    cell: Cell, params: Params, xs: NDArray, *, lags: int, directions: int, horizon: int | None
+    step: Step,
+    params: Params,
+    h0: State,
+    xs: NDArray,
+    *,
+    lags: int,
+    directions: int,
+    horizon: int | None,
+    gates: Gates,
 ) -> tuple[Evidence, NDArray | None]:
     """Measure the net, and return the evidence with the standard error of its `log_rms`.
 
     A net with a weight that is not finite is not measured: the evidence then names that weight.
     """
-    h0 = cell.initial_state(params)
-    n = sum(leaf.size for leaf in jax.tree.leaves(h0))
-    empty = Evidence(state_size=n, steps=xs.shape[1], sequences=len(xs), horizon=horizon)
-    bad = first_non_finite(params)
-    if bad:
-        return empty._replace(first_non_finite=f"parameter {bad}"), None
     xs = xs.astype(jax.tree.leaves(h0)[0].dtype)
-    found = estimate(cell.step, params, h0, xs, lags=lags, directions=directions)
+    problem = Problem(step, params, h0, xs, xs.shape[1], len(xs), horizon=horizon)
+    n = sum(leaf.size for leaf in jax.tree.leaves(h0))
+    nothing = Evidence(state_size=n, steps=problem.steps, sequences=problem.sequences, horizon=horizon)
+    bad = non_finite_argument(problem)
+    if bad:
+        return nothing._replace(first_non_finite=bad), None
+    found = estimate(step, params, h0, xs, lags=lags, directions=directions)
+    bad_state = non_finite_state(found.states, problem)
     exponent, stderr = mean_exponent(found)
-    evidence = empty._replace(
+    evidence = nothing._replace(
         lag=np.arange(lags + 1),
         log_norm=found.log_norm,
         log_rms=found.log_frobenius - np.log(n) / 2,
         exponent=exponent,
         exponent_stderr=stderr,
         exponent_doubts=int(np.bitwise_or.reduce(found.exponent_doubts)),
-        gates=gate_statistics(params, h0, found.states, xs),
-        first_non_finite=first_step_not_finite(found.states),
+        first_non_finite="" if bad_state is None else bad_state[1],
     )
+    if bad_state is None:
+        evidence = evidence._replace(**of_states(problem, found.states, gates))
     return evidence, found.stderr
 
 
-def first_step_not_finite(states: Any) -> str:
-    """Say at which step a state, (B, T, ..), is not finite for the first time; "" if at none."""
-    leaves = [leaf.reshape(*leaf.shape[:2], -1) for leaf in jax.tree.leaves(states)]
-    bad = ~np.isfinite(np.concatenate(leaves, axis=2)).all(axis=(0, 2))
-    return f"the state at step {1 + int(np.argmax(bad))}" if bad.any() else ""
+def of_states(problem: Problem, after: State, gates: Gates) -> dict[str, Any]:
+    """Return the fields of the evidence that come from the states h_1 .. h_T: gates, saturated and dead units."""
+
+    def shifted(first: Any, rest: NDArray) -> NDArray:
+        start = np.broadcast_to(np.asarray(first), (len(rest), 1, *np.shape(first)))
+        return np.concatenate([start, rest[:, :-1]], axis=1)
+
+    path = Trajectory(jax.tree.map(shifted, problem.h0, after), after)
+    return {"gates": gates.statistics(problem, path), "saturated": saturated(after), "dead": dead(after)}
 
 
 def mean_exponent(found: Estimate) -> tuple[float, float]:

@@ -1,8 +1,7 @@
 """Read the weights of a live model: with verification the first time, and only the weights after that."""
 
-import inspect
 from collections.abc import Callable, Iterator
-from functools import partial
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -12,6 +11,7 @@ import numpy as np
 from .. import interop
 from ..cells.contract import Cell, Params
 from ..interop.imported import Imported, unverified
+from ..interop.verification import without_verification
 
 # the function of `rd.interop` that reads the models of a package
 IMPORTERS = {
@@ -23,26 +23,27 @@ IMPORTERS = {
 }
 
 
-def reader_of(model: Any) -> Callable[..., Imported]:
-    """Return the function of `rd.interop` that imports this model, with options for whether to verify it."""
-    parts = model if isinstance(model, tuple) else (model,)
-    for package in (cls.__module__.split(".")[0] for part in parts for cls in type(part).__mro__):
+def importer_of(model: Any) -> Callable[..., Imported]:
+    """Return the function of `rd.interop` that imports this model."""
+    for package in (cls.__module__.split(".")[0] for cls in type(model).__mro__):
         if package in IMPORTERS:
             return getattr(interop, IMPORTERS[package])
     raise TypeError(
-        f"model: got {type(model).__name__}, expected a recurrent layer of {', '.join(IMPORTERS)}, or the result of a "
-        "function of rd.interop; for parameters of one of our cells, give rd.watch(.., cell=) and pass params="
+        f"model: got {type(model).__name__}, expected a recurrent layer of {', '.join(IMPORTERS)}; give rd.watch(.., "
+        "importer=) a function from your model to what rd.interop returns, or cell= to pass params= of one of our cells"
     )
 
 
-def read(model: Any, *, verify: bool) -> Imported:
-    """Import a live model. Without `verify` its weights are only converted."""
-    if isinstance(model, Imported):
-        return model
-    reader = reader_of(model)
-    if not verify and "verify" in inspect.signature(reader).parameters:
-        reader = partial(reader, verify=False)
-    return reader(*model) if isinstance(model, tuple) else reader(model)
+def imported(model: Any, params: Any, importer: Callable[..., Imported] | None, *, verify: bool) -> Imported:
+    """Import a live model, of Flax linen with its parameters. Without `verify` the weights are only converted."""
+    if importer is None:
+        importer = importer_of(model)
+    given = (model,) if params is None else (model, params)
+    with nullcontext() if verify else without_verification():
+        net = importer(*given)
+    if not isinstance(net, Imported):
+        raise TypeError(f"importer: returned {type(net).__name__}, expected what a function of rd.interop returns")
+    return net
 
 
 def own(cell: Cell, params: Params) -> Imported:
