@@ -13,9 +13,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import argument
 from ..cells.affine import Affine
 from ..cells.contract import Cell, Params
 from ..cells.elman import make_elman
@@ -134,7 +136,16 @@ def net_of(
     kind = KINDS[gates_of(forward[0])]
     if backward:
         notes = (*notes, "both directions")
-    return Net(kind, forward, backward, activation, (*notes, "relu") if activation == "relu" else (*notes,), eps)
+    notes = (*notes, "relu") if activation == "relu" else notes
+    return Net(kind, forward, backward, activation, (*notes, *precision_note(forward[0].weight_hh.dtype)), eps)
+
+
+def precision_note(dtype: Any) -> tuple[str, ...]:
+    """Say in what precision weights of this dtype are imported, if it is not their own or a finer one of 32 bits."""
+    ours, theirs = argument.floating(None), jnp.finfo(dtype)
+    if theirs.bits == 16:
+        return (f"{theirs.dtype} weights held in {ours}",)
+    return (f"{theirs.dtype} weights rounded to {ours}",) if theirs.bits > jnp.finfo(ours).bits else ()
 
 
 def _in_words(layers: Iterable[tuple[int, bool]]) -> str:

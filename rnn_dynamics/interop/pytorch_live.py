@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import argument
 from ..cells.contract import State
 from .arrays import as_numpy
-from .pytorch_layout import PARTS, Net, gates_of
+from .pytorch_layout import PARTS, Net, gates_of, precision_note
 
 
 def is_module(source: Any) -> bool:
@@ -77,9 +77,10 @@ def activation_of(module: Any) -> str:
 
 
 def notes(module: Any) -> list[str]:
-    """Return what is not imported."""
+    """Return what the import does not share with the module."""
     dropout = getattr(module, "dropout", 0) if getattr(module, "num_layers", 1) > 1 else 0
-    return [f"without its dropout of {dropout:g} between layers"] if dropout else []
+    dtype = str(next(module.parameters()).dtype).removeprefix("torch.")
+    return [*([f"without its dropout of {dropout:g} between layers"] if dropout else []), *precision_note(dtype)]
 
 
 def built(net: Net) -> Any:
@@ -90,17 +91,17 @@ def built(net: Net) -> Any:
     options: dict[str, Any] = {"nonlinearity": net.activation} if net.kind == "RNN" else {}
     if first.weight_hr is not None:
         options["proj_size"] = first.outputs
-    module = torch.nn.utils.skip_init(
-        getattr(torch.nn, net.kind),
+    # weights on the device "meta" have no numbers, so that none are drawn
+    module = getattr(torch.nn, net.kind)(
         first.inputs,
         first.weight_hh.shape[0] // gates_of(first),
         num_layers=len(net.forward),
         bias=first.bias_ih is not None,
         bidirectional=bool(net.reverse),
-        device="cpu",
+        device="meta",
         dtype=getattr(torch, first.weight_hh.dtype.name),
         **options,
-    )
+    ).to_empty(device="cpu")
     with torch.no_grad():
         for suffix, layers in (("", net.forward), ("_reverse", net.reverse)):
             for number, layer in enumerate(layers):

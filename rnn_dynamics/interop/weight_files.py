@@ -69,7 +69,7 @@ def load(path: str | PathLike) -> dict[str, np.ndarray]:
     try:
         return read(path.read_bytes())
     except Exception as error:  # the formats' readers raise some ten kinds of errors on damaged files
-        reason = str(error) if isinstance(error, Refused) else f"damaged, or another format ({type(error).__name__})"
+        reason = str(error) if isinstance(error, Refused) else f"damaged, or in another format ({type(error).__name__})"
         raise ValueError(f"{shown(path)}: {reason}") from None
 
 
@@ -118,7 +118,8 @@ def _safetensors(data: bytes) -> dict[str, np.ndarray]:
     try:
         tensors = deserialize(data)
     except SafetensorError as error:
-        raise Refused(f"not a complete .safetensors file ({shown(error)})") from None
+        said = shown(str(error).removeprefix("Error while deserializing: ")).strip("'")
+        raise Refused(f"not a complete .safetensors file ({said})") from None
     # of two equal names the package keeps one
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")], object_pairs_hook=list)
     _checked_names([name for name, _ in header if name != "__metadata__"])
