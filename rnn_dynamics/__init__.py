@@ -1,14 +1,15 @@
 """Measure how gradients travel through recurrent networks, in JAX.
 
 `rd.cells` holds recurrent maps as pure functions. The measurements at the top level take any step function
-`step(params, state, x) -> state`, from `rd.cells` or your own. `rd.theory` predicts what they should return, `rd.train`
-measures a net while it learns, `rd.watch` does so in the training loop of any framework, `rd.sweep` runs any of this
-over a grid, and `rd.plot` draws the results.
+`step(params, state, x) -> state`, from `rd.cells` or your own. `rd.diagnose` takes many of them and says what is wrong
+with a network, and `rd.watch` takes a few in your own training loop. `rd.theory` predicts what they should return,
+`rd.train` measures a net while it learns, `rd.sweep` runs any of this over a grid, and `rd.plot` draws the results.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from . import cells, interop, sweeps, theory
+from . import cells, diagnosis, interop, sweeps, theory
+from .diagnosis import Diagnosis, diagnose
 from .measure import (
     Contributions,
     CovariantVectors,
@@ -65,6 +66,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Contributions",
     "CovariantVectors",
+    "Diagnosis",
     "Doubt",
     "GradientFlow",
     "GradientWarning",
@@ -76,6 +78,8 @@ __all__ = [
     "blocks",
     "cells",
     "covariant_vectors",
+    "diagnose",
+    "diagnosis",
     "eigen",
     "entropy_rate",
     "gradient_contributions",

@@ -26,9 +26,8 @@ MAY_IMPORT = {
     "monitor": {"cells", "diagnosis", "interop", "machinery", "measure"},
     "sweeps": set(),
     "plot": {"measure"},
-    "interop": {"cells"},
 }
-MODULES = {"cells", "eigen", "interop", "plot", "sweeps", "theory", "train"}
+MODULES = {"cells", "diagnosis", "eigen", "interop", "plot", "sweeps", "theory", "train"}
 # files beside the folders that all of them may import
 COMMON = {"argument"}
 # the files of a folder that others may import from, where not all of them are
@@ -114,6 +113,7 @@ PUBLIC = [
     rd.cells,
     rd.cells.activations,
     rd.cells.initializers,
+    rd.diagnosis,
     rd.eigen,
     rd.interop,
     rd.plot,

@@ -58,9 +58,23 @@ def vanishes(evidence: Evidence, threshold: float) -> Fired | None:
     numbers = {"reach": typical, "horizon": float(evidence.horizon or 0), "log_gradient": remains}
     sentence = (
         f"The gradient falls to {share(threshold)} within {span_of_lags(lags)}; the task needs {evidence.horizon}. "
-        f"At lag {index} it is {power_of_e(remains)}{rate}."
+        f"At lag {index} it is {power_of_e(remains)}{rate}.{_by_the_gates(evidence, index)}"
     )
     return Fired(numbers, sentence)
+
+
+def _by_the_gates(evidence: Evidence, index: int) -> str:
+    """Say what the gates of the memory leave by themselves, the worst layer's."""
+    left = {
+        name: float(np.median(np.asarray(curve)[:, index]))
+        for name, curve in (evidence.paths or {}).items()
+        if name.endswith(" gates")
+    }
+    if not left or evidence.gates is None:
+        return ""
+    name = min(left, key=lambda name: left[name])
+    gate = evidence.gates[name.removesuffix(" gates")]
+    return f" The {name}, {gate.mean:.2f} on average, leave {power_of_e(left[name])} by themselves."
 
 
 def explodes(evidence: Evidence, threshold: float) -> Fired | None:

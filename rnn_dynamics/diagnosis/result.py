@@ -1,7 +1,10 @@
 """The result of `rd.diagnose`: findings and remedies, with the evidence behind them."""
 
+import html
 from typing import Any, NamedTuple
 
+from . import screen
+from .as_json import as_json
 from .evidence import Evidence
 
 
@@ -53,14 +56,34 @@ class Remedy(NamedTuple):
 
 
 class Diagnosis(NamedTuple):
-    """What `rd.diagnose` found.
+    """What `rd.diagnose` found. `print` shows its summary.
 
     Attributes:
         evidence: The measurements.
-        findings: The rules that fired, the worst first.
+        findings: The rules that fired, the worst first; empty for a healthy network.
         remedies: The changes that were tried, the best first.
     """
 
     evidence: Evidence
     findings: tuple[Finding, ...]
     remedies: tuple[Remedy, ...]
+
+    def summary(self) -> str:
+        """Return the diagnosis on one screen: the verdict, the numbers, the findings, and what to change."""
+        return screen.summary(self)
+
+    def to_json(self) -> str:
+        """Return the diagnosis as JSON, without the changed networks. NaN is null, and infinite numbers are "-inf"."""
+        return as_json(self)
+
+    def __str__(self) -> str:
+        """Return the summary."""
+        return self.summary()
+
+    def __repr__(self) -> str:
+        """Return the verdict on one line."""
+        return f"Diagnosis({screen.verdict(self)})"
+
+    def _repr_html_(self) -> str:
+        """Return the summary as a notebook shows it."""
+        return f"<pre>{html.escape(self.summary())}</pre>"

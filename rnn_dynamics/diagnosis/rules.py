@@ -40,44 +40,89 @@ class Rule(NamedTuple):
 MEMORY = ("chrono", "forget bias", "update bias", "gain", "orthogonal", "flossing", "gated cell")
 CALMING = ("gain", "orthogonal", "flossing", "clipping")
 
-# fmt: off
 RULES: tuple[Rule, ...] = (
-    Rule("not finite", "Is any number NaN or infinite?",
-         PROBLEM, 0.0, checks.not_finite, ("first_non_finite",), ("clipping", "gain")),
-    Rule("gradient vanishes", "Is the gradient at the horizon at most this share of its size at lag 0?",
-         PROBLEM, 0.01, checks.vanishes, ("log_norm",), MEMORY),
-    Rule("gradient explodes", "Does the gradient grow by at least this factor at some lag up to the horizon?",
-         PROBLEM, 100.0, checks.explodes, ("log_norm",), CALMING),
-    Rule("loss reaches only the last steps", "Does 99 % of the gradient of the loss lie within this share of the horizon "
-         "(of a fifth of the steps, without one)?",
-         PROBLEM, 0.5, checks.loss_reaches_only_the_last_steps, ("log_state_gradients",), MEMORY),
-    Rule("gate shut", "Is at least this share of the values of a gate below 0.05, or of what it writes over all steps "
-         "below one full write?",
-         PROBLEM, 0.9, checks.gate_shut, ("gates",), ("chrono", "forget bias", "update bias")),
-    Rule("gate open", "Is at least this share of the values of a gate that replaces the memory above 0.95, or does an "
-         "update gate keep so much that nothing is written?",
-         PROBLEM, 0.9, checks.gate_open, ("gates",), ("chrono", "update bias")),
-    Rule("units saturated", "Is at least this share of the values of a part of the state beyond 0.95 of its range?",
-         PROBLEM, 0.5, checks.units_saturated, ("saturated",), ("gain", "chrono")),
-    Rule("chaotic", "Is the largest Lyapunov exponent, in nats per step, above 0 by more than this many standard errors?",
-         WARNING, 2.0, checks.chaotic, ("exponent",), CALMING),
-    Rule("units dead", "Does more than this share of the units of a part of the state never change?",
-         WARNING, 0.1, checks.units_dead, ("dead",), ("gain",)),
-    Rule("gradient lives in few directions", "Does the gradient at the horizon survive along less than this share of all "
-         "directions (and along fewer than 1.5)?",
-         WARNING, 0.02, checks.few_directions, ("log_norm", "log_rms"), ("orthogonal", "chrono", "flossing")),
-    Rule("eigenvalue rule misleads", "Are ρ^lag and the measured gradient apart by more than this factor, and of "
-         "different verdicts?",
-         WARNING, 100.0, checks.eigenvalue_rule_misleads, ("log_norm", "eigenvalue_rate")),
-    Rule("one sequence differs", "Is the gradient of one sequence more than this factor from the median's, and more than "
-         "five times the usual spread?",
-         WARNING, 100.0, checks.one_sequence_differs, ("log_rms",)),
-    Rule("gradients heavy-tailed", "Is the largest gradient norm of a sequence more than this many times the median?",
-         WARNING, 10.0, checks.heavy_tailed, ("gradient_norms",), ("clipping",)),
-    Rule("sequences too short", "Do the sequences have less than this share of the steps that the task needs?",
-         WARNING, 1.0, checks.too_short, ("horizon",)),
+    Rule(
+        "not finite",
+        "Is any number NaN or infinite?",
+        *(PROBLEM, 0.0, checks.not_finite, ("first_non_finite",)),
+        ("clipping", "gain"),
+    ),
+    Rule(
+        "gradient vanishes",
+        "Is the gradient at the horizon at most this share of its size at lag 0?",
+        *(PROBLEM, 0.01, checks.vanishes, ("log_norm",)),
+        MEMORY,
+    ),
+    Rule(
+        "gradient explodes",
+        "Does the gradient grow by at least this factor at some lag up to the horizon?",
+        *(PROBLEM, 100.0, checks.explodes, ("log_norm",)),
+        CALMING,
+    ),
+    Rule(
+        "loss reaches only the last steps",
+        "Does 99 % of the gradient of the loss lie within this share of the horizon, or of a fifth of the steps?",
+        *(PROBLEM, 0.5, checks.loss_reaches_only_the_last_steps, ("log_state_gradients",)),
+        MEMORY,
+    ),
+    Rule(
+        "gate shut",
+        "Is this share of the values of a gate below 0.05, or is less than one full write let through in all steps?",
+        *(PROBLEM, 0.9, checks.gate_shut, ("gates",)),
+        ("chrono", "forget bias", "update bias"),
+    ),
+    Rule(
+        "gate open",
+        "Is this share of the values of a gate that replaces the memory above 0.95, or does a gate keep all of it?",
+        *(PROBLEM, 0.9, checks.gate_open, ("gates",)),
+        ("chrono", "update bias"),
+    ),
+    Rule(
+        "units saturated",
+        "Is at least this share of the values of a part of the state beyond 0.95 of its range?",
+        *(PROBLEM, 0.5, checks.units_saturated, ("saturated",)),
+        ("gain", "chrono"),
+    ),
+    Rule(
+        "chaotic",
+        "Is the largest Lyapunov exponent above 0 by more than this many standard errors, and by more than 1/T?",
+        *(WARNING, 2.0, checks.chaotic, ("exponent",)),
+        CALMING,
+    ),
+    Rule(
+        "units dead",
+        "Does more than this share of the units of a part of the state never change?",
+        *(WARNING, 0.1, checks.units_dead, ("dead",)),
+        ("gain",),
+    ),
+    Rule(
+        "gradient lives in few directions",
+        "Does the gradient at the horizon survive along less than this share of the directions, or along one only?",
+        *(WARNING, 0.02, checks.few_directions, ("log_norm", "log_rms")),
+        ("orthogonal", "chrono", "flossing"),
+    ),
+    Rule(
+        "eigenvalue rule misleads",
+        "Are ρ^lag and the measured gradient apart by more than this factor, with different verdicts?",
+        *(WARNING, 100.0, checks.eigenvalue_rule_misleads, ("log_norm", "eigenvalue_rate")),
+    ),
+    Rule(
+        "one sequence differs",
+        "Is the gradient of a sequence more than this factor, and five times the usual spread, from the median's?",
+        *(WARNING, 100.0, checks.one_sequence_differs, ("log_rms",)),
+    ),
+    Rule(
+        "gradients heavy-tailed",
+        "Is the largest gradient norm of a sequence more than this many times the median?",
+        *(WARNING, 10.0, checks.heavy_tailed, ("gradient_norms",)),
+        ("clipping",),
+    ),
+    Rule(
+        "sequences too short",
+        "Do the sequences have less than this share of the steps that the task needs?",
+        *(WARNING, 1.0, checks.too_short, ("horizon",)),
+    ),
 )
-# fmt: on
 
 
 def judge(evidence: Evidence) -> tuple[Finding, ...]:

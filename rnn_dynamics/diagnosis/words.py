@@ -29,7 +29,7 @@ def with_error(value: float, stderr: float) -> str:
     """Return a number with its standard error, such as "-0.0462 ± 0.0003"."""
     if not math.isfinite(stderr):
         return f"{value:.3g} (error unknown)"
-    return f"{value:.3g} ± {stderr:.1g}"
+    return f"{value:.3g} ± {stderr:.1g}" if stderr > 1e-5 * abs(value) else f"{value:.3g}"
 
 
 def lags(value: float) -> str:

@@ -1,0 +1,37 @@
+"""Gradient flossing of a copy: a few updates that bring its largest exponents to 0, as `rd.train.prefloss` does."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from ..cells.contract import Cell, Input, Params, State, Step
+
+DIRECTIONS, UPDATES, LENGTH, RATE = 8, 20, 60, 0.01
+
+
+def flossed(step: Step, params: Params, h0: State, xs: Input, *, horizon: int, key: Array) -> Params:
+    """Return the parameters after a few updates of gradient flossing along the sequences of xs, (sequences, T, m)."""
+    # optax is loaded only by those who train
+    import optax
+
+    from ..train import Example, make_task, prefloss
+
+    sequences, T, _ = xs.shape
+    length = min(horizon, LENGTH, T)
+
+    def sample(key: Array) -> Example:
+        one = xs[jax.random.randint(key, (), 0, sequences)]
+        return Example(one, jnp.zeros((T, 1), one.dtype), jnp.ones(T, bool))
+
+    def nothing(*args: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+    n = sum(leaf.size for leaf in jax.tree.leaves(h0))
+    cell = Cell(nothing, lambda _: h0, step)
+    task = make_task(sample, lambda answer, target: jnp.sum((answer - target) ** 2))
+    found = prefloss(
+        cell, params, task, key=key, k=min(n, DIRECTIONS), updates=UPDATES, optimizer=optax.adam(RATE), length=length
+    )
+    return found.net

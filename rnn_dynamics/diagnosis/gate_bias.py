@@ -1,0 +1,110 @@
+"""Set the biases of the gates that keep a state, wherever in a tree the parameters of a gated cell are found."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import NDArray
+
+from ..cells import Affine, GRUParams, LSTMParams, OneGateParams
+from ..cells.contract import Input, Params, State, Step
+from ..machinery.state_vector import flatten
+
+# the gate that keeps the state, by the kind of parameters
+KEEPS: dict[type, str] = {LSTMParams: "forget", GRUParams: "update", OneGateParams: "forget"}
+# σ of it is 0 or 1 to rounding, in float32 too
+WIDE_OPEN = 30.0
+
+
+class Gated(NamedTuple):
+    """A layer with a gate that keeps its state.
+
+    place   where it is among the gated layers of the parameters
+    gate    the name of the gate
+    sign    +1 if a large bias of the gate keeps the state, -1 if a small one does
+    """
+
+    place: int
+    gate: str
+    sign: int
+
+
+def _is_gated(node: Any) -> bool:
+    return type(node) in KEEPS
+
+
+def gated_layers(step: Step, params: Params, h0: State, xs: Input) -> list[Gated]:
+    """Return the layers that have a gate which keeps their state; xs has leading axes (sequences, T)."""
+    nodes = [node for node in jax.tree.leaves(params, is_leaf=_is_gated) if _is_gated(node)]
+    x = jax.tree.map(lambda leaf: leaf[0, 0], xs)
+    signs = (1 if type(node) is LSTMParams else keeping_sign(step, params, h0, x, i) for i, node in enumerate(nodes))
+    return [Gated(i, KEEPS[type(node)], sign) for (i, node), sign in zip(enumerate(nodes), signs, strict=True) if sign]
+
+
+def keeping_sign(step: Step, params: Params, h0: State, x: Input, place: int) -> int:
+    """Return the sign of a large bias with which a gate keeps the state, found by trying both; 0 if neither does.
+
+    The parameters do not tell: a GRU's update gate keeps in one convention and replaces in the other.
+    """
+    vector, unflatten = flatten(h0)
+    state = unflatten(jnp.cos(jnp.arange(1, vector.size + 1, dtype=vector.dtype)) / 2)
+    before = flatten(state)[0]
+
+    @jax.jit
+    def kept(params: Params) -> Array:
+        return jnp.sum(jnp.abs(flatten(step(params, state, x))[0] - before) < 1e-4)
+
+    tries = [with_gate_bias(params, place, jnp.full, sign * WIDE_OPEN) for sign in (1, -1)]
+    plus, minus = (int(kept(changed)) for changed in tries)
+    units = len(_gate(_nodes(params)[place]).W)
+    if max(plus, minus) < units or plus == minus:
+        return 0
+    return 1 if plus > minus else -1
+
+
+def _nodes(params: Params) -> list[Any]:
+    return [node for node in jax.tree.leaves(params, is_leaf=_is_gated) if _is_gated(node)]
+
+
+def _gate(node: Any) -> Affine:
+    return getattr(node, KEEPS[type(node)])
+
+
+def with_gate_bias(params: Params, place: int, fill: Callable[..., Any], value: Any, *, inputs: bool = False) -> Params:
+    """Return the parameters with the bias of one gate set to `fill(shape, value, dtype)`, and -b for an LSTM's inputs.
+
+    Args:
+        params: Any pytree that holds parameters of gated cells.
+        place: Which of them.
+        fill: Makes an array of a shape and dtype from `value`.
+        value: The value.
+        inputs: Whether the input gate of an LSTM gets the opposite bias.
+    """
+    seen = iter(range(len(_nodes(params))))
+
+    def changed(node: Any) -> Any:
+        if not _is_gated(node) or next(seen) != place:
+            return node
+        gate = _gate(node)
+        bias = jnp.asarray(fill(gate.W.shape[:1], value, gate.W.dtype), gate.W.dtype)
+        node = node._replace(**{KEEPS[type(node)]: gate._replace(b=bias)})
+        if inputs and isinstance(node, LSTMParams):
+            node = node._replace(input=node.input._replace(b=-bias))
+        return node
+
+    return jax.tree.map(changed, params, is_leaf=_is_gated)
+
+
+def time_constants(shape: tuple[int, ...], longest: float, dtype: Any) -> Float[Array, " n"]:
+    """Return biases as chrono initialisation draws them, ln U(1, longest - 1), at evenly spaced quantiles."""
+    places = (np.arange(shape[0]) + 0.5) / shape[0]
+    return jnp.asarray(np.log(1 + (longest - 2) * places), dtype)
+
+
+def gate_bias(params: Params, place: int) -> NDArray:
+    """Return the bias of the gate that keeps the state of this gated layer; zeros where there is none."""
+    gate = _gate(_nodes(params)[place])
+    return np.zeros(len(gate.W)) if gate.b is None else np.asarray(gate.b)

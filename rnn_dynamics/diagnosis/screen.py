@@ -1,0 +1,137 @@
+"""A diagnosis on one screen: the verdict, the numbers behind it, the findings, and what to change."""
+
+import textwrap
+from typing import Any
+
+import numpy as np
+
+from .evidence import Evidence, judged_lag, last_steps, median_log_norm, reach, slope
+from .words import power_of_e, share, span_of_lags, with_error
+
+WIDTH, LINES, LABEL = 100, 40, 22
+MOST_SHOWN = 5
+Row = tuple[str, str]
+
+
+def summary(diagnosis: Any) -> str:
+    """Return a diagnosis as text of at most 40 lines of 100 characters."""
+    head = textwrap.wrap(verdict(diagnosis), WIDTH)
+    numbers = [line for row in rows_of(diagnosis.evidence) for line in _row(*row)]
+    findings = [line for f in diagnosis.findings for line in _item(f"{f.severity}, {f.rule}: {f.sentence}", 3)]
+    remedies = [line for r in diagnosis.remedies for line in _item(remedy_line(r), 2)]
+    room = LINES - len(head) - len(numbers) - 1
+    sections = [
+        ("Findings", findings, max(room * 3 // 5, room - len(remedies) - 2)),
+        ("What to change", remedies, room),
+    ]
+    lines = head + numbers
+    for title, body, most in sections:
+        if body:
+            lines += [title, *_shortened(body, min(most - 1, LINES - len(lines) - 1))]
+    return "\n".join(lines[:LINES])
+
+
+def verdict(diagnosis: Any) -> str:
+    """Say in one or two sentences what is wrong, and what to change first."""
+    counts = [
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for word in ("problem", "warning")
+        if (count := sum(finding.severity == word for finding in diagnosis.findings))
+    ]
+    if not counts:
+        return f"Healthy: no rule fires.{_reaches(diagnosis.evidence)}"
+    names = "; ".join(finding.rule for finding in diagnosis.findings[:MOST_SHOWN])
+    helping = [remedy for remedy in diagnosis.remedies if remedy.helps]
+    first = f" Change first: {helping[0].change}." if helping else ""
+    if diagnosis.remedies and not helping:
+        first = f" None of the {len(diagnosis.remedies)} changes that were tried helps."
+    return f"{', '.join(counts)}: {names}.{first}"
+
+
+def _reaches(evidence: Evidence) -> str:
+    index = judged_lag(evidence)
+    if not index:
+        return ""
+    return f" At lag {index} the gradient is {power_of_e(float(median_log_norm(evidence)[index]))}."
+
+
+def remedy_line(remedy: Any) -> str:
+    """Return what a remedy changes and what came of it."""
+    sentence = remedy.sentence if remedy.sentence.startswith(remedy.change) else f"{remedy.change}: {remedy.sentence}"
+    return sentence if remedy.helps else f"(does not help) {sentence}"
+
+
+def rows_of(evidence: Evidence) -> list[Row]:
+    """Return the numbers of the evidence, each with its name."""
+    task = "" if evidence.horizon is None else f"; the task needs {evidence.horizon} steps"
+    many = "1 sequence" if evidence.sequences == 1 else f"{evidence.sequences} sequences"
+    rows = [("measured", f"{evidence.state_size} numbers of state, {many} of {evidence.steps} steps{task}")]
+    index = judged_lag(evidence)
+    if index:
+        rows += _gradient_rows(evidence, index)
+    if evidence.exponent is not None:
+        of = "" if evidence.exponents is None else f" of the {len(evidence.exponents)} measured"
+        text = f"{with_error(evidence.exponent, evidence.exponent_stderr or 0.0)} nats per step; "
+        rows.append(("largest exponent", f"{text}{evidence.exploding} directions{of} grow"))
+    if evidence.gates:
+        text = "; ".join(
+            f"{name} {gate.mean:.2f} ({share(gate.shut)} shut, {share(gate.open)} open)"
+            for name, gate in list(evidence.gates.items())[: 2 * MOST_SHOWN]
+        )
+        rows.append(("gates", text))
+    parts = [("saturated", evidence.saturated), ("dead", evidence.dead)]
+    text = "; ".join(
+        f"{word} {', '.join(f'{name} {share(value)}' for name, value in list(part.items())[:MOST_SHOWN])}"
+        for word, part in parts
+        if part
+    )
+    return [*rows, *([("units", text)] if text else []), *_loss_rows(evidence), *_cost_rows(evidence)]
+
+
+def _gradient_rows(evidence: Evidence, index: int) -> list[Row]:
+    norms = np.asarray(evidence.log_norm)
+    lags = reach(norms)
+    never = f"not within {norms.shape[1] - 1} steps"
+    rows = [("falls to 1 % within", never if np.isinf(np.median(lags)) else span_of_lags(lags))]
+    remains = f"{power_of_e(float(np.median(norms[:, index])))} at best"
+    if evidence.log_rms is not None:
+        remains += f", {power_of_e(float(np.median(np.asarray(evidence.log_rms)[:, index])))} for a random direction"
+    fitted = slope(norms[:, : index + 1])
+    rows.append((f"gradient at lag {index}", remains + (f"; {with_error(*fitted)} nats per step" if fitted else "")))
+    if evidence.paths:
+        at = {name: float(np.median(np.asarray(curve)[:, index])) for name, curve in evidence.paths.items()}
+        best = sorted((item for item in at.items() if item[1] > -np.inf), key=lambda item: -item[1])[:MOST_SHOWN]
+        rows.append(("carried by", "; ".join(f"{name} {power_of_e(value)}" for name, value in best)))
+    usual = []
+    if evidence.eigenvalue_rate is not None:
+        usual.append(f"ρ^{index} = {power_of_e(index * evidence.eigenvalue_rate)}")
+    if evidence.log_bound is not None:
+        usual.append(f"bound {power_of_e(float(np.median(np.asarray(evidence.log_bound)[:, index])))}")
+    return [*rows, *([("rules of thumb", "; ".join(usual))] if usual else [])]
+
+
+def _loss_rows(evidence: Evidence) -> list[Row]:
+    logs = evidence.log_state_gradients
+    if logs is None or not np.isfinite(np.max(logs)):
+        return []
+    return [("gradient of the loss", f"99 % lies on the last {span_of_lags(last_steps(logs))} of {evidence.steps}")]
+
+
+def _cost_rows(evidence: Evidence) -> list[Row]:
+    named = [("clipping", evidence.clipping), ("truncation", evidence.truncation), ("memory", evidence.memory)]
+    return [(name, value.sentence()) for name, value in named if value is not None]
+
+
+def _row(label: str, text: str) -> list[str]:
+    lines = textwrap.wrap(text, WIDTH - LABEL - 2) or [""]
+    return [f"  {label if number == 0 else '':<{LABEL}}{line}" for number, line in enumerate(lines[:3])]
+
+
+def _item(text: str, most: int) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="  - ", subsequent_indent="    ", max_lines=most, placeholder=" …")
+
+
+def _shortened(lines: list[str], most: int) -> list[str]:
+    if len(lines) <= most:
+        return lines
+    return [*lines[: max(most - 1, 0)], "  …"]

@@ -1,0 +1,63 @@
+"""Clipping and truncation as remedies: they leave the net as it is and change how it is trained.
+
+clipping    helps if some gradients are over `OUTLIER` times the median, or some are not finite
+truncation  helps if a window of half the steps or fewer keeps the gradient and still covers the horizon
+"""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..measure.gradients import Loss
+from .clipping import Clipping, clipping
+from .in_words import sized
+from .result import Remedy
+from .truncation import Truncation, truncation
+
+OUTLIER = 5.0
+
+
+def clipped(problem: Any, loss: Loss | None, targets: Any, found: Clipping | None) -> Remedy | None:
+    """Return what clipping would do, or None if there is no loss to measure a gradient of."""
+    step, params, h0, xs, _, before, _ = problem
+    if found is None and loss is not None and has_numbers(params):
+        found = clipping(step, params, h0, xs, loss, targets=targets)
+    if found is None:
+        return None
+    finite = found.norms[np.isfinite(found.norms)]
+    largest = float(finite.max()) if len(finite) else math.inf
+    middle = found.percentiles[50]
+    outliers = largest > OUTLIER * middle or 0 < found.not_finite < len(found.norms)
+    after = before | {"largest_norm": found.limit, "cosine": found.cosine}
+    change = f"clip gradients by norm at {sized(found.limit)}"
+    words = f"{change}: {found.sentence()} It does not lengthen a gradient that has vanished."
+    return Remedy(
+        "clipping", change, words, before | {"largest_norm": largest, "cosine": 1.0}, after, outliers, step, params
+    )
+
+
+def truncated(problem: Any, loss: Loss | None, targets: Any, found: Truncation | None) -> Remedy | None:
+    """Return how far backpropagation may be truncated, or None if no shorter window keeps the gradient."""
+    step, params, h0, xs, horizon, before, _ = problem
+    if found is None and loss is not None and has_numbers(params):
+        found = truncation(step, params, h0, xs, loss, targets=targets)
+    if found is None or found.shortest is None or found.shortest >= found.steps:
+        return None
+    K = found.shortest
+    bias = float(found.bias[list(found.lengths).index(K)])
+    covers = horizon <= K
+    words = f"truncate backpropagation to {K} steps: {found.sentence()}"
+    if not covers:
+        words += f" But the task needs {horizon} steps, and a net trained so would not learn to use the rest of them."
+    before, after = before | {"window": float(found.steps), "bias": 0.0}, before | {"window": float(K), "bias": bias}
+    helps = covers and found.steps >= 2 * K
+    return Remedy(
+        "truncation", f"backpropagation through {found.steps} → {K} steps", words, before, after, helps, step, params
+    )
+
+
+def has_numbers(params: Any) -> bool:
+    """Return whether there are parameters to differentiate: a step may have captured all of them."""
+    return bool(jax.tree.leaves(params))
