@@ -14,21 +14,20 @@ import numpy as np
 
 from ..cells.contract import Cell, Params, State
 from .imported import Imported
-from .layers import (
+from .layer_blocks import (
     Layer,
     Original,
     belongs_to,
     chain,
-    defaults_of_jax,
     from_original,
     gates_of,
     gru_layer,
     lstm_layer,
     over_time,
+    verified_beside,
 )
 from .named_arrays import Arrays, Form, are_arrays, import_arrays
 from .our_cells import Ours, joined, layers_of, only, recurrent_bias, refused, with_update
-from .verification import verified
 
 
 def _read(arrays: Arrays) -> Layer:
@@ -90,12 +89,16 @@ def _original(module: Any) -> Original:
         found = ", ".join(f"module{path} ({type(cell).__name__})" for path, cell in cells.items())
         raise ValueError(
             f"module: got {type(module).__name__} with "
-            + (f"the recurrent layers {found}; expected one, or a list of them in order" if cells else "no GRUCell or LSTMCell")
+            + (
+                f"the recurrent layers {found}; expected one, or a list of them in order"
+                if cells
+                else "no GRUCell or LSTMCell"
+            )
         )
     ((_, cell),) = cells.items()
     arrays = {name: getattr(cell, name, None) for name in ("weight_hh", "weight_ih", "bias", "bias_n")}
     layer = _read({name: array for name, array in arrays.items() if array is not None})
-    return Original([layer], lambda states, xs: _run(cell, layer.kind == "LSTM", states, xs))
+    return Original([layer], lambda states, xs: _run(cell, layer.kind == "LSTM", states, xs), cell.weight_hh.dtype)
 
 
 def _run(cell: Any, is_lstm: bool, states: State, xs: Any) -> Any:
@@ -103,8 +106,7 @@ def _run(cell: Any, is_lstm: bool, states: State, xs: Any) -> Any:
         state = jax.vmap(cell)(x, state)
         return state, state[0] if is_lstm else state
 
-    with defaults_of_jax():
-        return jax.jit(lambda state, xs: over_time(advance, state, xs))(tuple(states) if is_lstm else states, xs)
+    return jax.jit(lambda state, xs: over_time(advance, state, xs))(tuple(states) if is_lstm else states, xs)
 
 
 def to_equinox(cell: Cell, params: Params) -> Any:
@@ -130,8 +132,7 @@ def to_equinox(cell: Cell, params: Params) -> Any:
     layers = layers_of(cell, params, "Equinox")
     cells = [_exported(equinox, layer) for layer in layers]
     original = chain([_original(one) for one in cells])
-    with defaults_of_jax():
-        verified(cell, params, "the exported Equinox net", original.run, inputs=layers[0].inputs)
+    verified_beside(cell, params, "the exported Equinox net", original)
     return only(cells)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from ..cells.affine import Affine
 from ..cells.janet import make_janet
 from ..cells.mgu import OneGateParams
-from .layers import Layer, affine_maps, gates_of, gru_layer, lstm_layer, vanilla_layer
+from .layer_blocks import Layer, affine_maps, gates_of, gru_layer, lstm_layer, summed, vanilla_layer
 from .named_arrays import Arrays, Form
 
 LSTM_KERNELS = tuple(f"{side}{gate}/kernel" for side in "ih" for gate in "ifgo")
@@ -49,7 +49,7 @@ def _gru(arrays: Arrays) -> Layer:
 
 
 def _mgu(arrays: Arrays) -> Layer:
-    """Return a GRU whose gates z and r share the weights of the one gate, or without a reset gate a JANET with β = 0."""
+    """Return a GRU whose gates z and r are the one gate, or without a reset gate a JANET with β = 0."""
     W, U = (_joined(arrays, [f"{side}{gate}/kernel" for gate in "fn"]) for side in "hi")
     b = _joined(arrays, ["if/bias", "in/bias"])
     if "hn/bias" in arrays:
@@ -66,7 +66,7 @@ def simple(arrays: Arrays, activation: str | Callable[..., Any] = "tanh", residu
     """Return a SimpleCell; what a residual one adds to the pre-activation, the state itself, is part of W."""
     W = np.asarray(arrays["h/kernel"]).T
     if residual:
-        W = W + np.eye(len(W), dtype=W.dtype)
+        W = summed(W, np.eye(len(W)))
     note = "residual: W includes the identity" if residual else ""
     return vanilla_layer(W, np.asarray(arrays["i/kernel"]).T, arrays.get("i/bias"), activation, note)
 

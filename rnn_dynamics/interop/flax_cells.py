@@ -10,7 +10,7 @@ from ..cells.contract import State
 from . import flax_arrays
 from .imported import Imported
 from .jax_activations import activation_of, require_gates
-from .layers import Layer, Original, belongs_to, chain, defaults_of_jax, eps_of, from_original, over_time
+from .layer_blocks import Layer, Original, belongs_to, chain, from_original, over_time
 from .named_arrays import are_arrays, import_arrays, layers_in, named
 
 Pair = tuple[Any, Any]  # a linen module with its parameters; an nnx module with None
@@ -100,9 +100,13 @@ def _in_sequence(pairs: Sequence[Pair]) -> list[Pair]:
     places = [place for place, (layer, _) in enumerate(pairs) if _is_recurrent(layer)]
     if not places:
         raise ValueError(f"module: got a Sequential of {_names(pairs)}, which has no recurrent layer")
-    between = [pair for pair in pairs[places[0] : places[-1]] if not _is_recurrent(pair[0]) and not _is(pair[0], "Dropout")]
+    between = [
+        pair for pair in pairs[places[0] : places[-1]] if not _is_recurrent(pair[0]) and not _is(pair[0], "Dropout")
+    ]
     if between:
-        raise ValueError(f"module: {_names(between)} between the recurrent layers of {_names(pairs)}; import them one by one")
+        raise ValueError(
+            f"module: {_names(between)} between the recurrent layers of {_names(pairs)}; import them one by one"
+        )
     return [pairs[place] for place in places]
 
 
@@ -187,15 +191,16 @@ def _original(module: Any, params: Any) -> Original:
     cell = module.cell if is_rnn else module
     if not _is(cell, "LSTMCell", "OptimizedLSTMCell", "GRUCell", "SimpleCell", "MGUCell"):
         raise ValueError(
-            f"module: got {type(cell).__name__}, expected LSTMCell, OptimizedLSTMCell, GRUCell, SimpleCell, MGUCell, or "
-            "an RNN, Bidirectional or Sequential of them; rd.interop.as_step measures any other cell"
+            f"module: got {type(cell).__name__}, expected LSTMCell, OptimizedLSTMCell, GRUCell, SimpleCell, MGUCell, "
+            "or an RNN, Bidirectional or Sequential of them; rd.interop.as_step measures any other cell"
         )
     if params is None:
-        return Original([_nnx_layer(cell)], _nnx_run(module), eps_of(cell.dtype))
-    own = params
-    if is_rnn and not (layers_at_top := layers_in(named(params), flax_arrays.FORMS)).keys() & {""}:
-        own = params[next(iter(layers_at_top), "cell")] if layers_at_top else params
-    return Original([_layer(cell, own)], _linen_run(module, params), eps_of(cell.dtype))
+        params = nnx_params(cell)
+        return Original([_layer(cell, params)], _nnx_run(module), _dtype(cell, params))
+    if is_rnn and "cell" not in params:  # the parameters of an RNN's cell that a larger module owns
+        module, is_rnn = cell, False
+    own = params["cell"] if is_rnn else params
+    return Original([_layer(cell, own)], _linen_run(module, params), _dtype(cell, own))
 
 
 def _layer(cell: Any, params: Any) -> Layer:
@@ -214,10 +219,17 @@ def _layer(cell: Any, params: Any) -> Layer:
     return found[""]
 
 
-def _nnx_layer(cell: Any) -> Layer:
+def nnx_params(cell: Any) -> Any:
+    """Return the parameters of an nnx module as a nested dict."""
     from flax import nnx
 
-    return _layer(cell, nnx.to_pure_dict(nnx.state(cell, nnx.Param)))
+    return nnx.to_pure_dict(nnx.state(cell, nnx.Param))
+
+
+def _dtype(cell: Any, params: Any) -> Any:
+    """Return the coarser of the dtypes that the cell computes in and that its parameters have."""
+    dtypes = [jnp.asarray(array).dtype for array in named(params).values()]
+    return max([*dtypes, *([] if cell.dtype is None else [cell.dtype])], key=lambda dtype: jnp.finfo(dtype).eps)
 
 
 def _carry(state: State) -> Any:
@@ -232,7 +244,7 @@ def _linen_run(module: Any, params: Any) -> Any:
             return module.apply({"params": params}, xs, initial_carry=carry, **options)
         return over_time(lambda carry, x: module.apply({"params": params}, carry, x), carry, xs)
 
-    return _with_defaults(lambda carry, xs: outputs(params, carry, xs))
+    return lambda states, xs: outputs(params, _carry(states), xs)
 
 
 def _nnx_run(module: Any) -> Any:
@@ -248,12 +260,4 @@ def _nnx_run(module: Any) -> Any:
             return copy(xs, initial_carry=carry, time_major=False, return_carry=False)
         return over_time(copy, carry, xs)
 
-    return _with_defaults(lambda carry, xs: outputs(values, carry, xs))
-
-
-def _with_defaults(run: Any) -> Any:
-    def in_context(states: State, xs: Any) -> Any:
-        with defaults_of_jax():
-            return run(jax.tree.map(jnp.asarray, _carry(states)), jnp.asarray(xs))
-
-    return in_context
+    return lambda states, xs: outputs(values, _carry(states), xs)

@@ -22,7 +22,6 @@ NAMES: dict[Callable[..., Any], str] = {
     jax.nn.softplus: "softplus",
     jax.nn.identity: "identity",
     jax.lax.erf: "erf",
-    jax.scipy.special.erf: "erf",
     **{function: name for name, function in ACTIVATIONS.items()},
 }
 
@@ -41,6 +40,6 @@ def require_gates(gate: Callable[..., Any], candidate: Callable[..., Any]) -> No
         if activation_of(function) != wanted:
             right = "jax.nn.sigmoid" if wanted == "logistic" else "jnp.tanh"
             raise ValueError(
-                f"{name}: got {getattr(function, '__name__', function)!r}, expected {right}, since our gated cells have "
-                "no other; rd.interop.as_step measures the cell as it is"
+                f"{name}: got {getattr(function, '__name__', function)!r}, expected {right}, since our gated "
+                "cells have no other; rd.interop.as_step measures the cell as it is"
             )

@@ -1,7 +1,8 @@
 """Find the recurrent layers in plain arrays by their names.
 
-Names are paths, nested ({"cell": {"hi": {"kernel": ...}}}) or flat ("cell/hi/kernel", "cell.hi.kernel"). What a layer is
-called does not matter, only the names of its arrays. Several layers are a chain if their paths differ in numbers alone.
+Names are paths, nested ({"cell": {"hi": {"kernel": ...}}}) or flat ("cell/hi/kernel", "cell.hi.kernel"). What a layer
+is called does not matter, only the names of its arrays. Several layers are a chain if their paths differ in numbers
+alone.
 """
 
 import os
@@ -11,8 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .arrays import as_numpy
 from .imported import Imported
-from .layers import Layer, from_arrays, natural
+from .layer_blocks import Layer, from_arrays, natural
+from .weight_files import load, shown
 
 Arrays = dict[str, Any]
 
@@ -45,8 +48,6 @@ def are_arrays(thing: Any) -> bool:
 def named(arrays: Any) -> Arrays:
     """Return the arrays by their paths, joined with "/"; a path to a file is read."""
     if isinstance(arrays, str | os.PathLike):
-        from .weight_files import load
-
         arrays = load(arrays)
     return dict(_flat(arrays, ()))
 
@@ -58,7 +59,7 @@ def _flat(tree: Any, path: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
     elif tree is not None:
         # Flax wraps arrays in boxes
         value = tree.get_value() if hasattr(tree, "get_value") else getattr(tree, "value", tree)
-        yield "/".join(path), value
+        yield "/".join(path), as_numpy(value)
 
 
 def layers_in(arrays: Arrays, forms: Iterable[Form]) -> dict[str, Layer]:
@@ -72,14 +73,20 @@ def layers_in(arrays: Arrays, forms: Iterable[Form]) -> dict[str, Layer]:
                 continue
             missing = [parent + name for name in form.names if parent + name not in arrays]
             if missing:
-                raise ValueError(f"arrays: {', '.join(missing)} missing beside {parent}{form.marks[0]}")
+                raise ValueError(f"arrays: {in_words(missing)} missing beside {shown(parent + form.marks[0])}")
             own = {name: arrays[parent + name] for name in (*form.names, *form.optional) if parent + name in arrays}
             try:
                 found[parent.rstrip("/")] = form.read(own)
             except (TypeError, ValueError) as error:
-                error.add_note(f"in the arrays of {parent.rstrip('/') or 'the top level'}")
+                error.add_note(f"in the arrays of {shown(parent.rstrip('/')) if parent else 'the top level'}")
                 raise
     return found
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Return names that may come from a file, the first dozen of them, as one short line."""
+    first = list(names)
+    return ", ".join(map(shown, first[:12])) + (", ..." if len(first) > 12 else "")
 
 
 def _parents(arrays: Arrays, mark: str) -> list[str]:
@@ -112,7 +119,7 @@ def chain_of(names: Sequence[str]) -> list[str]:
     """Return the names of layers in the order of their numbers, or raise if they differ in more than numbers."""
     if len({re.sub(r"_?\d+", "", name) for name in names}) > 1:
         raise ValueError(
-            f"arrays: found the layers {', '.join(sorted(names, key=natural))}, whose names do not say in which order "
+            f"arrays: found the layers {in_words(sorted(names, key=natural))}, whose names do not say in which order "
             "they follow; expected one layer, a chain whose names differ in a number, or a list of dicts in order"
         )
     return sorted(names, key=natural)
@@ -134,13 +141,15 @@ def _only_layer(framework: str, arrays: Any, forms: Sequence[Form]) -> Layer:
         raise ValueError(
             _none_found(framework, flat, forms)
             if not found
-            else f"arrays: found {', '.join(found)} in one dict of the list, expected one layer in each"
+            else f"arrays: found {in_words(found)} in one dict of the list, expected one layer in each"
         )
     return next(iter(found.values()))
 
 
 def _none_found(framework: str, arrays: Arrays, forms: Sequence[Form]) -> str:
     names = sorted(arrays)
-    shown = ", ".join(f"{name} {np.shape(arrays[name])}" for name in names[:12]) + (", ..." if len(names) > 12 else "")
+    known = in_words(f"{name} {np.shape(arrays[name])}" for name in names)
     wanted = " or ".join(dict.fromkeys(" with ".join(form.marks) for form in forms))
-    return f"arrays: no recurrent layer of {framework} among {shown or 'no arrays'}; expected names that end in {wanted}"
+    return (
+        f"arrays: no recurrent layer of {framework} among {known or 'no arrays'}; expected names that end in {wanted}"
+    )

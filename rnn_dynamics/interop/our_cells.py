@@ -11,7 +11,17 @@ from ..cells.affine import Affine
 from ..cells.contract import Cell, Params, made_by
 from ..cells.gru import GRUParams
 from ..cells.lstm import LSTMParams, lstm
-from .layers import GRU_GATES, LSTM_GATES
+from ..cells.mgu import OneGateParams
+from .layer_blocks import GRU_GATES, LSTM_GATES
+
+
+# by what makes the cell: its kind, and the type of its parameters
+KINDS: dict[str, tuple[str, type]] = {
+    "lstm": ("lstm", LSTMParams),
+    "make_gru": ("gru", GRUParams),
+    "make_elman": ("vanilla", Affine),
+    "make_janet": ("janet", OneGateParams),
+}
 
 
 class Ours(NamedTuple):
@@ -48,17 +58,15 @@ def layers_of(cell: Cell, params: Params, framework: str) -> list[Ours]:
     name, options = made_by(cell)
     if name == "stack":
         cells = options["cells"]
+        if any(made_by(one)[0] == "stack" for one in cells):
+            raise ValueError("cell: got a stack of stacks, expected a stack of cells")
         if not isinstance(params, tuple) or len(params) != len(cells):
             raise TypeError(f"params: got {type(params).__name__}, expected a tuple of {len(cells)}, one per layer")
         return [layer for one, own in zip(cells, params, strict=True) for layer in layers_of(one, own, framework)]
-    kinds = {"make_gru": ("gru", GRUParams), "make_elman": ("vanilla", Affine), "make_janet": ("janet", tuple)}
-    if cell is lstm:
-        kind, of_params = "lstm", LSTMParams
-    elif name in kinds:
-        kind, of_params = kinds[name]
-    elif cell is CELLS["linear"]:
-        kind, of_params, options = "vanilla", Affine, {"activation": "identity", "leak": 1.0}
-    else:
+    if cell is CELLS["linear"]:
+        name, options = "make_elman", {"activation": "identity", "leak": 1.0}
+    kind, of_params = KINDS.get("lstm" if cell is lstm else name, ("", object))
+    if not kind:
         called = next((name for name, one in CELLS.items() if one is cell), name.removeprefix("make_") or "of your own")
         raise ValueError(f"cell: got the cell {called}, which {framework} does not have; expected LSTM, GRU or vanilla")
     if not isinstance(params, of_params):
@@ -86,7 +94,9 @@ def joined(params: LSTMParams | GRUParams, order: str) -> tuple[np.ndarray, np.n
     """Return W (gates · n, n), U (gates · n, m) and b (gates · n,), None if no gate has one, in this order of gates."""
     names = LSTM_GATES if isinstance(params, LSTMParams) else GRU_GATES
     parts = [getattr(params, names[letter]) for letter in order]
-    W, U = (np.concatenate([np.asarray(array) for array in of_all]) for of_all in ([*map(_W, parts)], [*map(_U, parts)]))
+    W, U = (
+        np.concatenate([np.asarray(array) for array in of_all]) for of_all in ([*map(_W, parts)], [*map(_U, parts)])
+    )
     return W, U, None if all(part.b is None for part in parts) else np.concatenate([bias(part) for part in parts])
 
 
