@@ -20,7 +20,6 @@ CURVES = {
 SCALARS = {
     "exponent": ("nats per step", "largest Lyapunov exponent"),
     "exponent_stderr": ("nats per step", "standard error of the largest Lyapunov exponent"),
-    "exponent_doubts": ("1", "doubts about the exponent, a sum of rd.Doubt"),
     "norm": ("1", "gradient norm of this update, before clipping"),
     "clipped_norm": ("1", "gradient norm of this update, after clipping"),
     "norm_median": ("1", "median gradient norm since the last record, before clipping"),
@@ -43,7 +42,6 @@ def row_of(record: Record) -> Row:
     scalars = {
         "exponent": evidence.exponent,
         "exponent_stderr": evidence.exponent_stderr,
-        "exponent_doubts": evidence.exponent_doubts,
         "norm": norms.norm,
         "clipped_norm": norms.clipped,
         "norm_median": norms.median,

@@ -45,7 +45,6 @@ def measured(
         log_rms=found.log_frobenius - np.log(n) / 2,
         exponent=exponent,
         exponent_stderr=stderr,
-        exponent_doubts=int(np.bitwise_or.reduce(found.exponent_doubts)),
         first_non_finite="" if bad_state is None else bad_state[1],
     )
     if bad_state is None:

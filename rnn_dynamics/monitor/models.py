@@ -18,7 +18,6 @@ IMPORTERS = {
     "torch": "from_torch",
     "flax": "from_flax",
     "equinox": "from_equinox",
-    "haiku": "from_haiku",
     "keras": "from_keras",
 }
 

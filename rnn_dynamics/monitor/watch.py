@@ -1,6 +1,5 @@
 """`rd.watch`: measure a recurrent net now and then while any training loop trains it."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +7,6 @@ from numpy.typing import NDArray
 
 from .. import argument
 from ..cells.contract import Cell
-from ..interop.imported import Imported
 from . import sinks
 from .watcher import Settings, Watch
 
@@ -22,8 +20,8 @@ def watch(
     every: int = 100,
     horizon: int | None = None,
     to: Any = (),
-    cell: Cell | None = None,
-    importer: Callable[..., Imported] | None = None,
+    cell: Any = None,
+    importer: Any = None,
     directions: int = 8,
     history: "xarray.Dataset | None" = None,
 ) -> Watch:
@@ -49,8 +47,9 @@ def watch(
         to: Where to send the numbers, one object or several: a `SummaryWriter` of TensorBoard, a run of wandb or of
             trackio, or anything else with `add_scalar(name, value, step)` or `log(numbers, step=step)`.
         cell: One of `rd.cells`, if the loop passes its `params` instead of a model.
-        importer: A function from the model (and params) to what `rd.interop` returns, such as
-            `functools.partial(rd.interop.from_torch, prefix="encoder.rnn")`. Default: that of the model's package.
+        importer: A function from the model (and params) to what `rd.interop` returns. Default: that of the model's
+            package. Say `functools.partial(rd.interop.from_torch, prefix="encoder.rnn")` to choose one of several
+            layers, and for Haiku `lambda params: rd.interop.from_haiku(params, core)`, with its params as the model.
         directions: How many rows of ∂h_T/∂h_{T-ℓ} to follow. More make its 2-norm more precise. Default: 8.
         history: The dataset of an earlier part of this training, to be continued. Default: a new dataset.
 

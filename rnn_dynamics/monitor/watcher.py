@@ -77,7 +77,7 @@ class Watch:
 
         Args:
             step: The number of this update.
-            model: The live recurrent layer of PyTorch, Flax, Equinox, Haiku or Keras, or what holds just one.
+            model: The live recurrent layer of PyTorch, Flax, Equinox or Keras, or what holds just one.
             params: The parameters of a model that does not hold them; without a model, those of the watch's `cell`.
             norm: The norm of the gradient before clipping: what `torch.nn.utils.clip_grad_norm_` returns, or
                 `optax.global_norm(grads)`. It is summarised over all updates since the last record.
