@@ -44,7 +44,7 @@ def update(model: Adder, moments: Any, key: jax.Array) -> tuple[Adder, Any, jax.
     inputs, targets = examples(key, BATCH)
     grads = eqx.filter_grad(lambda model: jnp.mean((jax.vmap(model)(inputs) - targets) ** 2))(model)
     changes, moments = OPTIMIZER.update(grads, moments)
-    return eqx.apply_updates(model, changes), moments, optax.global_norm(grads)
+    return eqx.apply_updates(model, changes), moments, optax.tree.norm(grads)
 
 
 def main(updates: int = 600, every: int = 100, to: Any = ()) -> Any:

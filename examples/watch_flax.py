@@ -42,7 +42,7 @@ def update(model: Adder, optimizer: nnx.Optimizer, key: jax.Array) -> jax.Array:
     inputs, targets = examples(key, BATCH)
     grads = nnx.grad(lambda model: jnp.mean((model(inputs) - targets) ** 2))(model)
     optimizer.update(model, grads)
-    return optax.global_norm(grads)
+    return optax.tree.norm(grads)
 
 
 def main(updates: int = 600, every: int = 100, to: Any = ()) -> Any:

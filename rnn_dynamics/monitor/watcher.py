@@ -80,7 +80,7 @@ class Watch:
             model: The live recurrent layer of PyTorch, Flax, Equinox or Keras, or what holds just one.
             params: The parameters of a model that does not hold them; without a model, those of the watch's `cell`.
             norm: The norm of the gradient before clipping: what `torch.nn.utils.clip_grad_norm_` returns, or
-                `optax.global_norm(grads)`. It is summarised over all updates since the last record.
+                `optax.tree.norm(grads)`. It is summarised over all updates since the last record.
             clipped: The norm after clipping, such as `min(norm, threshold)`.
 
         Returns:

@@ -45,7 +45,7 @@ def test_of_many_units_a_few_rows_show_the_norms(key):
         assert short.max() < 0.5
         assert short[-1] < 0.3
         error = np.asarray(exact.log_frobenius) - record.evidence.log_rms[i] - math.log(48) / 2
-        np.testing.assert_array_less(np.abs(error), 5 * record.log_rms_stderr[i] + 1e-9)
+        np.testing.assert_array_less(np.abs(error), 8 * record.log_rms_stderr[i] + 1e-9)
     assert record.log_rms_stderr.max() < 0.2
 
 
@@ -89,8 +89,9 @@ def test_gates_are_recorded(key, no_warnings_of_ours):
     assert set(found.gate.values) == {"input", "forget", "output"}
     np.testing.assert_allclose(found.gate_mean.sel(gate="forget"), [1 / (1 + math.exp(-1)), 1 / (1 + math.exp(-9))])
     assert found.gate_open.sel(gate="forget").values.tolist() == [0, 1]
-    # c keeps f of itself at each step, and c_0 = 0 stays 0 without an input
-    np.testing.assert_allclose(found.log_norm[0, 0, -1], T * math.log(1 / (1 + math.exp(-1))), atol=0.1)
+    # without an input c stays 0: each step multiplies c by f, and half of it is seen in h
+    slope = T * math.log(1 / (1 + math.exp(-1)))
+    np.testing.assert_allclose(found.log_norm[0, :, -1], slope + math.log(1.25) / 2, rtol=1e-6)
 
 
 @pytest.mark.slow
@@ -114,7 +115,7 @@ def test_a_rule_warns_once_until_it_clears():
 
 
 def test_later_calls_compile_nothing(compilations, no_warnings_of_ours, key):
-    trained = [rd.cells.lstm.init(key, inputs=1, hidden=3, gain=gain) for gain in (0.5, 1.0, 2.0)]
+    trained = [rd.cells.lstm.init(key, inputs=1, hidden=5, gain=gain) for gain in (0.5, 1.0, 2.0)]
     watch = rd.watch(XS, every=1, horizon=T, cell=rd.cells.lstm)
     watch(step=0, params=trained[0])
     compiled = compilations.count
