@@ -32,6 +32,8 @@ def as_numpy(value: Any) -> NDArray:
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(value, torch.Tensor):
         return np.asarray(value)
+    if value.is_meta:
+        raise ValueError("source: its weights are on the device meta, which holds no numbers")
     value = value.detach().cpu()
     if value.dtype == torch.bfloat16:  # NumPy itself does not know it
         return value.contiguous().view(torch.int16).numpy().view(jnp.bfloat16)
@@ -52,8 +54,11 @@ def checked_weights(name: str, array: NDArray) -> NDArray:
 
 
 def parameter(array: NDArray) -> Array:
-    """Return an array as a parameter, in JAX's default precision."""
-    return jnp.asarray(np.asarray(array, argument.floating(None)))
+    """Return an array as a parameter, in JAX's default precision.
+
+    It is copied: JAX may share the memory of NumPy's arrays, and they that of a module that goes on training.
+    """
+    return jnp.asarray(np.array(array, argument.floating(None)))
 
 
 def precision(array: NDArray) -> float:

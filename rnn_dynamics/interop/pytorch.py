@@ -9,7 +9,8 @@ from .. import argument
 from . import pytorch_live as live
 from .arrays import named_arrays
 from .imported import Imported, Verification
-from .pytorch_layout import ACTIVATIONS, Layer, Net, as_cell, net_of, nets_in
+from .pytorch_layout import ACTIVATIONS, Layer, Net, net_of, nets_in
+from .pytorch_params import as_cell
 from .verification import compared_with_recorded, recorded_arrays, verified
 from .weight_files import shown
 
@@ -66,12 +67,11 @@ def from_torch(
     if live.is_module(source):
         if nonlinearity is not None:
             raise ValueError(f"nonlinearity: got {nonlinearity!r} with a live module, which has its own; leave it out")
-        module = live.copied(live.recurrent_module(source, prefix))
-        net = net_of(
-            live.layers_of(module), layer=layer, activation=live.activation_of(module), notes=live.notes(module)
-        )
+        original = live.recurrent_module(source, prefix)
+        module, notes = live.readable(original), live.notes(original)
+        net = net_of(live.layers_of(module), layer=layer, activation=live.activation_of(module), notes=notes)
         if verify:
-            run = live.Runner(module if layer is None else live.built(net), bool(net.reverse))
+            run = live.Runner(live.runnable(original if layer is None else live.built(net)), bool(net.reverse))
             return _imported(net, recorded, run)
     else:
         net = _from_arrays(source, prefix, layer, nonlinearity)

@@ -1,11 +1,10 @@
-"""PyTorch's names and order of weights, and the cells of ours that compute the same.
+"""PyTorch's names of weights, and which of them make a net.
 
     weight_ih_l0  (gates · n, m)    weight_hh_l0  (gates · n, n)    bias_ih_l0, bias_hh_l0  (gates · n,)
     weight_hr_l0  (p, n), the projection; weight_hh then has p columns
 
 The gates lie below each other: i, f, g, o in an LSTM, r, z, n in a GRU. `_l1` is the next layer, `_reverse` the
-direction from the end of a sequence; cells such as `nn.LSTMCell` have neither. The two biases are added wherever they
-are used as a sum, which is everywhere but in the candidate of a GRU, whose b_hn is inside the reset product.
+direction from the end of a sequence; cells such as `nn.LSTMCell` have neither.
 """
 
 import itertools
@@ -14,22 +13,15 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from numpy.typing import NDArray
 
 from .. import argument
-from ..cells.affine import Affine
-from ..cells.contract import Cell, Params
-from ..cells.elman import make_elman
-from ..cells.gru import GRUParams, make_gru
-from ..cells.lstm import LSTMParams, lstm
-from ..cells.projected_lstm import ProjectedAffine, ProjectedLSTMParams, projected_lstm
-from ..cells.stack import stack
-from .arrays import checked_weights, parameter, precision
+from .arrays import checked_weights, precision
 from .weight_files import shown
 
 KINDS = {1: "RNN", 3: "GRU", 4: "LSTM"}
 ACTIVATIONS = ("tanh", "relu")
+MOST_LAYERS = 64  # a file of thousands would be compiled for hours
 PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 NAME = re.compile(
     rf"(?P<prefix>.*?)(?P<part>{'|'.join(PARTS)})(_l(?P<layer>\d{{1,4}})(?P<reverse>_reverse)?)?", re.DOTALL
@@ -118,6 +110,8 @@ def net_of(
         raise ValueError(
             f"source: holds the layers {_in_words(layers)}, expected {_in_words(expected or [(0, False)])}"
         )
+    if len(numbers) > MOST_LAYERS:
+        raise ValueError(f"source: holds {len(numbers)} layers, expected at most {MOST_LAYERS}")
     if layer is not None:
         if layer not in numbers:
             raise ValueError(f"layer: got {layer!r}, expected one of {', '.join(map(str, numbers))}")
@@ -149,7 +143,8 @@ def precision_note(dtype: Any) -> tuple[str, ...]:
 
 
 def _in_words(layers: Iterable[tuple[int, bool]]) -> str:
-    return ", ".join(f"l{number}{'_reverse' * reverse}" for number, reverse in sorted(layers))
+    names = [f"l{number}{'_reverse' * reverse}" for number, reverse in sorted(layers)]
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def _layer(parts: dict[str, NDArray], at: tuple[int, bool]) -> Layer:
@@ -169,7 +164,7 @@ def _layer(parts: dict[str, NDArray], at: tuple[int, bool]) -> Layer:
     rows, outputs = layer.weight_hh.shape
     gates = gates_of(layer)
     units = outputs if layer.weight_hr is None else rows // 4
-    if gates not in KINDS or rows != gates * units or not units:
+    if gates not in KINDS or rows != gates * units or not units or not outputs:
         raise ValueError(
             f"source: weight_hh of {where} has shape {(rows, outputs)}, expected (n, n) of an RNN, (3 n, n) of "
             "a GRU or (4 n, n) of an LSTM"
@@ -191,50 +186,3 @@ def _check_chain(layers: tuple[Layer, ...]) -> None:
             )
         if (gates_of(above), above.weight_hr is None) != (gates_of(below), below.weight_hr is None):
             raise ValueError(f"source: l{number - 1} and l{number} are layers of different kinds")
-
-
-def as_cell(kind: str, layers: tuple[Layer, ...], activation: str) -> tuple[Cell, Params]:
-    """Return our cell and its parameters; a stack if there are several layers."""
-    cells = {"RNN": make_elman(activation), "GRU": make_gru("keep", "after"), "LSTM": lstm}
-    convert = {"RNN": _rnn_params, "GRU": _gru_params, "LSTM": _lstm_params}[kind]
-    cell = projected_lstm if layers[0].weight_hr is not None else cells[kind]
-    params = tuple(convert(layer) for layer in layers)
-    return (cell, params[0]) if len(layers) == 1 else (stack(*[cell] * len(layers)), params)
-
-
-def _sum(first: NDArray | None, second: NDArray | None) -> NDArray | None:
-    return None if first is None or second is None else first.astype(np.float64) + second.astype(np.float64)
-
-
-def _blocks(array: NDArray | None, count: int) -> list[Any]:
-    return [None] * count if array is None else np.split(array, count)
-
-
-def _affine(W: NDArray, U: NDArray, b: NDArray | None) -> Affine:
-    return Affine(parameter(W), parameter(U), None if b is None else parameter(b))
-
-
-def _rnn_params(layer: Layer) -> Affine:
-    return _affine(layer.weight_hh, layer.weight_ih, _sum(layer.bias_ih, layer.bias_hh))
-
-
-def _gru_params(layer: Layer) -> GRUParams:
-    W, U = _blocks(layer.weight_hh, 3), _blocks(layer.weight_ih, 3)
-    b, c = _blocks(layer.bias_ih, 3), _blocks(layer.bias_hh, 3)
-    return GRUParams(
-        reset=_affine(W[0], U[0], _sum(b[0], c[0])),
-        update=_affine(W[1], U[1], _sum(b[1], c[1])),
-        candidate=_affine(W[2], U[2], b[2]),
-        recurrent_bias=None if c[2] is None else parameter(c[2]),
-    )
-
-
-def _lstm_params(layer: Layer) -> LSTMParams | ProjectedLSTMParams:
-    W, U = _blocks(layer.weight_hh, 4), _blocks(layer.weight_ih, 4)
-    b = _blocks(_sum(layer.bias_ih, layer.bias_hh), 4)
-    # ours are in the same order: input, forget, cell, output
-    gates = map(parameter, W), map(parameter, U), (part if part is None else parameter(part) for part in b)
-    if layer.weight_hr is None:
-        return LSTMParams(*map(Affine, *gates))
-    i, f, g, o = map(ProjectedAffine, *gates)
-    return ProjectedLSTMParams(input=i, forget=f, cell=g, output=o, P=parameter(layer.weight_hr))

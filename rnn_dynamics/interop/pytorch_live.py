@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import argument
 from ..cells.contract import State
 from .arrays import as_numpy
-from .pytorch_layout import PARTS, Net, gates_of, precision_note
+from .pytorch_layout import PARTS, Net, gates_of
 
 
 def is_module(source: Any) -> bool:
@@ -44,11 +44,9 @@ def recurrent_module(source: Any, prefix: str | None) -> Any:
 
 
 def copied(module: Any) -> Any:
-    """Return a copy on the CPU in JAX's precision and in evaluation mode, without hooks."""
-    import torch
-
+    """Return a copy on the CPU in evaluation mode, without hooks."""
     try:
-        module = copy.deepcopy(module)
+        module = copy.deepcopy(module).to(device="cpu").eval()
     except Exception as error:
         raise ValueError(
             f"source: this {type(module).__name__} cannot be copied ({error}); pass its state_dict()"
@@ -56,7 +54,21 @@ def copied(module: Any) -> Any:
     for part in module.modules():
         for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
             getattr(part, hooks).clear()
-    return module.to(device="cpu", dtype=getattr(torch, np.dtype(argument.floating(None)).name)).eval()
+    return module
+
+
+def readable(module: Any) -> Any:
+    """Return the module, or a copy if reading its weights would change it, as spectral_norm does in training."""
+    from torch.nn.utils import parametrize
+
+    return copied(module) if parametrize.is_parametrized(module) else module
+
+
+def runnable(module: Any) -> Any:
+    """Return a copy in JAX's precision."""
+    import torch
+
+    return copied(module).to(getattr(torch, np.dtype(argument.floating(None)).name))
 
 
 def layers_of(module: Any) -> dict[tuple[int, bool], dict[str, NDArray]]:
@@ -77,10 +89,9 @@ def activation_of(module: Any) -> str:
 
 
 def notes(module: Any) -> list[str]:
-    """Return what the import does not share with the module."""
+    """Return what is left out."""
     dropout = getattr(module, "dropout", 0) if getattr(module, "num_layers", 1) > 1 else 0
-    dtype = str(next(module.parameters()).dtype).removeprefix("torch.")
-    return [*([f"without its dropout of {dropout:g} between layers"] if dropout else []), *precision_note(dtype)]
+    return [f"without its dropout of {dropout:g} between layers"] if dropout else []
 
 
 def built(net: Net) -> Any:
@@ -91,6 +102,7 @@ def built(net: Net) -> Any:
     options: dict[str, Any] = {"nonlinearity": net.activation} if net.kind == "RNN" else {}
     if first.weight_hr is not None:
         options["proj_size"] = first.outputs
+    dtype = first.weight_hh.dtype if first.weight_hh.dtype in (np.float32, np.float64) else np.dtype(np.float32)
     # weights on the device "meta" have no numbers, so that none are drawn
     module = getattr(torch.nn, net.kind)(
         first.inputs,
@@ -99,7 +111,7 @@ def built(net: Net) -> Any:
         bias=first.bias_ih is not None,
         bidirectional=bool(net.reverse),
         device="meta",
-        dtype=getattr(torch, first.weight_hh.dtype.name),
+        dtype=getattr(torch, dtype.name),
         **options,
     ).to_empty(device="cpu")
     with torch.no_grad():
@@ -107,7 +119,7 @@ def built(net: Net) -> Any:
             for number, layer in enumerate(layers):
                 for part, array in layer._asdict().items():
                     if array is not None:
-                        getattr(module, f"{part}_l{number}{suffix}").copy_(torch.tensor(array))
+                        getattr(module, f"{part}_l{number}{suffix}").copy_(torch.tensor(np.asarray(array, dtype)))
     return module
 
 

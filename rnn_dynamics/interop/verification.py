@@ -4,8 +4,8 @@ A live original starts from random states and takes a few steps with random inpu
 kernels then matter, and a chaotic net has little time to amplify rounding. Recorded outputs start from the zero state,
 and only their first steps are compared, for the same reason.
 
-How much rounding explains at each step is measured: our net runs once more from states and inputs that are moved by a
-rounding error.
+How much rounding explains at each step is measured: our net runs once more with parameters, states and inputs that are
+moved by a rounding error each.
 """
 
 from collections.abc import Callable, Iterator
@@ -130,7 +130,7 @@ def outputs_of(cell: Cell, params: Params, states: State, xs: NDArray, *, eps: f
     def moved(leaf: NDArray) -> NDArray:
         return (leaf * (1 + 2 * eps * random.choice([-1, 1], leaf.shape))).astype(leaf.dtype)
 
-    shifted = np.asarray(_outputs(cell, params, jax.tree.map(moved, states), moved(xs)))
+    shifted = np.asarray(_outputs(cell, *jax.tree.map(moved, jax.tree.map(np.asarray, (params, states, xs)))))
     scale = np.maximum(np.abs(values).max(axis=(0, 2)), SMALLEST_SCALE)
     return Outputs(values, rounding * eps * scale + rounding / 10 * np.abs(shifted - values).max(axis=(0, 2)))
 

@@ -17,7 +17,21 @@ def _float32():
         yield
 
 
-@pytest.mark.parametrize("case", ONE_WAY)
+# each of these has its kind and its number of layers from one of the others
+SLOW = (
+    "rnn_no_bias",
+    "lstm_no_bias",
+    "gru_2_layers",
+    "lstm_projected_2_layers",
+    "rnn_square",
+    "gru_square",
+    "lstm_square",
+)
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow if case in SLOW else ()) for case in ONE_WAY]
+)
 def test_outputs_and_jacobians_are_those_of_pytorch(case):
     net, facts = imported(case), NETS[case]
     assert net.verification.how == "recorded"
