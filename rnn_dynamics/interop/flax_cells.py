@@ -192,7 +192,7 @@ def _original(module: Any, params: Any) -> Original:
     if not _is(cell, "LSTMCell", "OptimizedLSTMCell", "GRUCell", "SimpleCell", "MGUCell"):
         raise ValueError(
             f"module: got {type(cell).__name__}, expected LSTMCell, OptimizedLSTMCell, GRUCell, SimpleCell, MGUCell, "
-            "or an RNN, Bidirectional or Sequential of them; rd.interop.as_step measures any other cell"
+            "or an RNN, Bidirectional or Sequential of them; help(rd.interop) shows how to measure any other cell"
         )
     if params is None:
         params = nnx_params(cell)

@@ -179,7 +179,7 @@ def _cores(hk: Any, core: Any) -> list[Any]:
         return [one for layer in layers for one in _cores(hk, layer)]
     raise ValueError(
         f"core: got {getattr(core, '__name__', type(core).__name__)}, expected hk.LSTM, hk.GRU, hk.VanillaRNN or a "
-        "DeepRNN of nothing else; import the recurrent part alone, or measure the core with rd.interop.as_step"
+        "DeepRNN of nothing else; import the recurrent part alone, or see help(rd.interop) for a step of any core"
     )
 
 

@@ -41,5 +41,5 @@ def require_gates(gate: Callable[..., Any], candidate: Callable[..., Any]) -> No
             right = "jax.nn.sigmoid" if wanted == "logistic" else "jnp.tanh"
             raise ValueError(
                 f"{name}: got {getattr(function, '__name__', function)!r}, expected {right}, since our gated "
-                "cells have no other; rd.interop.as_step measures the cell as it is"
+                "cells have no other; help(rd.interop) shows how to measure it as it is"
             )

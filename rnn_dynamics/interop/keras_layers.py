@@ -130,7 +130,7 @@ def _in(layer: Any) -> list[Any]:
         if not isinstance(one, keras.layers.RNN | keras.layers.Bidirectional):
             raise ValueError(
                 f"layer: got {type(one).__name__} {one.name!r}, expected SimpleRNN, GRU, LSTM, a cell of these, an RNN "
-                "of cells, StackedRNNCells, Bidirectional or a model; rd.interop.as_step measures any other cell"
+                "of cells, StackedRNNCells, Bidirectional or a model; help(rd.interop) shows how to measure others"
             )
     return rnns
 
@@ -186,7 +186,7 @@ def _layer(cell: Any) -> Layer:
     if not isinstance(cell, known):
         raise ValueError(
             f"layer: got the cell {type(cell).__name__}, expected SimpleRNNCell, GRUCell or LSTMCell; "
-            "rd.interop.as_step measures any other cell"
+            "help(rd.interop) shows how to measure any other cell"
         )
     if not cell.built:
         raise ValueError(
@@ -216,7 +216,7 @@ def _activation(keras: Any, cell: Any, name: str, wanted: str | None) -> str:
         allowed = repr(wanted) if wanted else " or ".join(map(repr, ACTIVATIONS))
         raise ValueError(
             f"layer: {cell.name!r} has {name}={getattr(function, '__name__', function)!r}, expected {allowed}, since "
-            "our cell has no other; rd.interop.as_step measures the cell as it is"
+            "our cell has no other; help(rd.interop) shows how to measure it as it is"
         )
     return ACTIVATIONS[called]
 

@@ -14,7 +14,6 @@ from ..cells.lstm import LSTMParams, lstm
 from ..cells.mgu import OneGateParams
 from .layer_blocks import GRU_GATES, LSTM_GATES
 
-
 # by what makes the cell: its kind, and the type of its parameters
 KINDS: dict[str, tuple[str, type]] = {
     "lstm": ("lstm", LSTMParams),
