@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "theory": set(),
     "train": {"cells", "machinery", "measure"},
     "interop": {"cells"},
-    "diagnosis": {"cells", "machinery", "measure"},
+    "diagnosis": {"cells", "machinery", "measure", "train"},
     "monitor": {"cells", "diagnosis", "interop", "machinery", "measure"},
     "sweeps": set(),
     "plot": {"measure"},

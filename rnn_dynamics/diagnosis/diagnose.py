@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from jaxtyping import Array
+
 from .. import argument
 from ..cells.contract import Input, Params, State, Step
 from .collect import collect
-from .problem import problem_of
-from .result import Diagnosis
+from .evidence import Evidence
+from .problem import Problem, problem_of
+from .remedies import tried
+from .result import Diagnosis, Finding, Remedy
 from .rules import judge
 
 
@@ -24,6 +28,7 @@ def diagnose(
     batched: bool | None = None,
     sequences: int = 16,
     remedies: bool = True,
+    key: Array | None = None,
 ) -> Diagnosis:
     """Say what is wrong with the gradients of a network, with numbers, and what would mend it.
 
@@ -32,7 +37,8 @@ def diagnose(
     gradient ends. A table of rules (`rd.diagnosis.RULES`) judges these numbers. A healthy network gets no finding. Each
     remedy is applied to a copy of the network and measured.
 
-    It runs on the host and so not inside jit, vmap or grad. It draws nothing: equal arguments give equal results.
+    It runs on the host and so not inside jit, vmap or grad. Equal arguments give equal
+    results.
 
     Args:
         step: The recurrent map, `step(params, state, x) -> state`: of a cell, of an import, or any function. Gates are
@@ -49,7 +55,9 @@ def diagnose(
         length: T, needed where xs is None.
         batched: Whether xs is a batch. Default: as the step takes it, which is an error where it takes both.
         sequences: At most how many sequences to measure, the first ones. Default: 16.
-        remedies: Whether to try remedies on copies. Default: True.
+        remedies: Whether to try, on copies, the remedies that the findings suggest. Default: True.
+        key: A JAX random key for the remedies that draw: flossing and a gated cell. Default: none, and those are left
+            out.
 
     Returns:
         A `Diagnosis` with `evidence`, `findings` and `remedies`. `print` shows it on one screen.
@@ -65,10 +73,11 @@ def diagnose(
         >>> found = rd.diagnose(cell.step, params, jnp.zeros(2), jnp.ones((100, 1)), horizon=50, remedies=False)
         >>> [finding.rule for finding in found.findings]
         ['gradient vanishes']
-        >>> print(found.findings[0].sentence)
-        The gradient falls to 1 % within 13 steps; the task needs 50. At lag 50 it is e^-17.8 (1.8e-08), -0.357 ± 0 nats per step.
+        >>> found.findings[0].sentence.split(". ")[0]
+        'The gradient falls to 1 % within 13 steps; the task needs 50'
     """
     remedies = argument.flag("remedies", remedies)
+    key = None if key is None else argument.key(key)
     problem = problem_of(
         step,
         params,
@@ -83,4 +92,30 @@ def diagnose(
     )
     evidence = collect(problem)
     findings = judge(evidence)
-    return Diagnosis(evidence, findings, ())
+    return Diagnosis(evidence, findings, _tried(problem, evidence, findings, key) if remedies else ())
+
+
+def _tried(
+    problem: Problem, evidence: Evidence, findings: tuple[Finding, ...], key: Array | None
+) -> tuple[Remedy, ...]:
+    """Try the remedies that the findings suggest, on the steps that were measured; none if nothing could be."""
+    suggested = {name for finding in findings for name in finding.suggests}
+    if not suggested or evidence.log_norm is None:
+        return ()
+    if evidence.steps < problem.steps:
+        problem = problem.up_to(evidence.steps)
+    return tried(
+        problem.step,
+        problem.params,
+        problem.h0,
+        problem.xs,
+        horizon=problem.horizon,
+        loss=problem.loss,
+        targets=problem.targets,
+        evidence=evidence,
+        findings=findings,
+        clipping=evidence.clipping,
+        truncation=evidence.truncation,
+        key=key,
+        only=tuple(sorted(suggested)),
+    )

@@ -1,7 +1,7 @@
 """What was measured of a network: the numbers that the rules judge.
 
-A gradient curve is ln ‖P_ℓ‖ with P_ℓ = ∂h_T/∂h_{T-ℓ} over the lag ℓ; at lag 0 it is 0. It *reaches* back to the last lag
-at which it is above ln 0.01, so it has fallen to 1 % one step later.
+A gradient curve is ln ‖P_ℓ‖ with P_ℓ = ∂h_T/∂h_{T-ℓ} over the lag ℓ; at lag 0 it is 0. It has fallen
+to 1 % at the first lag from which on it stays at or below ln 0.01.
 """
 
 import math
@@ -68,9 +68,9 @@ class Evidence(NamedTuple):
         eigenvalue_rate: ln ρ of the recurrent matrix that the rule ρ^ℓ would use, in nats per step: of the candidate,
             in a gated cell; of the layer where it is largest, in a stack.
         doubts: Why a measurement should not be trusted, in words, by the name of its field.
-        memory: Memory of a backward pass, before it is run.
-        clipping: What clipping would do to the gradients of these sequences.
-        truncation: The relative error of truncated backpropagation for each window.
+        memory: The memory of a backward pass, a `BackwardMemory`.
+        clipping: What clipping would do to the gradients of these sequences, a `Clipping`; None without a loss.
+        truncation: The error of truncated backpropagation for some windows, a `Truncation`; None without a loss.
     """
 
     state_size: int

@@ -1,7 +1,6 @@
 """Gradients over the lag: in the 2-norm, for a random direction, through the diagonal alone, and the bound on them."""
 
 import math
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -12,8 +11,10 @@ from numpy.typing import NDArray
 
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
+from ..machinery.lapack_threads import on_one_thread
 from ..machinery.linear_maps import linear_maps
 from ..machinery.state_vector import flatten
+from ..machinery.svd import norm_of_matrix
 from ..measure import gradient_flow
 from .parts import part_names
 from .problem import Problem
@@ -92,33 +93,43 @@ def from_jacobians(problem: Problem, path: Trajectory, lags: int, at: int) -> Sa
         return Samples(None, None)
     everything = np.arange(problem.steps - lags, problem.steps)
     some = everything[np.unique(np.linspace(0, lags - 1, min(lags, JACOBIANS)).round().astype(int))]
-    with np.errstate(divide="ignore"):
-        norms = np.log([np.linalg.norm(J, 2) for J in _jacobians(problem, path, some)])
-        log_bound = _summed(np.interp(everything, some, np.maximum(norms, LOWEST))[:, None])
-        if float(n) ** 3 * at > MOST_DIAGONAL_WORK:
-            return Samples(log_bound, None)
-        diagonals = [np.log(np.abs(np.diagonal(J))) for J in _jacobians(problem, path, everything[lags - at :])]
-    curve = _summed(np.maximum(diagonals, LOWEST))
+    norms = _of_jacobians(problem, path, some)[0]
+    log_bound = _summed(np.interp(everything, some, np.maximum(norms, LOWEST))[:, None])
+    if float(n) ** 3 * at > MOST_DIAGONAL_WORK:
+        return Samples(log_bound, None)
+    curve = _summed(np.maximum(_of_jacobians(problem, path, everything[lags - at :])[1], LOWEST))
     return Samples(log_bound, np.pad(curve, ((0, 0), (0, lags - at)), constant_values=np.nan))
 
 
-def _jacobians(problem: Problem, path: Trajectory, times: NDArray) -> Iterator[NDArray]:
-    """Yield the Jacobian of the first sequence at each of these times, counted from 0."""
+def _of_jacobians(problem: Problem, path: Trajectory, times: NDArray) -> tuple[NDArray, NDArray]:
+    """Return ln ‖J_t‖₂, (times,), and ln |J_t,ii|, (times, n), for the first sequence; times count from 0."""
     step = entry.traced_step(problem.step, problem.params, problem.h0, entry.first(problem.sequence(0)))
+    norms, diagonals = [], []
     for begin in range(0, len(times), JACOBIANS):
         # always as many, so that one program serves all
         chunk = np.resize(times[begin : begin + JACOBIANS], JACOBIANS)
         befores, xs = jax.tree.map(lambda leaf, chunk=chunk: jnp.asarray(leaf[0][chunk]), (path.before, problem.xs))
-        yield from np.asarray(_together(step, problem.params, befores, xs))[: len(times) - begin]
+        norm, diagonal = _together(step, problem.params, befores, xs)
+        norms.append(np.asarray(norm)[: len(times) - begin])
+        diagonals.append(np.asarray(diagonal)[: len(times) - begin])
+    with np.errstate(divide="ignore"):
+        return np.log(np.concatenate(norms)), np.log(np.concatenate(diagonals))
 
 
 @entry.compiled()
-def _together(step: Step, params: Params, befores: State, xs: Input) -> Float[Array, "times n n"]:
-    def jacobian(h: State, x: Input) -> Float[Array, "n n"]:
-        size = flatten(h)[0].size
-        return linear_maps(step, params, h, x).pull(jnp.eye(size, dtype=flatten(h)[0].dtype))
+def _together(
+    step: Step, params: Params, befores: State, xs: Input
+) -> tuple[Float[Array, " times"], Float[Array, "times n"]]:
+    """Return ‖J_t‖₂ and |J_t,ii| at several times."""
+    on_one_thread()
 
-    return jax.vmap(jacobian)(befores, xs)
+    def of_one(now: tuple[State, Input]) -> tuple[Array, Array]:
+        h, x = now
+        vector = flatten(h)[0]
+        jacobian = linear_maps(step, params, h, x).pull(jnp.eye(vector.size, dtype=vector.dtype))
+        return norm_of_matrix(jacobian), jnp.abs(jnp.diagonal(jacobian))
+
+    return jax.lax.map(of_one, (befores, xs))
 
 
 def _summed(logs: NDArray) -> NDArray:

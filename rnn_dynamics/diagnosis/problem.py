@@ -46,13 +46,11 @@ class Problem(NamedTuple):
         """Return the inputs of one sequence, (T, ...)."""
         return jax.tree.map(lambda leaf: leaf[which], self.xs)
 
-    def loss_of(self, which: int) -> Callable[[State], Any]:
+    def loss_of(self, loss: Callable[..., Any], which: int) -> Callable[[State], Any]:
         """Return the loss of one sequence as a function of its states alone."""
-        if self.loss is None:
-            raise ValueError("loss: got None, expected a function of the states")
         if self.targets is None:
-            return self.loss
-        loss, target = self.loss, jax.tree.map(lambda leaf: leaf[which], self.targets)
+            return loss
+        target = jax.tree.map(lambda leaf: leaf[which], self.targets)
         return lambda states: loss(states, target)
 
     def up_to(self, steps: int) -> "Problem":
@@ -85,7 +83,7 @@ def problem_of(
     if targets is not None and loss is None:
         raise TypeError("targets: got targets without a loss, expected loss=, a function loss(states, target)")
     horizon = None if horizon is None else argument.size("horizon", horizon, 1)
-    params, h0, xs, targets = jax.tree.map(jnp.asarray, (params, h0, xs, targets))
+    xs, targets = jax.tree.map(jnp.asarray, (xs, targets))
     if xs is None or not jax.tree.leaves(xs):
         return _undriven(step, params, h0, length, loss, targets, horizon)
     if not is_batch(step, params, h0, xs, batched):
@@ -126,8 +124,8 @@ def is_batch(step: Step, params: Params, h0: State, xs: Input, batched: bool | N
         return batched
     if errors[False] is None and errors[True] is None:
         raise ValueError(
-            f"batched: step takes xs of shape {_shapes(xs)} both as one sequence, with x of shape {_shapes(xs, 1)}, and "
-            f"as a batch, with x of shape {_shapes(xs, 2)}; say batched=False or batched=True"
+            f"batched: step takes xs of shape {_shapes(xs)} both as one sequence, with x of shape {_shapes(xs, 1)}, "
+            f"and as a batch, with x of shape {_shapes(xs, 2)}; say batched=False or batched=True"
         )
     if errors[False] is not None and errors[True] is not None:
         raise ValueError(
@@ -150,7 +148,7 @@ def _error_of(step: Step, params: Params, h0: State, xs: Input, batched: bool) -
     trees: list[Any] = [jax.tree.structure(after), jax.tree.structure(h0)]
     if trees[0] != trees[1]:
         return f"step returns a tree {trees[0]} and h0 is {trees[1]}"
-    shapes = [[np.shape(leaf) for leaf in jax.tree.leaves(tree)] for tree in (h0, after)]
+    shapes = [[jnp.shape(leaf) for leaf in jax.tree.leaves(tree)] for tree in (h0, after)]
     return None if shapes[0] == shapes[1] else f"step turns a state of shape {shapes[0]} into {shapes[1]}"
 
 

@@ -4,11 +4,13 @@ import math
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from ..cells.contract import Params, State
-from ..measure import lyapunov_spectrum
+from ..machinery.lapack_threads import on_one_thread
+from ..measure import eigen, lyapunov_spectrum
 from ..measure.reliability import reasons
 from .flows import state_size
 from .parts import layered, part_names
@@ -33,7 +35,7 @@ class Exponents(NamedTuple):
 
 
 def exponents(problem: Problem) -> Exponents:
-    """Measure up to 16 exponents of each sequence, without its first tenth."""
+    """Measure up to 16 exponents of each sequence; its first fifth only turns the frame to its directions."""
     k = min(state_size(problem), MOST_EXPONENTS)
     spectra = [
         lyapunov_spectrum(
@@ -42,7 +44,7 @@ def exponents(problem: Problem) -> Exponents:
             problem.h0,
             problem.sequence(which),
             k=k,
-            burn_in=problem.steps // 10,
+            frame_burn_in=problem.steps // 5,
             windows=1,
         )
         for which in range(problem.sequences)
@@ -69,12 +71,14 @@ def spectral_radii(params: Params, h0: State) -> dict[str, float]:
     """Return ρ of each matrix of the parameters that is as large as a part of the state, by its path."""
     sizes = {place.stop - place.start for place in part_names(h0).values()}
     found = {}
+    on_one_thread()
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         shape, name = np.shape(leaf), jax.tree_util.keystr(path, simple=True, separator=".")
-        square = len(shape) == 2 and shape[0] == shape[1] and shape[0] in sizes and shape[0] <= LARGEST_MATRIX
+        dtype = jnp.result_type(leaf)
+        real = jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits >= 32
+        square = real and len(shape) == 2 and shape[0] == shape[1] and shape[0] in sizes and shape[0] <= LARGEST_MATRIX
         if square and name.rpartition(".")[2] not in ("U", "b"):
-            values = np.linalg.eigvals(np.asarray(leaf, np.complex128 if np.iscomplexobj(leaf) else np.float64))
-            found[layered(name) or "W"] = float(np.abs(values).max())
+            found[layered(name) or "W"] = float(eigen.spectral_radius(leaf))
     return found
 
 

@@ -75,7 +75,7 @@ RULES: tuple[Rule, ...] = (
         "gate open",
         "Is this share of the values of a gate that replaces the memory above 0.95, or does a gate keep all of it?",
         *(PROBLEM, 0.9, checks.gate_open, ("gates",)),
-        ("chrono", "update bias"),
+        ("chrono", "forget bias", "update bias"),
     ),
     Rule(
         "units saturated",
@@ -126,7 +126,19 @@ RULES: tuple[Rule, ...] = (
 
 
 def judge(evidence: Evidence) -> tuple[Finding, ...]:
-    """Return what the rules find in the evidence: problems first, each group in the order of the table."""
+    """Return what the rules find in the evidence: problems first, each group in the order of the table.
+
+    Args:
+        evidence: What was measured, by `rd.diagnose` or in a training loop. Rules about fields of None are silent.
+
+    Returns:
+        The findings; none for a healthy network.
+
+    Example:
+        >>> measured = rd.diagnosis.Evidence(state_size=8, steps=100, sequences=1, dead={"h": 0.25})
+        >>> [finding.sentence for finding in rd.diagnosis.judge(measured)]
+        ['Dead: 25 % of the units of h never change.']
+    """
     found = [finding for rule in RULES if (finding := _finding(rule, evidence)) is not None]
     return tuple(sorted(found, key=lambda finding: finding.severity != PROBLEM))
 

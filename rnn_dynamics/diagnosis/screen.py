@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from .clipping import degrees
 from .evidence import Evidence, judged_lag, last_steps, median_log_norm, reach, slope
+from .in_words import bytes_in_words, sized
 from .words import power_of_e, share, span_of_lags, with_error
 
 WIDTH, LINES, LABEL = 100, 40, 22
@@ -18,16 +20,17 @@ def summary(diagnosis: Any) -> str:
     head = textwrap.wrap(verdict(diagnosis), WIDTH)
     numbers = [line for row in rows_of(diagnosis.evidence) for line in _row(*row)]
     findings = [line for f in diagnosis.findings for line in _item(f"{f.severity}, {f.rule}: {f.sentence}", 3)]
-    remedies = [line for r in diagnosis.remedies for line in _item(remedy_line(r), 2)]
-    room = LINES - len(head) - len(numbers) - 1
-    sections = [
-        ("Findings", findings, max(room * 3 // 5, room - len(remedies) - 2)),
-        ("What to change", remedies, room),
-    ]
-    lines = head + numbers
-    for title, body, most in sections:
+    remedies: list[str] = []
+    for helping, others in ((3, 2), (2, 2), (2, 1)):
+        remedies = [line for r in diagnosis.remedies for line in _item(remedy_line(r), helping if r.helps else others)]
+        if len(head + numbers + findings + remedies) + 2 <= LINES:
+            break
+    lines, room = head + numbers, LINES - len(head) - len(numbers)
+    # where there is no room for all, half of it is for what to change
+    most = max(room - len(remedies) - 1, room // 2)
+    for title, body, limit in (("Findings", findings, most), ("What to change", remedies, room)):
         if body:
-            lines += [title, *_shortened(body, min(most - 1, LINES - len(lines) - 1))]
+            lines += [title, *_shortened(body, min(limit, LINES - len(lines)) - 1)]
     return "\n".join(lines[:LINES])
 
 
@@ -118,13 +121,30 @@ def _loss_rows(evidence: Evidence) -> list[Row]:
 
 
 def _cost_rows(evidence: Evidence) -> list[Row]:
-    named = [("clipping", evidence.clipping), ("truncation", evidence.truncation), ("memory", evidence.memory)]
-    return [(name, value.sentence()) for name, value in named if value is not None]
+    rows: list[Row] = []
+    clipping, truncation, memory = evidence.clipping, evidence.truncation, evidence.memory
+    if clipping is not None and clipping.not_finite < len(clipping.norms):
+        text = f"median {sized(clipping.percentiles[50])}, largest {sized(float(np.nanmax(clipping.norms)))}"
+        if clipping.clipped > 0:
+            text += f"; clipping at {sized(clipping.limit)} shortens {share(clipping.clipped)}"
+            text += f" and turns the mean by {degrees(clipping.cosine)}"
+        rows.append(("gradient norms", text))
+    if truncation is not None and truncation.shortest is not None:
+        windows = f"windows of {truncation.shortest} of {truncation.steps} steps keep"
+        if truncation.shortest >= truncation.steps:
+            windows = f"only all {truncation.steps} steps keep"
+        rows.append(("truncation", f"{windows} {share(1 - truncation.tolerance)} of the parameter gradient"))
+    if memory is not None:
+        text = f"{bytes_in_words(memory.bytes)} for a backward pass of these sequences"
+        if memory.rematerialised <= 0.8 * memory.bytes:
+            text += f"; {bytes_in_words(memory.rematerialised)} with stretches of {memory.keep_every} steps recomputed"
+        rows.append(("memory", text))
+    return rows
 
 
 def _row(label: str, text: str) -> list[str]:
-    lines = textwrap.wrap(text, WIDTH - LABEL - 2) or [""]
-    return [f"  {label if number == 0 else '':<{LABEL}}{line}" for number, line in enumerate(lines[:3])]
+    lines = textwrap.wrap(text, WIDTH - LABEL - 2, max_lines=3, placeholder=" …") or [""]
+    return [f"  {label if number == 0 else '':<{LABEL}}{line}" for number, line in enumerate(lines)]
 
 
 def _item(text: str, most: int) -> list[str]:

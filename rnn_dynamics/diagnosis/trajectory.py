@@ -97,7 +97,7 @@ def dead(states: State) -> dict[str, float]:
     for path, leaf in jax.tree_util.tree_leaves_with_path(states):
         values = leaf.reshape(-1, *leaf.shape[2:])
         spread = np.abs(values - values[:1]).max(axis=0)
-        found[_name(path)] = float(np.mean(spread <= UNCHANGED * np.maximum(1, np.abs(values[0]))))
+        found[_name(path)] = float(np.mean(spread <= UNCHANGED * np.abs(values).max()))
     return found
 
 

@@ -54,6 +54,7 @@ def test_the_example_runs(framework):
     checked(example(f"watch_{framework}").main(updates=5, every=2))
 
 
+@pytest.mark.slow
 def test_the_example_of_keras_runs():
     code = (
         "import sys, warnings; sys.path.insert(0, 'examples'); import rnn_dynamics as rd, numpy as np; "

@@ -10,6 +10,7 @@ import pytest
 from watched import XS, T, exploding, healthy, linear, vanishing, watching
 
 import rnn_dynamics as rd
+from rnn_dynamics.cells.affine import Affine
 
 HEALTHY, VANISHING, EXPLODING = healthy(), vanishing(), exploding()
 
@@ -47,6 +48,16 @@ def test_of_many_units_a_few_rows_show_the_norms(key):
         error = np.asarray(exact.log_frobenius) - record.evidence.log_rms[i] - math.log(48) / 2
         np.testing.assert_array_less(np.abs(error), 8 * record.log_rms_stderr[i] + 1e-9)
     assert record.log_rms_stderr.max() < 0.2
+
+
+def test_the_last_lags_are_measured(key, no_warnings_of_ours):
+    """A unit whose slope is 1 at first and falls with the input: only the last steps count."""
+    xs = np.concatenate([np.zeros((1, 15, 1)), np.full((1, 5, 1), 3.0)], axis=1)
+    params = Affine(jnp.eye(1), jnp.ones((1, 1)), jnp.zeros(1))
+    record = rd.watch(xs, horizon=5, cell=rd.cells.elman)(step=0, params=params)
+    flow = rd.gradient_flow(rd.cells.elman.step, params, jnp.zeros(1), xs[0], lags=5, curves=("norm",))
+    np.testing.assert_allclose(record.log_norm, flow.log_norm, rtol=1e-9, atol=1e-12)
+    assert record.log_norm[-1] < -10
 
 
 def test_the_dataset_has_dimensions_and_units():
