@@ -82,7 +82,9 @@ def main() -> None:
     torch.set_flush_denormal(True)
     warnings.simplefilter("ignore", rd.GradientWarning)
     print(machine())
-    print(f"PyTorch {torch.__version__.split('+')[0]}, LSTM of {HIDDEN} units, batch {BATCH}, watched every {EVERY} updates")
+    print(
+        f"PyTorch {torch.__version__.split('+')[0]}, LSTM of {HIDDEN} units, batch {BATCH}, watched every {EVERY} updates"
+    )
     print("       T   update   first call   later calls   their share   measured share   wanted")
     for length in LENGTHS:
         first, later, watched, without = measured(length)

@@ -1,6 +1,6 @@
 """Watch the gradients of an Equinox GRU while it learns to add two marked numbers.
 
-    python examples/watch_equinox.py
+python examples/watch_equinox.py
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Watch the gradients of a Flax (nnx) LSTM while it learns to add two marked numbers.
 
-    python examples/watch_flax.py
+python examples/watch_flax.py
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Watch the gradients of a Keras LSTM while `fit` teaches it to add two marked numbers.
 
-    KERAS_BACKEND=jax python examples/watch_keras.py
+KERAS_BACKEND=jax python examples/watch_keras.py
 """
 
 from typing import Any

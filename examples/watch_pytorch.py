@@ -1,6 +1,6 @@
 """Watch the gradients of a PyTorch LSTM while it learns to add two marked numbers.
 
-    python examples/watch_pytorch.py
+python examples/watch_pytorch.py
 """
 
 from typing import Any

@@ -73,16 +73,18 @@ def estimate(step: Step, params: Params, h0: State, xs: Input, *, lags: int, dir
     n = flatten(h0)[0].size
     turned = raw.growth[:, raw.growth.shape[1] // 4 :].astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        curves = (_with_identity(*pair) for pair in zip(_curves(raw), (0.0, math.log(n) / 2, 0.0), strict=True))
+        norm, frobenius, stderr = (
+            _with_identity(*pair) for pair in zip(_curves(raw), (0.0, math.log(n) / 2, 0.0), strict=True)
+        )
         error = standard_error(turned.T, turned.shape[1], np)
-        return Estimate(*curves, turned.mean(axis=1), error, raw.states)
+    return Estimate(norm, frobenius, stderr, turned.mean(axis=1), error, raw.states)
 
 
 def _curves(raw: _Raw) -> tuple[NDArray, NDArray, NDArray]:
     """Return the 2-norm, the Frobenius norm and its standard error over the lags 1, 2, .., all logarithmic."""
     gram, squares = raw.gram.astype(np.float64), raw.squares.astype(np.float64)
     scale, m = raw.exponent * math.log(2), squares.shape[-1]
-    finite = np.isfinite(gram).all(axis=(2, 3))
+    finite: Any = np.isfinite(gram).all(axis=(2, 3))
     largest = np.linalg.eigvalsh(np.where(finite[..., None, None], gram, 0))[..., -1]
     norm = np.where(finite, np.maximum(largest, 0), np.nan)
     seen, rest = np.trace(gram, axis1=2, axis2=3), squares.mean(axis=-1)
@@ -98,9 +100,7 @@ def _with_identity(curve: NDArray, first: float) -> NDArray:
 
 
 @entry.compiled()
-def _measured(
-    step: Step, params: Params, h0: State, first: Input, xs: Input, *, lags: int, directions: int
-) -> _Raw:
+def _measured(step: Step, params: Params, h0: State, first: Input, xs: Input, *, lags: int, directions: int) -> _Raw:
     """Run the two loops for all sequences side by side; `first` is one of them, from which the step is traced."""
     h0 = entry.opened(step, params, h0, first)
     vector, _ = flatten(h0)
@@ -141,7 +141,7 @@ def _pushed(step: Step, params: Params, h0: State, xs: Input, lags: int, m: int)
 
 
 def _pulled(step: Step, params: Params, times: tuple[State, Input], rows: Array, m: int) -> tuple[Array, Array, Array]:
-    """Pull the rows back over the times; return the Gram matrix of the first m, the squares of the others, the scale."""
+    """Pull the rows back; return the Gram matrix of the first m, the squares of the others, and their scale."""
 
     def back(carry: tuple[Array, Array], now: tuple[State, Input]) -> tuple[tuple[Array, Array], Any]:
         rows, exponent = carry

@@ -7,7 +7,7 @@ def callback(watch: Any, layer: Any) -> Any:
     """Return a callback that calls the watch after each batch. Steps count over all epochs, and from 0."""
     import keras
 
-    class WatchCallback(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+    class WatchCallback(keras.callbacks.Callback):
         """Watches one recurrent layer while `fit` trains the model."""
 
         def __init__(self) -> None:

@@ -82,7 +82,7 @@ def test_a_pytorch_model_is_left_as_it_was():
     model[0](torch.ones(3, 4, 2))[0].sum().backward()
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     grads = {name: value.grad.clone() for name, value in model.named_parameters()}
-    states = torch.random.get_rng_state(), np.random.get_state()[1].copy()
+    states = torch.random.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002 - it must stay
     watch = rd.watch(XS, every=1)
     for step in range(2):
         watch(step=step, model=model, norm=torch.ones((), requires_grad=True))
@@ -93,7 +93,7 @@ def test_a_pytorch_model_is_left_as_it_was():
     assert all(torch.equal(value.grad, grads[name]) for name, value in model.named_parameters())
     assert all(value.requires_grad for value in model.parameters())
     assert torch.equal(states[0], torch.random.get_rng_state())
-    np.testing.assert_array_equal(states[1], np.random.get_state()[1])
+    np.testing.assert_array_equal(states[1], np.random.get_state()[1])  # noqa: NPY002
     with torch.no_grad():
         model[0].weight_hh_l1[0, 0] = float("nan")
     record = watch(step=2, model=model)

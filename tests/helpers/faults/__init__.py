@@ -4,8 +4,8 @@ from .fault import Fault
 from .in_cells import CELLS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_measure import MEASURE
-from .in_pictures_and_theory import PICTURES, THEORY
 from .in_monitor import MONITOR
+from .in_pictures_and_theory import PICTURES, THEORY
 from .in_pytorch import PYTORCH
 from .in_remedies import REMEDIES
 from .in_spectra_in_windows import SPECTRA_IN_WINDOWS
