@@ -82,9 +82,8 @@ def main() -> None:
     torch.set_flush_denormal(True)
     warnings.simplefilter("ignore", rd.GradientWarning)
     print(machine())
-    print(
-        f"PyTorch {torch.__version__.split('+')[0]}, LSTM of {HIDDEN} units, batch {BATCH}, watched every {EVERY} updates"
-    )
+    version = torch.__version__.split("+")[0]
+    print(f"PyTorch {version}, LSTM of {HIDDEN} units, batch {BATCH}, {SEQUENCES} sequences watched every {EVERY} updates")
     print("       T   update   first call   later calls   their share   measured share   wanted")
     for length in LENGTHS:
         first, later, watched, without = measured(length)

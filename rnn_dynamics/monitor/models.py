@@ -1,7 +1,9 @@
 """Read the weights of a live model: with verification the first time, and only the weights after that."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import jax
@@ -37,6 +39,8 @@ def imported(model: Any, params: Any, importer: Callable[..., Imported] | None, 
     """Import a live model, of Flax linen with its parameters. Without `verify` the weights are only converted."""
     if importer is None:
         importer = importer_of(model)
+        if not verify and "verify" in inspect.signature(importer).parameters:
+            importer = partial(importer, verify=False)
     given = (model,) if params is None else (model, params)
     with nullcontext() if verify else without_verification():
         net = importer(*given)

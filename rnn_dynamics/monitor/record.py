@@ -1,12 +1,16 @@
 """What `rd.watch` returns each time that it has measured."""
 
 import math
+from collections import deque
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..diagnosis.evidence import Evidence
 from ..diagnosis.result import Finding
+
+
+MOST = 10_000
 
 
 class GradientWarning(UserWarning):
@@ -44,8 +48,9 @@ class Record(NamedTuple):
 
     Attributes:
         step: The number of the update, as the loop passed it.
-        evidence: What was measured, as in `rd.diagnose`. `log_norm` is a lower bound of the 2-norm from a few rows,
-            `log_rms` an estimate; a field is None where nothing was measured.
+        evidence: What was measured, as in `rd.diagnose`. `log_norm` is a lower bound of the 2-norm, from a few rows:
+            too low by some tenths of a nat at short lags and less at long ones, in all nets that were compared.
+            `log_rms` is an estimate. A field is None where nothing was measured.
         log_rms_stderr: The standard error of `log_rms`, (B, lags + 1), in nats.
         norms: Norms of the gradient before and after clipping, since the last record.
         findings: The rules of `rd.diagnose` that fire.
@@ -86,14 +91,17 @@ class Record(NamedTuple):
         return f"Record(step {self.step}: {gradient}; {exponent}; {rules})"
 
 
+NO_NORMS = Norms(*[math.nan] * 5, updates=0, first_non_finite=None)
+
+
 class NormLog:
-    """The norms that were passed since the last record. They are read only when a record is made.
+    """The norms that were passed since the last record, at most the last 10 000. They are read when a record is made.
 
     A norm may still be on its way out of an accelerator: reading each at once would make the training wait for it.
     """
 
     def __init__(self) -> None:
-        self._passed: list[tuple[int, Any, Any]] = []
+        self._passed: deque[tuple[int, Any, Any]] = deque(maxlen=MOST)
 
     def add(self, step: int, norm: Any, clipped: Any) -> None:
         """Keep the norms of one update."""
@@ -102,7 +110,8 @@ class NormLog:
 
     def taken(self, step: int) -> Norms:
         """Return what was passed since the last time, and forget it."""
-        passed, self._passed = self._passed, []
+        passed = list(self._passed)
+        self._passed.clear()
         steps = np.array([each[0] for each in passed], int)
         norm, clipped = (np.array([as_float(each[i]) for each in passed]) for i in (1, 2))
         norm = np.where([each[1] is None for each in passed], clipped, norm) if passed else norm

@@ -18,7 +18,7 @@ from ..interop.imported import Imported
 from . import labelled, models, sinks
 from .gates import Gates
 from .measured import measured
-from .record import GradientWarning, NormLog, Record
+from .record import NO_NORMS, GradientWarning, NormLog, Record
 
 if TYPE_CHECKING:
     import xarray
@@ -166,7 +166,12 @@ class Watch:
 
     def _judged(self, step: int, evidence: Evidence, stderr: Any, failure: str, start: float) -> Record:
         """Apply the rules, remember which of them fire, and keep the record."""
-        norms = self._norms.taken(step)
+        try:
+            norms = self._norms.taken(step)
+        except Exception as error:
+            if not self._rows:
+                raise
+            norms, failure = NO_NORMS, failure or f"norm, clipped: {type(error).__name__}: {error}"
         if norms.first_non_finite is not None and not evidence.first_non_finite:
             evidence = evidence._replace(first_non_finite=f"the gradient norm of step {norms.first_non_finite}")
         findings: tuple[Finding, ...] = ()

@@ -21,7 +21,7 @@ def healthy():
 
 
 def vanishing():
-    return linear(0.5, 0.4, 0.3, 0.2)
+    return linear(0.6, 0.4, 0.3, 0.2)
 
 
 def exploding():

@@ -27,8 +27,8 @@ def test_a_run_gets_the_numbers_of_each_record():
     watch(step=5, params=healthy())
     (first, numbers), (second, later) = run.logged
     assert (first, second) == (0, 5)
-    assert numbers["rnn_dynamics/log_norm/lag_10"] == pytest.approx(10 * math.log(0.5))
-    assert numbers[f"rnn_dynamics/log_norm/lag_{T}"] == pytest.approx(T * math.log(0.5))
+    assert numbers["rnn_dynamics/log_norm/lag_10"] == pytest.approx(10 * math.log(0.6))
+    assert numbers[f"rnn_dynamics/log_norm/lag_{T}"] == pytest.approx(T * math.log(0.6))
     assert numbers["rnn_dynamics/gradient_norm/norm"] == 3
     assert numbers["rnn_dynamics/gradient_norm/clipped"] == 1
     assert numbers["rnn_dynamics/finding/gradient vanishes"] == 1

@@ -25,12 +25,12 @@ def no_warnings_of_ours():
 def test_the_gradient_of_a_linear_net_falls_with_its_known_slope(no_warnings_of_ours):
     record = watching()(step=0, params=VANISHING)
     lags = np.arange(T + 1)
-    np.testing.assert_allclose(record.log_norm, lags * math.log(0.5), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(record.log_norm, lags * math.log(0.6), rtol=1e-12, atol=1e-12)
     frobenius = np.log(np.sum(np.diag(VANISHING.W)[:, None] ** (2.0 * lags), axis=0)) / 2
     np.testing.assert_allclose(record.evidence.log_rms, [frobenius - math.log(2)] * 3, rtol=1e-10, atol=1e-10)
     # four rows are all there are, so that nothing is left to chance
     np.testing.assert_allclose(record.log_rms_stderr, 0, atol=1e-6)
-    assert record.evidence.exponent == pytest.approx(math.log(0.5), abs=0.03)
+    assert record.evidence.exponent == pytest.approx(math.log(0.6), abs=0.03)
     assert [finding.rule for finding in record.findings] == ["gradient vanishes"]
 
 
@@ -89,6 +89,7 @@ def test_norms_are_summarised_over_all_updates_since_the_last_record():
         watch(step=step, params=HEALTHY, norm=norm)
     with pytest.warns(rd.GradientWarning, match="the gradient norm of step 6"):
         record = watch(step=8, params=HEALTHY, norm=1.0)
+    assert record.norms.updates == 4
     assert record.findings[0].rule == "not finite"
 
 
@@ -164,7 +165,7 @@ def test_a_later_process_continues_the_dataset(tmp_path, no_warnings_of_ours):
     later(step=10, params=EXPLODING)
     found = later.dataset
     assert list(found.step) == [0, 5, 10]
-    np.testing.assert_allclose(found.log_norm[:, 0, -1], T * np.log([0.5, 0.99, 1.5]), rtol=1e-6)
+    np.testing.assert_allclose(found.log_norm[:, 0, -1], T * np.log([0.6, 0.99, 1.5]), rtol=1e-6)
     assert found.finding.sel(rule="gradient vanishes").values.tolist() == [True, False, False]
     assert found.finding.sel(rule="gradient explodes").values.tolist() == [False, False, True]
     assert found.log_norm.attrs["units"] == "nats"
@@ -204,6 +205,16 @@ def test_an_error_in_a_later_call_is_a_failure_that_is_warned_of_once():
     assert watch(step=2, model="broken").findings == ()
     assert watch(step=3, model="good").failure == ""
     assert [bool(text) for text in watch.dataset.failure.values] == [False, True, True, False]
+
+
+def test_a_norm_that_is_no_number_ends_nothing_later():
+    watch = watching()
+    watch(step=0, params=HEALTHY)
+    with pytest.warns(rd.GradientWarning, match="norm, clipped: ValueError"):
+        record = watch(step=1, params=HEALTHY, norm="large")
+    assert math.isnan(record.norms.norm)
+    with pytest.raises(ValueError, match="large"):
+        watching()(step=0, params=HEALTHY, norm="large")
 
 
 def test_weights_of_16_bits_are_measured_in_32(no_warnings_of_ours):

@@ -21,7 +21,7 @@ MONITOR = [
     ),
     Fault("watch-rms-not-divided", MEASURED, " - np.log(n) / 2", "", LINEAR),
     Fault(
-        "watch-sizes-not-checked",
+        "watch-measures-nan",
         MEASURED,
         "    if bad:\n",
         "    if False:\n",
@@ -75,8 +75,8 @@ MONITOR = [
     Fault(
         "watch-norms-not-forgotten",
         RECORD,
-        "passed, self._passed = self._passed, []",
-        "passed = self._passed",
+        "        self._passed.clear()\n",
+        "",
         f"{TESTS}norms_are_summarised_over_all_updates_since_the_last_record",
     ),
     Fault(
