@@ -83,7 +83,7 @@ def main() -> None:
     warnings.simplefilter("ignore", rd.GradientWarning)
     print(machine())
     version = torch.__version__.split("+")[0]
-    print(f"PyTorch {version}, LSTM of {HIDDEN} units, batch {BATCH}, {SEQUENCES} sequences watched every {EVERY} updates")
+    print(f"PyTorch {version}, LSTM of {HIDDEN} units, batch {BATCH}; {SEQUENCES} sequences every {EVERY} updates")
     print("       T   update   first call   later calls   their share   measured share   wanted")
     for length in LENGTHS:
         first, later, watched, without = measured(length)

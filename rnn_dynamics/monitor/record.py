@@ -9,7 +9,6 @@ import numpy as np
 from ..diagnosis.evidence import Evidence
 from ..diagnosis.result import Finding
 
-
 MOST = 10_000
 
 
