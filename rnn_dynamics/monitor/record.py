@@ -90,7 +90,8 @@ class Record(NamedTuple):
         return f"Record(step {self.step}: {gradient}; {exponent}; {rules})"
 
 
-NO_NORMS = Norms(*[math.nan] * 5, updates=0, first_non_finite=None)
+NAN = math.nan
+NO_NORMS = Norms(NAN, NAN, NAN, NAN, NAN, updates=0, first_non_finite=None)
 
 
 class NormLog:
