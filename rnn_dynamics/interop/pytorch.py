@@ -51,7 +51,8 @@ def from_torch(
         O(size of the weights), and one compilation of the cell for the comparison.
 
     Example:
-        >>> weights = {"rnn.weight_ih_l0": np.ones((2, 1)), "rnn.weight_hh_l0": np.eye(2)}
+        >>> U, W = np.ones((2, 1), np.float32), np.eye(2, dtype=np.float32)
+        >>> weights = {"rnn.weight_ih_l0": U, "rnn.weight_hh_l0": W}
         >>> rd.interop.from_torch(weights)
         Imported(PyTorch RNN, 1 layer, 2 units, tanh assumed; not verified: the outputs were compared with nothing)
         >>> recorded = np.ones((3, 1)), [[1, 1], [2, 2], [3, 3]]
