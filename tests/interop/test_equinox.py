@@ -21,7 +21,7 @@ def single_precision():
 
 
 def made(kind, inputs=3, units=4, seed=3, **options):
-    cell = KINDS[kind](inputs, units, key=jax.random.key(0), **options)
+    cell = eqx.filter_eval_shape(KINDS[kind], inputs, units, key=jax.random.key(0), **options)
     return random_weights(cell, seed)
 
 
@@ -91,7 +91,7 @@ BACK = {
 }
 
 
-@pytest.mark.parametrize("name", BACK)
+@pytest.mark.parametrize("name", variants(BACK, slow=["gru, keep"]))
 def test_there_and_back(name, key):
     params = random_weights(BACK[name].init(key, inputs=2, hidden=3))
     again = from_equinox(to_equinox(BACK[name], params))

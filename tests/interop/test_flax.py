@@ -19,7 +19,7 @@ LINEN = {
     "GRUCell": nn.GRUCell(4),
     "SimpleCell": nn.SimpleCell(4),
     "SimpleCell, relu": nn.SimpleCell(4, activation_fn=nn.relu),
-    "SimpleCell, residual": nn.SimpleCell(4, residual=True),
+    "SimpleCell-residual": nn.SimpleCell(4, residual=True),
     "MGUCell": nn.MGUCell(4),
     "MGUCell without reset": nn.MGUCell(4, reset_gate=False),
 }
@@ -48,10 +48,15 @@ def carried(call):
     return step
 
 
+def shapes_of(module, x):
+    """The shapes of a linen module's variables; nothing is drawn or compiled."""
+    return jax.eval_shape(module.init, jax.random.key(0), x)
+
+
 def linen_rnn(cell, x=X, seed=3):
     module = nn.RNN(cell)
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-        return module, random_weights(module.init(jax.random.key(0), x), seed)
+        return module, random_weights(shapes_of(module, x), seed)
 
 
 def linen_step(cell, params):
@@ -59,7 +64,7 @@ def linen_step(cell, params):
 
 
 def nnx_cell(kind, inputs=3, units=4, seed=3, **options):
-    cell = kind(inputs, units, rngs=nnx.Rngs(0), **options)
+    cell = nnx.eval_shape(lambda: kind(inputs, units, rngs=nnx.Rngs(0), **options))
     nnx.update(cell, random_weights(nnx.state(cell, nnx.Param), seed))
     return cell
 
@@ -83,7 +88,7 @@ def test_nnx_cells_equal_ours(name):
 def test_layers_of_a_sequential_or_a_list_are_a_stack():
     module = nn.Sequential([nn.RNN(nn.LSTMCell(4)), nn.Dropout(0.5, deterministic=True), nn.RNN(nn.GRUCell(5))])
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-        params = random_weights(module.init(jax.random.key(0), X))["params"]
+        params = random_weights(shapes_of(module, X))["params"]
     net = from_flax(module, {"params": params})
     lower, upper = params["layers_0"], params["layers_2"]
     step = stacked(linen_step(nn.LSTMCell(4), lower["cell"]), linen_step(nn.GRUCell(5), upper["cell"]))
@@ -93,7 +98,9 @@ def test_layers_of_a_sequential_or_a_list_are_a_stack():
     assert jax.tree.all(jax.tree.map(jnp.array_equal, listed.params, net.params))
     cells = [nnx_cell(nnx.LSTMCell), nnx_cell(nnx.GRUCell, 4, 5)]
     net = from_flax(nnx.Sequential(*map(nnx.RNN, cells)))
-    assert_equal_to(net, stacked(*map(carried, cells)))
+    assert net.source == "Flax LSTM of 4 units + GRU of 5 units"
+    for layer, cell in zip(net.params, cells, strict=True):
+        assert jax.tree.all(jax.tree.map(jnp.array_equal, layer, from_flax(nnx.state(cell, nnx.Param)).params))
 
 
 @pytest.mark.parametrize("api", ["linen", "nnx"])
@@ -101,7 +108,7 @@ def test_a_bidirectional_layer_becomes_two_nets(api):
     if api == "linen":
         module = nn.Bidirectional(nn.RNN(nn.LSTMCell(4)), nn.RNN(nn.GRUCell(3)))
         with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-            variables = random_weights(module.init(jax.random.key(0), X))
+            variables = random_weights(shapes_of(module, X))
             outputs = module.apply(variables, X)
         net = from_flax(module, variables)
     else:
@@ -137,7 +144,7 @@ class NNXNet(nnx.Module):
 
 def test_one_recurrent_layer_is_found_in_a_module_and_several_are_named():
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-        params = [random_weights(Net(layers).init(jax.random.key(0), X)) for layers in (1, 2)]
+        params = [random_weights(shapes_of(Net(layers), X)) for layers in (1, 2)]
         net = from_flax(Net(), params[0], example=X)
         assert_equal_to(net, stacked(linen_step(nn.LSTMCell(4), params[0]["params"]["LSTMCell_0"])))
         with pytest.raises(ValueError, match=r"Net with the recurrent layers LSTMCell_0, LSTMCell_1; expected one"):
@@ -240,7 +247,7 @@ BACK = {
 
 
 @pytest.mark.parametrize("api", ["linen", "nnx"])
-@pytest.mark.parametrize("name", variants(BACK, slow=["relu", "linear", "stack"]))
+@pytest.mark.parametrize("name", variants(BACK, slow=["gru, keep", "relu", "linear", "stack"]))
 def test_there_and_back(name, api, key):
     cell = BACK[name]
     params = random_weights(cell.init(key, inputs=2, hidden=3))

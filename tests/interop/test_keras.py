@@ -215,7 +215,7 @@ BACK = {
 }
 
 
-@pytest.mark.parametrize("name", variants(BACK, slow=["gru, keep, before", "linear"]))
+@pytest.mark.parametrize("name", variants(BACK, slow=["gru, keep, before", "gru, keep, after", "linear"]))
 def test_there_and_back(name, key):
     params = random_weights(BACK[name].init(key, inputs=2, hidden=3))
     exported = to_keras(BACK[name], params)

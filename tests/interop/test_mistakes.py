@@ -36,7 +36,9 @@ N = 4
 
 def linen(cell):
     module = nn.RNN(cell)
-    return module, random_weights(module.init(jax.random.key(0), np.ones((1, 2, N), np.float32)))["params"]
+    return module, random_weights(jax.eval_shape(module.init, jax.random.key(0), np.ones((1, 2, N), np.float32)))[
+        "params"
+    ]
 
 
 def keras(layer):
@@ -46,7 +48,7 @@ def keras(layer):
 
 
 def nnx_cell(kind):
-    cell = kind(N, N, rngs=nnx.Rngs(0))
+    cell = nnx.eval_shape(lambda: kind(N, N, rngs=nnx.Rngs(0)))
     nnx.update(cell, random_weights(nnx.state(cell, nnx.Param)))
     return nnx.RNN(cell), None
 
@@ -56,11 +58,11 @@ def haiku(core):
         made = core()
         return made(x, made.initial_state(None))[0]
 
-    return random_weights(hk.transform(run).init(jax.random.key(0), np.ones(N, np.float32))), core
+    return random_weights(jax.eval_shape(hk.transform(run).init, jax.random.key(0), np.ones(N, np.float32))), core
 
 
 def equinox(kind):
-    return (random_weights(kind(N, N, key=jax.random.key(0))),)
+    return (random_weights(eqx.filter_eval_shape(kind, N, N, key=jax.random.key(0))),)
 
 
 ORIGINALS = {
@@ -383,6 +385,53 @@ def recorded_outputs(layer, xs):
     zeros = np.zeros((len(xs), N), np.float32)
     states = rd.cells.LSTMState(zeros, zeros) if layer.kind == "LSTM" else zeros
     return verification.outputs_of(layer.cell, layer.params, states, xs).values
+
+
+class OddLinen(nn.SimpleCell):
+    """Computes something else than its parent, from the same parameters."""
+
+    def __call__(self, carry, inputs):
+        return jax.tree.map(lambda part: 0.9 * part, super().__call__(carry, inputs))
+
+
+class OddNNX(nnx.SimpleCell):
+    def __call__(self, carry, inputs):
+        return jax.tree.map(lambda part: 0.9 * part, super().__call__(carry, inputs))
+
+
+class OddEquinox(eqx.nn.GRUCell):
+    def __call__(self, input, hidden, *, key=None):
+        return 0.9 * super().__call__(input, hidden)
+
+
+class OddHaiku(hk.GRU):
+    def __call__(self, inputs, state):
+        return jax.tree.map(lambda part: 0.9 * part, super().__call__(inputs, state))
+
+
+class OddKeras(L.SimpleRNNCell):
+    def call(self, sequence, states, training=False):
+        output, new = super().call(sequence, states, training)
+        return 0.9 * output, [0.9 * one for one in new]
+
+
+ODD = {
+    "linen": (from_flax, lambda: linen(OddLinen(N))),
+    "nnx": (from_flax, lambda: (nnx_cell(OddNNX)[0],)),
+    "equinox": (from_equinox, lambda: equinox(OddEquinox)),
+    "haiku": (from_haiku, lambda: haiku(lambda: OddHaiku(N, name="gru"))),
+    "keras": (from_keras, lambda: keras(L.RNN(OddKeras(N)))),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_original_that_computes_something_else_is_refused(name):
+    importer, make = ODD[name]
+    with defaults_of_jax():
+        arguments = make()
+    with pytest.raises(MismatchError, match="differs from the original by") as caught:
+        importer(*arguments)
+    assert caught.value.ours.shape == caught.value.original.shape
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from .fault import Fault
 from .in_cells import CELLS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
+from .in_frameworks import FRAMEWORKS
 from .in_measure import MEASURE
 from .in_monitor import MONITOR
 from .in_pictures_and_theory import PICTURES, THEORY
@@ -15,4 +16,4 @@ from .in_train import TRAIN
 __all__ = ["FAULTS", "Fault"]
 
 FAULTS = [*CELLS, *MEASURE, *FLOWS, *EXPONENTS, *SPECTRA_IN_WINDOWS, *THEORY, *TRAIN, *SWEEP, *PICTURES]
-FAULTS += [*PYTORCH, *REMEDIES, *MONITOR]
+FAULTS += [*PYTORCH, *FRAMEWORKS, *REMEDIES, *MONITOR]
