@@ -10,7 +10,7 @@ from ..cells.contract import Input, Params, State, Step
 from .collect import collect
 from .evidence import Evidence
 from .problem import Problem, problem_of
-from .remedies import tried
+from .remedies import REMEDIES, tried
 from .result import Diagnosis, Finding, Remedy
 from .rules import judge
 
@@ -99,7 +99,8 @@ def _tried(
     problem: Problem, evidence: Evidence, findings: tuple[Finding, ...], key: Array | None
 ) -> tuple[Remedy, ...]:
     """Try the remedies that the findings suggest, on the steps that were measured; none if nothing could be."""
-    suggested = {name for finding in findings for name in finding.suggests}
+    known = {"clipping", "truncation", *(entry.name for entry in REMEDIES)}
+    suggested = {name for finding in findings for name in finding.suggests} & known
     if not suggested or evidence.log_norm is None:
         return ()
     if evidence.steps < problem.steps:

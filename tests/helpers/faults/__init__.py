@@ -2,6 +2,7 @@
 
 from .fault import Fault
 from .in_cells import CELLS
+from .in_diagnosis import DIAGNOSIS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
 from .in_measure import MEASURE
@@ -16,4 +17,4 @@ from .in_train import TRAIN
 __all__ = ["FAULTS", "Fault"]
 
 FAULTS = [*CELLS, *MEASURE, *FLOWS, *EXPONENTS, *SPECTRA_IN_WINDOWS, *THEORY, *TRAIN, *SWEEP, *PICTURES]
-FAULTS += [*PYTORCH, *FRAMEWORKS, *REMEDIES, *MONITOR]
+FAULTS += [*PYTORCH, *FRAMEWORKS, *DIAGNOSIS, *REMEDIES, *MONITOR]
