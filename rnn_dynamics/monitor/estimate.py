@@ -90,7 +90,7 @@ def _curves(raw: _Raw) -> tuple[NDArray, NDArray, NDArray]:
     seen, rest = np.trace(gram, axis1=2, axis2=3), squares.mean(axis=-1)
     total = seen + rest
     error = squares.std(axis=-1, ddof=1) / math.sqrt(m) if m > 1 else np.zeros_like(rest)
-    stderr = np.where(total > 0, error / (2 * np.where(total > 0, total, 1)), 0)
+    stderr = error / (2 * np.where(total == 0, 1, total))
     return scale + np.log(norm) / 2, scale + np.log(total) / 2, stderr
 
 
@@ -131,9 +131,12 @@ def _pushed(step: Step, params: Params, h0: State, xs: Input, lags: int, m: int)
         t, x = now
         maps = linear_maps(step, params, h, x)
         rows = maps.push(jnp.where((t == starts)[:, None], fresh, rows).T).T
+        # in two steps, because squares underflow long before the rows do
+        largest = jnp.max(jnp.abs(rows), axis=1)
+        rows = rows / jnp.where(largest == 0, 1, largest)[:, None]
         size = jnp.sqrt(jnp.sum(rows**2, axis=1))
         rows = rows / jnp.where(size == 0, 1, size)[:, None]
-        return (maps.after, rows), (maps.after, jnp.log(size[0]))
+        return (maps.after, rows), (maps.after, jnp.log(largest[0]) + jnp.log(size[0]))
 
     begun = entry.varying_like((h0, fresh), xs)
     (_, rows), (states, growth) = jax.lax.scan(advance, begun, (jnp.arange(T, dtype=np.int32), xs))

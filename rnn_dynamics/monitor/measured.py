@@ -68,6 +68,7 @@ def mean_exponent(found: Estimate) -> tuple[float, float]:
     B = len(found.exponent)
     errors = [float(np.sqrt(np.sum(found.exponent_stderr.astype(float) ** 2)) / B)]
     if B > 1:
-        errors.append(float(np.std(found.exponent, ddof=1) / np.sqrt(B)))
+        with np.errstate(invalid="ignore"):
+            errors.append(float(np.std(found.exponent, ddof=1) / np.sqrt(B)))
     finite = [error for error in errors if np.isfinite(error)]
     return float(np.mean(found.exponent)), max(finite, default=float("inf"))

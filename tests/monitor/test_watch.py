@@ -60,6 +60,19 @@ def test_the_last_lags_are_measured(key, no_warnings_of_ours):
     assert record.log_norm[-1] < -10
 
 
+@pytest.mark.parametrize("slope", [0.0, 1e-30, 1e30])
+def test_norms_beyond_the_float_range(slope, no_warnings_of_ours):
+    with jax.enable_x64(False):
+        params = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), linear(*[slope] * 4))
+        params = params._replace(U=0 * params.U)
+        record = watching()(step=0, params=params)
+    with np.errstate(divide="ignore"):
+        slope = np.log(slope)
+    np.testing.assert_allclose(record.log_norm[1:], np.arange(1, T + 1) * slope, rtol=1e-5)
+    np.testing.assert_allclose(record.evidence.log_rms[0], record.log_norm, rtol=1e-5)
+    assert record.evidence.exponent == pytest.approx(slope, rel=1e-5)
+
+
 def test_the_dataset_has_dimensions_and_units():
     watch = watching(every=10)
     for step in range(21):
