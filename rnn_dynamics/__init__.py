@@ -2,8 +2,8 @@
 
 `rd.cells` holds recurrent maps as pure functions. The measurements at the top level take any step function
 `step(params, state, x) -> state`, from `rd.cells` or your own. `rd.diagnose` takes many of them and says what is wrong
-with a network. `rd.theory` predicts what they should return, `rd.train` measures a net while it learns, `rd.sweep` runs
-any of this over a grid, and `rd.plot` draws the results.
+with a network, and `rd.watch` takes a few in your own training loop. `rd.theory` predicts what they should return,
+`rd.train` measures a net while it learns, `rd.sweep` runs any of this over a grid, and `rd.plot` draws the results.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,7 @@ from .measure import (
     truncation_bias,
     unroll,
 )
+from .monitor import GradientWarning, watch
 from .sweeps import sweep
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ __all__ = [
     "Diagnosis",
     "Doubt",
     "GradientFlow",
+    "GradientWarning",
     "LargestExponent",
     "LinearMaps",
     "LyapunovSpectrum",
@@ -111,6 +113,7 @@ __all__ = [
     "train",
     "truncation_bias",
     "unroll",
+    "watch",
 ]
 
 

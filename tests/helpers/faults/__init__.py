@@ -6,6 +6,7 @@ from .in_diagnosis import DIAGNOSIS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
 from .in_measure import MEASURE
+from .in_monitor import MONITOR
 from .in_pictures_and_theory import PICTURES, THEORY
 from .in_pytorch import PYTORCH
 from .in_remedies import REMEDIES
@@ -23,6 +24,7 @@ FAULTS = [
     *FLOWS,
     *FRAMEWORKS,
     *MEASURE,
+    *MONITOR,
     *PICTURES,
     *THEORY,
     *PYTORCH,
