@@ -22,7 +22,7 @@ from ..machinery.captured_arrays import Traced
 from ..machinery.compiled_programs import PLAIN
 from ..measure.gradients import Loss, total
 from .batch import leading_axes, traced_loss, traced_step
-from .in_words import sized
+from .in_words import percent, sized
 
 PERCENTILES = (10, 50, 90, 99)
 
@@ -70,12 +70,12 @@ class Clipping(NamedTuple):
             f"{sized(largest)}."
         ]
         if self.not_finite:
-            text.append(f"{self.not_finite} of them are not finite and are left out.")
+            text.append(f"Not finite, and left out: {self.not_finite} of them.")
         if self.clipped == 0:
             return " ".join([*text, f"Clipping by norm at {sized(self.limit)} would change none of them."])
         text.append(
-            f"Clipping by norm at {sized(self.limit)} shortens {self.clipped:.0%} of them; the mean gradient turns by "
-            f"{degrees(self.cosine)} and keeps {self.shrinks:.0%} of its size."
+            f"Clipping by norm at {sized(self.limit)} shortens {percent(self.clipped)} of them; the mean gradient turns by "
+            f"{degrees(self.cosine)} and keeps {percent(self.shrinks)} of its size."
         )
         worst = float(np.nanmin(self.value_cosines))
         text.append(

@@ -1,5 +1,6 @@
 """Set the biases of the gates that keep a state, wherever in a tree the parameters of a gated cell are found."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -57,8 +58,7 @@ def keeping_sign(step: Step, params: Params, h0: State, x: Input, place: int) ->
     def kept(params: Params) -> Array:
         return jnp.sum(jnp.abs(flatten(step(params, state, x))[0] - before) < 1e-4)
 
-    tries = [with_gate_bias(params, place, jnp.full, sign * WIDE_OPEN) for sign in (1, -1)]
-    plus, minus = (int(kept(changed)) for changed in tries)
+    plus, minus = (int(kept(with_gate_bias(params, place, jnp.full, WIDE_OPEN, sign=sign))) for sign in (1, -1))
     units = len(_gate(_nodes(params)[place]).W)
     if max(plus, minus) < units or plus == minus:
         return 0
@@ -73,23 +73,26 @@ def _gate(node: Any) -> Affine:
     return getattr(node, KEEPS[type(node)])
 
 
-def with_gate_bias(params: Params, place: int, fill: Callable[..., Any], value: Any, *, inputs: bool = False) -> Params:
-    """Return the parameters with the bias of one gate set to `fill(shape, value, dtype)`, and -b for an LSTM's inputs.
+def with_gate_bias(
+    params: Params, place: int, fill: Callable[..., Any], value: float, *, sign: int = 1, inputs: bool = False
+) -> Params:
+    """Return the parameters with the bias of one gate set to `sign` times `fill(shape, value, dtype)`.
 
     Args:
         params: Any pytree that holds parameters of gated cells.
         place: Which of them.
         fill: Makes an array of a shape and dtype from `value`.
         value: The value.
+        sign: The sign with which the gate keeps the state.
         inputs: Whether the input gate of an LSTM gets the opposite bias.
     """
-    seen = iter(range(len(_nodes(params))))
+    seen = itertools.count()
 
     def changed(node: Any) -> Any:
         if not _is_gated(node) or next(seen) != place:
             return node
         gate = _gate(node)
-        bias = jnp.asarray(fill(gate.W.shape[:1], value, gate.W.dtype), gate.W.dtype)
+        bias = jnp.asarray(sign * fill(gate.W.shape[:1], value, gate.W.dtype), gate.W.dtype)
         node = node._replace(**{KEEPS[type(node)]: gate._replace(b=bias)})
         if inputs and isinstance(node, LSTMParams):
             node = node._replace(input=node.input._replace(b=-bias))

@@ -16,6 +16,7 @@ from ..cells import Affine, GRUParams, IndRNNParams, LRUParams, OrthogonalParams
 from ..cells.affine import init_affine
 from ..cells.contract import Params, State, Step
 from ..cells.initializers import gaussian
+from ..machinery.lapack_threads import on_one_thread
 from .gate_bias import time_constants
 
 RECURRENT = (Affine, IndRNNParams, LRUParams, OrthogonalParams)
@@ -67,7 +68,11 @@ def with_orthogonal(params: Params) -> Params:
 
 def nearest_orthogonal(W: NDArray) -> NDArray:
     """Return the orthogonal factor U Vᵀ of W = U S Vᵀ, its polar factor."""
-    U, _, Vt = np.linalg.svd(W.astype(np.float64))
+    # SciPy's LAPACK can be kept on one thread; NumPy's takes many times as long next to busy processes
+    from scipy.linalg import svd
+
+    on_one_thread()
+    U, _, Vt = svd(W.astype(np.float64))
     return U @ Vt
 
 
@@ -81,15 +86,24 @@ def vanilla_layers(params: Params, h0: State) -> tuple[Affine, ...] | None:
     return tuple(layers) if sizes == [layer.W.shape[:1] for layer in layers] else None
 
 
-def with_gated_cells(layers: tuple[Affine, ...], single: bool, longest: float, key: Array) -> tuple[Step, Params]:
-    """Return the step and parameters of GRUs whose candidates are these vanilla layers, with chrono update biases."""
+def with_gated_cells(
+    layers: tuple[Affine, ...], single: bool, longest: float, key: Array | None
+) -> tuple[Step, Params]:
+    """Return the step and parameters of GRUs whose candidates are these vanilla layers, with chrono update biases.
 
-    def gated(layer: Affine, key: Array) -> GRUParams:
-        hidden, inputs = layer.U.shape
-        one, two = jax.random.split(key)
-        draw = partial(init_affine, inputs=inputs, hidden=hidden, recurrent=gaussian, dtype=layer.W.dtype)
-        bias = time_constants((hidden,), longest, layer.W.dtype)
-        return GRUParams(update=draw(one, bias=bias), reset=draw(two), candidate=layer)
-
-    params = tuple(gated(layer, k) for layer, k in zip(layers, jax.random.split(key, len(layers)), strict=True))
+    The gates' weights are drawn with the key. Without one they are 0: the biases alone then open the gates at first.
+    """
+    keys = [None] * len(layers) if key is None else jax.random.split(key, len(layers))
+    params = tuple(_gated(layer, longest, key) for layer, key in zip(layers, keys, strict=True))
     return (gru.step, params[0]) if single else (stack(*[gru] * len(layers)).step, params)
+
+
+def _gated(layer: Affine, longest: float, key: Array | None) -> GRUParams:
+    (hidden, inputs), dtype = layer.U.shape, layer.W.dtype
+    bias = time_constants((hidden,), longest, dtype)
+    if key is None:
+        none = Affine(jnp.zeros_like(layer.W), jnp.zeros_like(layer.U), jnp.zeros_like(bias))
+        return GRUParams(update=none._replace(b=bias), reset=none, candidate=layer)
+    one, two = jax.random.split(key)
+    draw = partial(init_affine, inputs=inputs, hidden=hidden, recurrent=gaussian, dtype=dtype)
+    return GRUParams(update=draw(one, bias=bias), reset=draw(two), candidate=layer)

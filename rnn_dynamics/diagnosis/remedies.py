@@ -4,14 +4,16 @@
 parameters that are not of one of our cells are not touched, except by flossing, which needs no knowledge of them.
 
 When a remedy helps
-    The gradient at the horizon comes closer to its full size, e^0: by at least half a nat and a tenth of the distance.
-    No problem is new: no more directions grow more than e-fold over the horizon, unless it ends within e^±1 as a whole,
-    and the saturated share rises by at most a tenth.
+    The gradient at the horizon comes closer to its full size, e^0: by at least half a nat, and by half of what is
+    missing. No problem is new: no more directions than before grow more than e-fold over the horizon, and of all values
+    of the state at most a tenth more are saturated.
+Those that bring it within e^±1 count as equally good and keep the order of the table.
 The rules of clipping and truncation, which leave the net as it is, are in `training_remedies.py`.
 """
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +28,7 @@ from .evidence import Evidence, median_log_norm
 from .flossed import flossed
 from .gain_search import secant_gain
 from .gate_bias import gate_bias, gated_layers, time_constants, with_gate_bias
-from .in_words import as_power, percent, sized
+from .in_words import as_power, percent
 from .recurrent_weights import (
     can_be_scaled,
     recurrent_matrices,
@@ -38,20 +40,25 @@ from .recurrent_weights import (
 from .result import Finding, Remedy
 from .training_remedies import clipped, truncated
 from .truncation import Truncation
-from .vital_signs import vital_signs
+from .vital_signs import COLUMNS, vital_signs
 
 CLOSER, MORE_SATURATED, FULL = 0.5, 0.1, 1.0
 FADES = math.log(0.01)
 
 
 class Problem(NamedTuple):
-    """What a remedy is given: the net, its inputs (sequences, T), the horizon, its vital signs, and perhaps a key."""
+    """What a remedy is given: the net, its inputs (sequences, T), and its vital signs.
+
+    `horizon` is the lag that is measured, `needed` the one that the task asks for, which may be longer than the
+    sequences. Without a `key` nothing is drawn.
+    """
 
     step: Step
     params: Params
     h0: State
     xs: Input
     horizon: int
+    needed: int
     before: dict[str, float]
     key: Array | None
 
@@ -72,28 +79,39 @@ class Entry(NamedTuple):
     costs: str
 
 
-def gate_biases(problem: Problem, *, chrono: bool) -> Change | None:
-    """Open the gates that keep the state for the horizon: one bias ln(horizon - 1), or chrono initialisation."""
-    step, params, h0, xs, horizon, *_ = problem
-    layers = gated_layers(step, params, h0, xs) if horizon > 2 else []
-    if not layers:
+def gate_bias_of(gate: str, problem: Problem) -> Change | None:
+    """Set the bias of the forget or update gates to ln(horizon - 1), which holds a state for that long."""
+
+    def fill(shape: tuple[int, ...], longest: float, dtype: Any) -> Any:
+        return np.full(shape, math.log(longest - 1))
+
+    return _with_gate_biases(problem, fill, (gate,), "{:.2g}".format, inputs=False)
+
+
+def chrono(problem: Problem) -> Change | None:
+    """Spread the biases of the gates that keep a state over time constants up to the horizon."""
+    return _with_gate_biases(problem, time_constants, ("forget", "update"), None, inputs=True)
+
+
+def _with_gate_biases(problem: Problem, fill: Any, gates: tuple[str, ...], word: Any, *, inputs: bool) -> Change | None:
+    step, params, needed = problem.step, problem.params, problem.needed
+    if needed <= 2:
         return None
-    new, old = params, gate_bias(params, layers[0].place)
-    for place, _, sign in layers:
-
-        def fill(shape: tuple[int, ...], _: Any, dtype: Any, sign: int = sign) -> Any:
-            return sign * (time_constants(shape, horizon, dtype) if chrono else np.full(shape, math.log(horizon - 1)))
-
-        new = with_gate_bias(new, place, fill, None, inputs=chrono)
-    was = sized(float(old.mean())) if np.ptp(old) < 1e-6 else f"of mean {sized(float(old.mean()))}"
-    minus = "-" if layers[0].sign < 0 else ""
-    now = f"{minus}chrono({horizon})" if chrono else sized(layers[0].sign * math.log(horizon - 1))
-    return Change(f"{layers[0].gate} bias {was} → {now}", step, new)
+    found = gated_layers(step, params, problem.h0, problem.xs)
+    chosen = [layer for layer in found if layer.gate in gates]
+    if not chosen:
+        return None
+    old, first = gate_bias(params, chosen[0].place), chosen[0]
+    for place, _, sign in chosen:
+        params = with_gate_bias(params, place, fill, needed, sign=sign, inputs=inputs)
+    was = f"{old.mean():.2g}" if np.ptp(old) < 1e-6 else f"of mean {old.mean():.2g}"
+    now = f"chrono({needed})" if word is None else word(math.log(needed - 1))
+    return Change(f"{first.gate} bias {was} → {'-' if first.sign < 0 else ''}{now}", step, params)
 
 
 def critical_gain(problem: Problem) -> Change | None:
     """Scale the recurrent weights so that the gradient at the horizon has its full size."""
-    step, params, h0, xs, horizon, before, _ = problem
+    step, params, h0, xs, horizon, _, before, _ = problem
     if not can_be_scaled(params):
         return None
 
@@ -114,8 +132,8 @@ def orthogonal(problem: Problem) -> Change | None:
 
 def floss(problem: Problem) -> Change | None:
     """Bring the largest Lyapunov exponents to 0 by gradient descent, before any training."""
-    step, params, h0, xs, horizon, _, key = problem
-    if key is None or np.ndim(xs) != 3:
+    step, params, h0, xs, horizon, _, _, key = problem
+    if key is None or np.ndim(xs) != 3 or not np.size(xs):
         return None
     new = flossed(step, params, h0, xs, horizon=horizon, key=key)
     return Change("parameters → flossed ones", step, new)
@@ -123,31 +141,26 @@ def floss(problem: Problem) -> Change | None:
 
 def gated_cell(problem: Problem) -> Change | None:
     """Make the vanilla net the candidate of a GRU whose update gates hold for up to the horizon."""
-    _, params, h0, _, horizon, _, key = problem
-    layers = vanilla_layers(params, h0)
-    if layers is None or key is None or horizon <= 2:
+    params, needed = problem.params, problem.needed
+    layers = vanilla_layers(params, problem.h0)
+    if layers is None or needed <= 2:
         return None
-    step, new = with_gated_cells(layers, type(params) is not tuple, horizon, key)
-    return Change(f"vanilla net → GRU with update bias chrono({horizon})", step, new)
+    step, new = with_gated_cells(layers, type(params) is not tuple, needed, problem.key)
+    return Change(f"vanilla net → GRU with update bias chrono({needed})", step, new)
 
 
 AGAIN = "What a trained net has learnt is lost: train again."
 REMEDIES: tuple[Entry, ...] = (
-    Entry(
-        "gate bias",
-        lambda problem: gate_biases(problem, chrono=False),
-        f"All units then forget equally slowly, and the state may grow. {AGAIN}",
-    ),
-    Entry(
-        "chrono",
-        lambda problem: gate_biases(problem, chrono=True),
-        f"The slow units take in little of each input. {AGAIN}",
-    ),
-    Entry("critical gain", critical_gain, f"A gain holds for these inputs only and drifts in training. {AGAIN}"),
-    Entry("orthogonal", orthogonal, f"Saturation still shrinks gradients. {AGAIN}"),
-    Entry("flossing", floss, "It takes some updates before training, and a trained net must go on training."),
+    Entry("chrono", chrono, f"The slow units take in little of each input. {AGAIN}"),
+    Entry("forget bias", partial(gate_bias_of, "forget"), f"All units forget equally slowly; c may grow. {AGAIN}"),
+    Entry("update bias", partial(gate_bias_of, "update"), f"All units take in little of each input. {AGAIN}"),
     Entry("gated cell", gated_cell, f"Three times the weights and the time. {AGAIN}"),
+    Entry("orthogonal", orthogonal, f"Saturated units still shrink gradients. {AGAIN}"),
+    Entry("gain", critical_gain, f"It fits these inputs and this horizon, and training moves it. {AGAIN}"),
+    Entry("flossing", floss, "It takes some updates before training. What a trained net has learnt is disturbed."),
 )
+# each of these compiles another program; they wait until there is something to mend
+EXPENSIVE = ("gated cell", "flossing")
 
 
 def tried(
@@ -179,10 +192,12 @@ def tried(
             truncation need it, or their results below.
         targets: A pytree with leading axis (sequences,). Default: none.
         evidence: What was measured of the net. Default: nothing.
-        findings: What is wrong with it. Default: nothing.
+        findings: What is wrong with it. Default: unknown. A gated cell and flossing are tried only if there is a
+            finding, or if the vital signs are bad.
         clipping: The result of `clipping`. Default: measured, where there is a loss.
         truncation: The result of `truncation`. Default: measured, where there is a loss.
-        key: A JAX random key, for flossing and for the weights of new gates. Default: none, and those are left out.
+        key: A JAX random key for flossing, which is left out without one, and tried only if nothing else helps, and for
+            the weights of the gates of a gated cell, which are 0 without one.
         only: The names of the remedies to try. Default: all.
 
     Returns:
@@ -192,11 +207,17 @@ def tried(
         About eight runs of `vital_signs`, which compile once; one more program each for flossing and a gated cell.
     """
     _, T = leading_axes(xs)
-    reach = default_horizon(evidence, T) if horizon is None else min(argument.size("horizon", horizon, 1), T)
-    names = {*(entry.name for entry in REMEDIES), "clipping", "truncation"} if only is None else set(only)
-    before = vital_signs(step, params, h0, xs, horizon=reach)
-    problem = Problem(step, params, h0, xs, reach, before, key)
-    found = [measured(problem, entry) for entry in REMEDIES if entry.name in names]
+    needed = default_horizon(evidence, T) if horizon is None else argument.size("horizon", horizon, 1)
+    known = (*(entry.name for entry in REMEDIES), "clipping", "truncation")
+    names = known if only is None else tuple(argument.choice("only", name, known) for name in only)
+    before = vital_signs(step, params, h0, xs, horizon=min(needed, T))
+    problem = Problem(step, params, h0, xs, min(needed, T), needed, before, key)
+    found: list[Remedy | None] = []
+    for entry in REMEDIES:
+        wanted = entry.name in names and (entry.name not in EXPENSIVE or bool(findings) or unwell(before))
+        # flossing takes longer than all others together
+        if wanted and not (entry.name == "flossing" and any(remedy and remedy.helps for remedy in found)):
+            found.append(measured(problem, entry))
     if "clipping" in names:
         found.append(clipped(problem, loss, targets, clipping))
     if "truncation" in names:
@@ -204,9 +225,16 @@ def tried(
     return tuple(sorted((remedy for remedy in found if remedy is not None), key=_rank))
 
 
+def unwell(signs: dict[str, float]) -> bool:
+    """Return whether the gradient at the horizon is below 1 %, or a direction explodes, or a number is not finite."""
+    return not signs["log_gradient"] > FADES or signs["exploding"] > 0
+
+
 def default_horizon(evidence: Evidence | None, T: int) -> int:
-    """Return four times the lag at which the gradient has fallen to 1 %, at most T - 1."""
+    """Return the horizon of the evidence, or four times the lag at which the gradient is down to 1 %, at most T - 1."""
     most = max(1, T - 1)
+    if evidence is not None and evidence.horizon is not None:
+        return evidence.horizon
     if evidence is None or evidence.log_norm is None or evidence.lag is None:
         return most
     below = np.flatnonzero(median_log_norm(evidence) <= FADES)
@@ -228,11 +256,16 @@ def compared(before: dict[str, float], after: dict[str, float], horizon: int) ->
     """Return the vital signs before and after in words."""
     parts = [
         f"gradient at lag {horizon} from {as_power(before['log_gradient'])} to {as_power(after['log_gradient'])}",
-        f"exploding directions {before['exploding']:g} → {after['exploding']:g}",
+        f"exploding directions {_directions(before)} → {_directions(after)}",
         f"saturated {percent(before['saturated'])} → {percent(after['saturated'])}",
-        f"effect of an input {as_power(before['log_input'])} → {as_power(after['log_input'])}",
     ]
+    if math.isfinite(before["log_input"]):
+        parts.append(f"effect of an input {as_power(before['log_input'])} → {as_power(after['log_input'])}")
     return "; ".join(parts)
+
+
+def _directions(signs: dict[str, float]) -> str:
+    return f"{signs['exploding']:g}" + (" or more" if signs["exploding"] >= COLUMNS else "")
 
 
 def helps(before: dict[str, float], after: dict[str, float]) -> bool:
@@ -240,12 +273,12 @@ def helps(before: dict[str, float], after: dict[str, float]) -> bool:
     distance, left = abs(before["log_gradient"]), abs(after["log_gradient"])
     if not math.isfinite(left):
         return False
-    closer = math.isinf(distance) or distance - left >= max(CLOSER, 0.1 * distance)
-    explodes = after["exploding"] > before["exploding"] and after["log_gradient"] > FULL
+    closer = not math.isfinite(distance) or distance - left >= max(CLOSER, distance / 2)
+    explodes = after["exploding"] > before["exploding"]
     saturates = after["saturated"] > before["saturated"] + MORE_SATURATED
     return closer and not explodes and not saturates
 
 
 def _rank(remedy: Remedy) -> tuple[bool, float]:
     left = abs(remedy.after["log_gradient"])
-    return not remedy.helps, left if math.isfinite(left) else math.inf
+    return not remedy.helps, max(0.0, left - FULL) if math.isfinite(left) else math.inf

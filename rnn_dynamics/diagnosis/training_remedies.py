@@ -21,7 +21,7 @@ OUTLIER = 5.0
 
 def clipped(problem: Any, loss: Loss | None, targets: Any, found: Clipping | None) -> Remedy | None:
     """Return what clipping would do, or None if there is no loss to measure a gradient of."""
-    step, params, h0, xs, _, before, _ = problem
+    step, params, h0, xs, _, _, before, _ = problem
     if found is None and loss is not None and has_numbers(params):
         found = clipping(step, params, h0, xs, loss, targets=targets)
     if found is None:
@@ -40,17 +40,17 @@ def clipped(problem: Any, loss: Loss | None, targets: Any, found: Clipping | Non
 
 def truncated(problem: Any, loss: Loss | None, targets: Any, found: Truncation | None) -> Remedy | None:
     """Return how far backpropagation may be truncated, or None if no shorter window keeps the gradient."""
-    step, params, h0, xs, horizon, before, _ = problem
+    step, params, h0, xs, _, needed, before, _ = problem
     if found is None and loss is not None and has_numbers(params):
         found = truncation(step, params, h0, xs, loss, targets=targets)
     if found is None or found.shortest is None or found.shortest >= found.steps:
         return None
     K = found.shortest
     bias = float(found.bias[list(found.lengths).index(K)])
-    covers = horizon <= K
+    covers = needed <= K
     words = f"truncate backpropagation to {K} steps: {found.sentence()}"
     if not covers:
-        words += f" But the task needs {horizon} steps, and a net trained so would not learn to use the rest of them."
+        words += f" But the task needs {needed} steps, and a net trained so would not learn to use the rest of them."
     before, after = before | {"window": float(found.steps), "bias": 0.0}, before | {"window": float(K), "bias": bias}
     helps = covers and found.steps >= 2 * K
     return Remedy(

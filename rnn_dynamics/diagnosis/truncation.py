@@ -120,8 +120,7 @@ def truncation(
     sequences, T = leading_axes(xs)
     step = traced_step(step, params, h0, xs)
     loss = traced_loss(loss, step, T, targets)
-    some = min(sequences, 4)
-    counts = np.asarray(_loss_steps(step, params, h0, _first((xs, targets), some), loss)).any(axis=0)
+    counts = np.any(np.asarray(_loss_steps(step, params, h0, (xs, targets), loss)), axis=0, keepdims=True)[0]
     rows = min(max(int(counts.sum()), 1), MOST_ROWS)
     lengths = ladder(T if rows < MOST_ROWS or T <= MOST_ROWS else MOST_ROWS)
     used = max(1, min(sequences, MOST_PULLS // (rows * T)))

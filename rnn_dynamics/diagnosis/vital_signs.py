@@ -67,7 +67,7 @@ def vital_signs(
         log_input = 0.5 * float(np.log(np.mean(squared)))
     return {
         "log_gradient": float(np.median(logs[:, 0])),
-        "exploding": float(np.median(np.sum(logs > EXPLODES, axis=1))),
+        "exploding": float(np.quantile(np.sum(logs > EXPLODES, axis=1), 0.5, method="higher")),
         "saturated": float(np.mean(saturated)),
         "log_input": log_input,
     }
@@ -147,15 +147,18 @@ def _unit(frame: Float[Array, "n k"]) -> tuple[Float[Array, "n k"], Float[Array,
 
 
 def _saturated_share(states: State) -> Float[Array, ""]:
-    """Return the share of values beyond 0.95 of their range; a part of the state that leaves [-1, 1] has no range."""
+    """Return the share of values beyond 0.95 of their range. A part of the state that leaves [-1, 1] has no range.
+
+    Of an LSTM, tanh(c) counts.
+    """
 
     def values(part: Any) -> list[Array]:
         return [jnp.tanh(part.c)] if isinstance(part, LSTMState) else [part]
 
     parts = [leaf for part in jax.tree.leaves(states, is_leaf=_is_lstm) for leaf in values(part)]
-    beyond = [jnp.where(jnp.max(jnp.abs(v)) <= 1, jnp.mean(jnp.abs(v) > SATURATED), 0.0) * v.size for v in parts]
     dtype = flatten(states)[0].dtype
-    return sum(beyond).astype(dtype) / sum(v.size for v in parts)
+    beyond = [jnp.where(jnp.max(jnp.abs(v)) <= 1, jnp.sum(jnp.abs(v) > SATURATED), 0).astype(dtype) for v in parts]
+    return jnp.stack(beyond).sum() / sum(v.size for v in parts)
 
 
 def _is_lstm(part: Any) -> bool:
