@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "train": {"cells", "machinery", "measure"},
     "sweeps": set(),
     "plot": {"measure"},
-    "diagnosis": {"cells", "machinery", "measure"},
+    "diagnosis": {"cells", "machinery", "measure", "train"},
 }
 MODULES = {"cells", "diagnosis", "eigen", "plot", "sweeps", "theory", "train"}
 # files beside the folders that all of them may import

@@ -21,7 +21,7 @@ from .evidence import (
 from .words import factor, power_of_e, share, span_of_lags, with_error
 
 FEWEST_SEQUENCES = 4  # for a statement about how they differ
-FEWEST_DIRECTIONS = 1.5
+FEWEST_DIRECTIONS, SMALLEST_STATE = 1.2, 3
 SHUT_ROLES = {
     "keep": "so the memory is erased at each step",
     "keep, not write": "so the memory is overwritten at each step",
@@ -190,7 +190,11 @@ def units_dead(evidence: Evidence, threshold: float) -> Fired | None:
     if not found:
         return None
     parts = ", ".join(f"{share(value)} of the units of {name}" for name, value in found.items())
-    return Fired(found, f"Dead: {parts} never change, on any of {evidence.sequences} sequences.")
+    return Fired(found, f"Dead: {parts} never change{_everywhere(evidence)}.")
+
+
+def _everywhere(evidence: Evidence) -> str:
+    return f", on any of {evidence.sequences} sequences" if evidence.sequences > 1 else ""
 
 
 def loss_reaches_only_the_last_steps(evidence: Evidence, threshold: float) -> Fired | None:
@@ -212,11 +216,11 @@ def loss_reaches_only_the_last_steps(evidence: Evidence, threshold: float) -> Fi
 def few_directions(evidence: Evidence, threshold: float) -> Fired | None:
     """Ask along how many directions a gradient that arrives at the horizon survives."""
     index = at_horizon(evidence)
-    if not index or _verdict(float(median_log_norm(evidence)[index])) == "vanishes":
+    if not index or _verdict(float(median_log_norm(evidence)[index])) != "arrives":
         return None
     number = directions_at(evidence, index)
     n = evidence.state_size
-    if number is None or number >= max(threshold * n, FEWEST_DIRECTIONS) or n < 2 * FEWEST_DIRECTIONS:
+    if number is None or number >= max(threshold * n, FEWEST_DIRECTIONS) or n < SMALLEST_STATE:
         return None
     numbers = {"directions": number, "state_size": float(n)}
     spread = ""

@@ -74,8 +74,8 @@ class Clipping(NamedTuple):
         if self.clipped == 0:
             return " ".join([*text, f"Clipping by norm at {sized(self.limit)} would change none of them."])
         text.append(
-            f"Clipping by norm at {sized(self.limit)} shortens {percent(self.clipped)} of them; the mean gradient turns by "
-            f"{degrees(self.cosine)} and keeps {percent(self.shrinks)} of its size."
+            f"Clipping by norm at {sized(self.limit)} shortens {percent(self.clipped)} of them; the mean gradient turns "
+            f"by {degrees(self.cosine)} and keeps {percent(self.shrinks)} of its size."
         )
         worst = float(np.nanmin(self.value_cosines))
         text.append(

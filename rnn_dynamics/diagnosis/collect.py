@@ -32,9 +32,10 @@ def collect(problem: Problem) -> Evidence:
     end = non_finite_state(path.after, problem)
     if end is None:
         return _measured(problem, path, "")
-    if end[0] < FEWEST_STEPS:
+    finite = end[0] - 1
+    if finite < FEWEST_STEPS:
         return Evidence(n, problem.steps, sequences, horizon, first_non_finite=end[1])
-    return _measured(problem.up_to(end[0]), _cut(path, end[0]), end[1])
+    return _measured(problem.up_to(finite), _cut(path, finite), end[1])
 
 
 def _cut(path: Trajectory, steps: int) -> Trajectory:
@@ -44,27 +45,47 @@ def _cut(path: Trajectory, steps: int) -> Trajectory:
 def _measured(problem: Problem, path: Trajectory, wrong: str) -> Evidence:
     """Measure everything on finite states."""
     lags = number_of_lags(problem)
-    at = lags if problem.horizon is None else min(problem.horizon, lags)
-    flow, rates = flows(problem, lags), exponents(problem)
-    radii = spectral_radii(problem.params, problem.h0)
-    statistics, gate_paths = gate_statistics(layers(problem, path))
-    ways = paths(problem, path, lags, at)
-    sampled = from_jacobians(problem, path, lags, at)
-    loss = None if problem.loss is None else of_the_loss(problem, problem.loss)
-    curves: dict[str, NDArray] = {name: curve[:, : lags + 1] for name, curve in gate_paths.items()}
-    if sampled.log_diagonal is not None:
-        curves["diagonal"] = sampled.log_diagonal
-    curves |= ways.curves
-    return Evidence(
+    evidence = Evidence(
         state_size=state_size(problem),
         steps=problem.steps,
         sequences=problem.sequences,
         horizon=problem.horizon,
         lag=np.arange(lags + 1),
+        saturated=saturated(path.after),
+        dead=dead(path.after),
+        first_non_finite=wrong,
+    )
+    evidence = _with_the_loss(_with_rates(_with_curves(evidence, problem, path, lags), problem), problem)
+    memory = backward_memory(*problem[:4], problem.loss, targets=problem.targets)
+    return evidence._replace(memory=memory)
+
+
+def _with_curves(evidence: Evidence, problem: Problem, path: Trajectory, lags: int) -> Evidence:
+    """Add the curves over the lag, what carries them, and the gates."""
+    at = lags if problem.horizon is None else min(problem.horizon, lags)
+    flow = flows(problem, lags)
+    statistics, gate_paths = gate_statistics(layers(problem, path))
+    ways = paths(problem, path, lags, at)
+    sampled = from_jacobians(problem, path, lags, at)
+    curves: dict[str, NDArray] = {name: curve[:, : lags + 1] for name, curve in gate_paths.items()}
+    if sampled.log_diagonal is not None:
+        curves["diagonal"] = sampled.log_diagonal
+    return evidence._replace(
         log_norm=flow.log_norm,
         log_rms=flow.log_rms,
         log_bound=sampled.log_bound,
-        paths=curves,
+        paths=curves | ways.curves,
+        gates=statistics or None,
+        unit_shares=ways.shares,
+        doubts={"log_norm": flow.doubt},
+    )
+
+
+def _with_rates(evidence: Evidence, problem: Problem) -> Evidence:
+    """Add the exponents and the spectral radii."""
+    rates = exponents(problem)
+    radii = spectral_radii(problem.params, problem.h0)
+    return evidence._replace(
         exponent=float(rates.exponents[0]),
         exponent_stderr=float(rates.stderr[0]),
         exponent_doubts=rates.doubts,
@@ -72,17 +93,19 @@ def _measured(problem: Problem, path: Trajectory, wrong: str) -> Evidence:
         exploding=rates.exploding,
         spectral_radii=radii,
         eigenvalue_rate=eigenvalue_rate(radii),
-        gates=statistics or None,
-        saturated=saturated(path.after),
-        dead=dead(path.after),
-        unit_shares=ways.shares,
-        log_state_gradients=None if loss is None else loss.log_state_gradients,
-        gradient_norms=None if loss is None else loss.clipping.norms,
-        clipping=None if loss is None else loss.clipping,
-        truncation=None if loss is None else loss.truncation,
-        memory=backward_memory(
-            problem.step, problem.params, problem.h0, problem.xs, problem.loss, targets=problem.targets
-        ),
-        first_non_finite=wrong or ("" if loss is None else loss.non_finite),
-        doubts={"log_norm": flow.doubt, "log_rms": "", "exponent": doubt_of(rates)},
+        doubts={**(evidence.doubts or {}), "exponent": doubt_of(rates)},
+    )
+
+
+def _with_the_loss(evidence: Evidence, problem: Problem) -> Evidence:
+    """Add the gradients of the loss, if there is one."""
+    if problem.loss is None:
+        return evidence
+    loss = of_the_loss(problem, problem.loss)
+    return evidence._replace(
+        log_state_gradients=loss.log_state_gradients,
+        gradient_norms=loss.clipping.norms,
+        clipping=loss.clipping,
+        truncation=loss.truncation,
+        first_non_finite=evidence.first_non_finite or loss.non_finite,
     )

@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
 from ..cells import Affine, GRUParams, LSTMParams, OneGateParams
 from ..cells.contract import Input, Params, State, Step
+from ..machinery import entry
+from ..machinery.captured_arrays import Traced
 from ..machinery.state_vector import flatten
+from .batch import traced_step
 
 # the gate that keeps the state, by the kind of parameters
 KEEPS: dict[type, str] = {LSTMParams: "forget", GRUParams: "update", OneGateParams: "forget"}
@@ -39,30 +42,37 @@ def _is_gated(node: Any) -> bool:
 
 def gated_layers(step: Step, params: Params, h0: State, xs: Input) -> list[Gated]:
     """Return the layers that have a gate which keeps their state; xs has leading axes (sequences, T)."""
-    nodes = [node for node in jax.tree.leaves(params, is_leaf=_is_gated) if _is_gated(node)]
+    traced = traced_step(step, params, h0, xs)
     x = jax.tree.map(lambda leaf: leaf[0, 0], xs)
-    signs = (1 if type(node) is LSTMParams else keeping_sign(step, params, h0, x, i) for i, node in enumerate(nodes))
-    return [Gated(i, KEEPS[type(node)], sign) for (i, node), sign in zip(enumerate(nodes), signs, strict=True) if sign]
+    found = []
+    for place, node in enumerate(_nodes(params)):
+        # of an LSTM, c changes even where it keeps everything
+        sign = 1 if type(node) is LSTMParams else keeping_sign(traced, params, h0, x, place)
+        if sign:
+            found.append(Gated(place, KEEPS[type(node)], sign))
+    return found
 
 
-def keeping_sign(step: Step, params: Params, h0: State, x: Input, place: int) -> int:
+def keeping_sign(step: Traced, params: Params, h0: State, x: Input, place: int) -> int:
     """Return the sign of a large bias with which a gate keeps the state, found by trying both; 0 if neither does.
 
     The parameters do not tell: a GRU's update gate keeps in one convention and replaces in the other.
     """
-    vector, unflatten = flatten(h0)
-    state = unflatten(jnp.cos(jnp.arange(1, vector.size + 1, dtype=vector.dtype)) / 2)
-    before = flatten(state)[0]
-
-    @jax.jit
-    def kept(params: Params) -> Array:
-        return jnp.sum(jnp.abs(flatten(step(params, state, x))[0] - before) < 1e-4)
-
-    plus, minus = (int(kept(with_gate_bias(params, place, jnp.full, WIDE_OPEN, sign=sign))) for sign in (1, -1))
+    plus, minus = (
+        int(_kept(step, with_gate_bias(params, place, jnp.full, WIDE_OPEN, sign=sign), h0, x)) for sign in (1, -1)
+    )
     units = len(_gate(_nodes(params)[place]).W)
     if max(plus, minus) < units or plus == minus:
         return 0
     return 1 if plus > minus else -1
+
+
+@entry.compiled()
+def _kept(step: Step, params: Params, h0: State, x: Input) -> Int[Array, ""]:
+    """Return how many numbers of some state a step leaves as they are."""
+    vector, unflatten = flatten(h0)
+    before = jnp.cos(jnp.arange(1, vector.size + 1, dtype=vector.dtype)) / 2
+    return jnp.sum(jnp.abs(flatten(step(params, unflatten(before), x))[0] - before) < 1e-4)
 
 
 def _nodes(params: Params) -> list[Any]:

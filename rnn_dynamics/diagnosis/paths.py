@@ -115,7 +115,7 @@ def _pulled(
     def of_sequence(befores: State, xs: Input) -> tuple[Array, Array]:
         T = len(jax.tree.leaves(befores)[0])
         start = rows, rows, jnp.zeros((2, len(rows)), rows.dtype), rows
-        end, logs = jax.lax.scan(backward, start, (befores, xs, jnp.arange(T, 0, -1)), reverse=True)
+        end, logs = jax.lax.scan(backward, start, (befores, xs, jnp.arange(T, 0, -1, dtype=at.dtype)), reverse=True)
         return logs[::-1], end[3]
 
     return jax.vmap(of_sequence)(befores, xs)

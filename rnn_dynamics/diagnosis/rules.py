@@ -37,15 +37,15 @@ class Rule(NamedTuple):
     remedies: tuple[str, ...] = ()
 
 
-MEMORY = ("gate bias", "chrono", "critical gain", "orthogonal", "flossing", "gated cell")
-CALMING = ("critical gain", "orthogonal", "flossing", "clipping")
+MEMORY = ("chrono", "forget bias", "update bias", "gain", "orthogonal", "flossing", "gated cell")
+CALMING = ("gain", "orthogonal", "flossing", "clipping")
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "not finite",
         "Is any number NaN or infinite?",
         *(PROBLEM, 0.0, checks.not_finite, ("first_non_finite",)),
-        ("clipping", "critical gain"),
+        ("clipping", "gain"),
     ),
     Rule(
         "gradient vanishes",
@@ -69,19 +69,19 @@ RULES: tuple[Rule, ...] = (
         "gate shut",
         "Is this share of the values of a gate below 0.05, or is less than one full write let through in all steps?",
         *(PROBLEM, 0.9, checks.gate_shut, ("gates",)),
-        ("gate bias", "chrono"),
+        ("chrono", "forget bias", "update bias"),
     ),
     Rule(
         "gate open",
         "Is this share of the values of a gate that replaces the memory above 0.95, or does a gate keep all of it?",
         *(PROBLEM, 0.9, checks.gate_open, ("gates",)),
-        ("gate bias", "chrono"),
+        ("chrono", "forget bias", "update bias"),
     ),
     Rule(
         "units saturated",
         "Is at least this share of the values of a part of the state beyond 0.95 of its range?",
         *(PROBLEM, 0.5, checks.units_saturated, ("saturated",)),
-        ("critical gain", "chrono"),
+        ("gain", "chrono"),
     ),
     Rule(
         "chaotic",
@@ -93,7 +93,7 @@ RULES: tuple[Rule, ...] = (
         "units dead",
         "Does more than this share of the units of a part of the state never change?",
         *(WARNING, 0.1, checks.units_dead, ("dead",)),
-        ("critical gain",),
+        ("gain",),
     ),
     Rule(
         "gradient lives in few directions",
@@ -126,7 +126,19 @@ RULES: tuple[Rule, ...] = (
 
 
 def judge(evidence: Evidence) -> tuple[Finding, ...]:
-    """Return what the rules find in the evidence: problems first, each group in the order of the table."""
+    """Return what the rules find in the evidence: problems first, each group in the order of the table.
+
+    Args:
+        evidence: What was measured, by `rd.diagnose` or in a training loop. Rules about fields of None are silent.
+
+    Returns:
+        The findings; none for a healthy network.
+
+    Example:
+        >>> measured = rd.diagnosis.Evidence(state_size=8, steps=100, sequences=1, dead={"h": 0.25})
+        >>> [finding.sentence for finding in rd.diagnosis.judge(measured)]
+        ['Dead: 25 % of the units of h never change.']
+    """
     found = [finding for rule in RULES if (finding := _finding(rule, evidence)) is not None]
     return tuple(sorted(found, key=lambda finding: finding.severity != PROBLEM))
 

@@ -126,8 +126,10 @@ def _cost_rows(evidence: Evidence) -> list[Row]:
             text += f" and turns the mean by {degrees(clipping.cosine)}"
         rows.append(("gradient norms", text))
     if truncation is not None and truncation.shortest is not None:
-        text = f"windows of {truncation.shortest} of {truncation.steps} steps keep {share(1 - truncation.tolerance)}"
-        rows.append(("truncation", f"{text} of the parameter gradient"))
+        windows = f"windows of {truncation.shortest} of {truncation.steps} steps keep"
+        if truncation.shortest >= truncation.steps:
+            windows = f"only all {truncation.steps} steps keep"
+        rows.append(("truncation", f"{windows} {share(1 - truncation.tolerance)} of the parameter gradient"))
     if memory is not None:
         text = f"{bytes_in_words(memory.bytes)} for a backward pass of these sequences"
         if memory.rematerialised <= 0.8 * memory.bytes:

@@ -16,7 +16,7 @@ def power_of_e(log_value: float) -> str:
     """Return e to this power in both notations, such as "e^-7.4 (0.0006)"; "0" for -inf."""
     if not math.isfinite(log_value):
         return {-math.inf: "0", math.inf: "inf"}.get(log_value, "not a number")
-    return f"e^{log_value:.1f}" + (f" ({math.exp(log_value):.2g})" if abs(log_value) < 100 else "")
+    return f"e^{round(log_value, 1) + 0.0:.1f}" + (f" ({math.exp(log_value):.2g})" if abs(log_value) < 100 else "")
 
 
 def factor(log_value: float) -> str:

@@ -43,7 +43,9 @@ def test_clipping_by_value_turns_gradients():
     assert found.value_limit == pytest.approx(2.5)
     # (3, 4) becomes (2.5, 2.5)
     np.testing.assert_allclose(found.value_cosines, [7 / (5 * math.sqrt(2)), 1])
-    assert found.value_cosine == pytest.approx((1.25 * 1.5 + 1.75 * 2.5) / math.hypot(1.25, 1.75) / math.hypot(1.5, 2.5))
+    assert found.value_cosine == pytest.approx(
+        (1.25 * 1.5 + 1.75 * 2.5) / math.hypot(1.25, 1.75) / math.hypot(1.5, 2.5)
+    )
 
 
 def test_batches_are_means_of_sequences():
@@ -90,5 +92,5 @@ def test_the_sentence_has_the_numbers():
 
 
 def test_a_share_must_be_a_share():
-    with pytest.raises(ValueError, match="share: got 1.5"):
+    with pytest.raises(ValueError, match=r"share: got 1\.5"):
         of([1.0], share=1.5)

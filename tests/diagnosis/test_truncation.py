@@ -1,5 +1,7 @@
 """Which window of truncated backpropagation is long enough: h' = a h + x, where the answer is a geometric series."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -118,4 +120,4 @@ def test_the_ladder(longest):
     assert steps[0] == 1
     assert steps[-1] == longest
     assert (np.diff(steps) > 0).all()
-    assert all(b <= max(a + 1, 1.55 * a) for a, b in zip(steps, steps[1:], strict=False))
+    assert all(b <= max(a + 1, 1.55 * a) for a, b in itertools.pairwise(steps))
