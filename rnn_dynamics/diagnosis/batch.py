@@ -42,6 +42,11 @@ def traced_loss(loss: Loss, step: Traced, T: int, targets: Any) -> Traced:
     return entry.traced_loss(loss, step, T, jax.tree.map(lambda leaf: _within(leaf, 1), targets))
 
 
+def floating_ones(params: Params) -> Params:
+    """Return the parameters that have a gradient, with None in place of whole numbers and flags."""
+    return jax.tree.map(lambda leaf: leaf if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact) else None, params)
+
+
 def _within(leaf: Any, axes: int) -> jax.ShapeDtypeStruct:
     """Return the shape and dtype of an array without its first axes."""
     return jax.ShapeDtypeStruct(np.shape(leaf)[axes:], jnp.result_type(leaf))

@@ -20,8 +20,9 @@ from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
 from ..machinery.captured_arrays import Traced
 from ..machinery.compiled_programs import PLAIN
+from ..machinery.state_vector import filled
 from ..measure.gradients import Loss, total
-from .batch import leading_axes, traced_loss, traced_step
+from .batch import floating_ones, leading_axes, traced_loss, traced_step
 from .in_words import percent, sized
 
 PERCENTILES = (10, 50, 90, 99)
@@ -74,8 +75,8 @@ class Clipping(NamedTuple):
         if self.clipped == 0:
             return " ".join([*text, f"Clipping by norm at {sized(self.limit)} would change none of them."])
         text.append(
-            f"Clipping by norm at {sized(self.limit)} shortens {percent(self.clipped)} of them; the mean gradient turns "
-            f"by {degrees(self.cosine)} and keeps {percent(self.shrinks)} of its size."
+            f"Clipping by norm at {sized(self.limit)} shortens {percent(self.clipped)} of them; the mean "
+            f"gradient turns by {degrees(self.cosine)} and keeps {percent(self.shrinks)} of its size."
         )
         worst = float(np.nanmin(self.value_cosines))
         text.append(
@@ -105,7 +106,7 @@ def clipping(
 
     Args:
         step: The recurrent map, `step(params, state, x) -> state`.
-        params: Its parameters θ, any pytree of floats.
+        params: Its parameters θ, any pytree; its whole numbers have no gradient.
         h0: The initial state of every sequence, unbatched.
         xs: The inputs, a pytree with leading axes (sequences, T).
         loss: The loss of one sequence: `loss(states)`, or `loss(states, target)` where there are targets.
@@ -148,7 +149,7 @@ def judged(gradients: NDArray, share: float) -> Clipping:
         return Clipping(norms, nothing, share, nan, nan, nan, nan, nan, cosines, nan, batches)
     sizes = norms[finite] = np.array([np.linalg.norm(g) for g in rows])
     limit = float(np.quantile(sizes, 1 - share))
-    value_limit = float(np.quantile([np.abs(g).max() for g in rows], 1 - share))
+    value_limit = float(np.quantile([np.abs(g).max(initial=0) for g in rows], 1 - share))
     cut = [np.clip(g, -value_limit, value_limit) for g in rows]
     cosines[finite] = [_cosine(*pair) for pair in zip(cut, rows, strict=True)]
     mean = sum(rows) / len(rows)
@@ -183,17 +184,19 @@ def _flat_gradients(
     h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0, 0], xs))
     together = jax.tree.map(lambda leaf: leaf.reshape(batches, -1, *leaf.shape[1:]), (xs, targets))
 
-    def of_batch(params: Params, xs: Input, targets: Any) -> Array:
+    def of_batch(some: Params, xs: Input, targets: Any) -> Array:
+        theta = filled(some, params)
+
         def of_sequence(xs: Input, target: Any) -> Array:
             T = len(jax.tree.leaves(xs)[0])
-            states = jax.lax.scan(lambda h, x: (step(params, h, x),) * 2, h0, xs)[1]
+            states = jax.lax.scan(lambda h, x: (step(theta, h, x),) * 2, h0, xs)[1]
             return total(lambda states: loss(states, target), states, T)
 
         return jnp.mean(jax.vmap(of_sequence)(xs, targets))
 
     def of_one(xs: Input, targets: Any) -> Array:
-        leaves = jax.tree.leaves(jax.grad(of_batch)(params, xs, targets))
+        leaves = jax.tree.leaves(jax.grad(of_batch)(floating_ones(params), xs, targets))
         reals = [part for leaf in leaves for part in ((leaf.real, leaf.imag) if jnp.iscomplexobj(leaf) else (leaf,))]
-        return jnp.concatenate([part.ravel() for part in reals])
+        return jnp.concatenate([part.ravel() for part in reals] or [jnp.zeros(0)])
 
     return jax.vmap(of_one)(*together)

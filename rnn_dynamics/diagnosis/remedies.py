@@ -13,7 +13,6 @@ The rules of clipping and truncation, which leave the net as it is, are in `trai
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,34 +78,31 @@ class Entry(NamedTuple):
     costs: str
 
 
-def gate_bias_of(gate: str, problem: Problem) -> Change | None:
-    """Set the bias of the forget or update gates to ln(horizon - 1), which holds a state for that long."""
+def chrono(problem: Problem) -> Change | None:
+    """Spread the biases of the gates that keep a state over time constants up to the horizon."""
+    return _with_gate_biases(problem, time_constants, inputs=True, words=f"chrono({problem.needed})")
+
+
+def equal_bias(problem: Problem) -> Change | None:
+    """Set the bias of the gates that keep a state to ln(horizon - 1), which holds it for that long."""
 
     def fill(shape: tuple[int, ...], longest: float, dtype: Any) -> Any:
         return np.full(shape, math.log(longest - 1))
 
-    return _with_gate_biases(problem, fill, (gate,), "{:.2g}".format, inputs=False)
+    return _with_gate_biases(problem, fill, inputs=False, words=f"{math.log(max(problem.needed - 1, 1)):.2g}")
 
 
-def chrono(problem: Problem) -> Change | None:
-    """Spread the biases of the gates that keep a state over time constants up to the horizon."""
-    return _with_gate_biases(problem, time_constants, ("forget", "update"), None, inputs=True)
-
-
-def _with_gate_biases(problem: Problem, fill: Any, gates: tuple[str, ...], word: Any, *, inputs: bool) -> Change | None:
+def _with_gate_biases(problem: Problem, fill: Any, *, inputs: bool, words: str) -> Change | None:
     step, params, needed = problem.step, problem.params, problem.needed
-    if needed <= 2:
+    layers = gated_layers(step, params, problem.h0, problem.xs) if needed > 2 else []
+    if not layers:
         return None
-    found = gated_layers(step, params, problem.h0, problem.xs)
-    chosen = [layer for layer in found if layer.gate in gates]
-    if not chosen:
-        return None
-    old, first = gate_bias(params, chosen[0].place), chosen[0]
-    for place, _, sign in chosen:
+    old, first = gate_bias(params, layers[0].place), layers[0]
+    for place, _, sign in layers:
         params = with_gate_bias(params, place, fill, needed, sign=sign, inputs=inputs)
     was = f"{old.mean():.2g}" if np.ptp(old) < 1e-6 else f"of mean {old.mean():.2g}"
-    now = f"chrono({needed})" if word is None else word(math.log(needed - 1))
-    return Change(f"{first.gate} bias {was} → {'-' if first.sign < 0 else ''}{now}", step, params)
+    gates = " and ".join(dict.fromkeys(layer.gate for layer in layers))
+    return Change(f"{gates} bias {was} → {'-' if first.sign < 0 else ''}{words}", step, params)
 
 
 def critical_gain(problem: Problem) -> Change | None:
@@ -152,11 +148,10 @@ def gated_cell(problem: Problem) -> Change | None:
 AGAIN = "What a trained net has learnt is lost: train again."
 REMEDIES: tuple[Entry, ...] = (
     Entry("chrono", chrono, f"The slow units take in little of each input. {AGAIN}"),
-    Entry("forget bias", partial(gate_bias_of, "forget"), f"All units forget equally slowly; c may grow. {AGAIN}"),
-    Entry("update bias", partial(gate_bias_of, "update"), f"All units take in little of each input. {AGAIN}"),
+    Entry("gate bias", equal_bias, f"All units forget equally slowly; an LSTM's c may grow. {AGAIN}"),
     Entry("gated cell", gated_cell, f"Three times the weights and the time. {AGAIN}"),
     Entry("orthogonal", orthogonal, f"Saturated units still shrink gradients. {AGAIN}"),
-    Entry("gain", critical_gain, f"It fits these inputs and this horizon, and training moves it. {AGAIN}"),
+    Entry("critical gain", critical_gain, f"It fits these inputs and this horizon, and training moves it. {AGAIN}"),
     Entry("flossing", floss, "It takes some updates before training. What a trained net has learnt is disturbed."),
 )
 # each of these compiles another program; they wait until there is something to mend

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from ..measure.gradients import Loss
+from .batch import floating_ones
 from .clipping import Clipping, clipping
 from .in_words import sized
 from .result import Remedy
@@ -22,7 +23,7 @@ OUTLIER = 5.0
 def clipped(problem: Any, loss: Loss | None, targets: Any, found: Clipping | None) -> Remedy | None:
     """Return what clipping would do, or None if there is no loss to measure a gradient of."""
     step, params, h0, xs, _, _, before, _ = problem
-    if found is None and loss is not None and has_numbers(params):
+    if found is None and loss is not None and jax.tree.leaves(floating_ones(params)):
         found = clipping(step, params, h0, xs, loss, targets=targets)
     if found is None:
         return None
@@ -41,7 +42,7 @@ def clipped(problem: Any, loss: Loss | None, targets: Any, found: Clipping | Non
 def truncated(problem: Any, loss: Loss | None, targets: Any, found: Truncation | None) -> Remedy | None:
     """Return how far backpropagation may be truncated, or None if no shorter window keeps the gradient."""
     step, params, h0, xs, _, needed, before, _ = problem
-    if found is None and loss is not None and has_numbers(params):
+    if found is None and loss is not None and jax.tree.leaves(floating_ones(params)):
         found = truncation(step, params, h0, xs, loss, targets=targets)
     if found is None or found.shortest is None or found.shortest >= found.steps:
         return None
@@ -56,8 +57,3 @@ def truncated(problem: Any, loss: Loss | None, targets: Any, found: Truncation |
     return Remedy(
         "truncation", f"backpropagation through {found.steps} → {K} steps", words, before, after, helps, step, params
     )
-
-
-def has_numbers(params: Any) -> bool:
-    """Return whether there are parameters to differentiate: a step may have captured all of them."""
-    return bool(jax.tree.leaves(params))

@@ -27,9 +27,9 @@ from ..machinery import entry
 from ..machinery.captured_arrays import Traced
 from ..machinery.compiled_programs import PLAIN
 from ..machinery.linear_maps import linear_maps
-from ..machinery.state_vector import flatten
+from ..machinery.state_vector import filled, flatten
 from ..measure.gradients import Loss, direct_gradients
-from .batch import leading_axes, traced_loss, traced_step
+from .batch import floating_ones, leading_axes, traced_loss, traced_step
 
 MOST_ROWS = 512
 # rows times steps times sequences that are pulled back: a second or two for a state of some hundred numbers
@@ -95,7 +95,7 @@ def truncation(
 
     Args:
         step: The recurrent map, `step(params, state, x) -> state`.
-        params: Its parameters θ, any pytree of floats.
+        params: Its parameters θ, any pytree; its whole numbers have no gradient.
         h0: The initial state of every sequence, unbatched.
         xs: The inputs, a pytree with leading axes (sequences, T).
         loss: The loss of one sequence: `loss(states)`, or `loss(states, target)` where there are targets.
@@ -118,6 +118,8 @@ def truncation(
     """
     tolerance = argument.number("tolerance", tolerance, above=0.0)
     sequences, T = leading_axes(xs)
+    if not jax.tree.leaves(floating_ones(params)):
+        return Truncation(ladder(T), np.full(len(ladder(T)), np.nan), tolerance, None, T, sequences)
     step = traced_step(step, params, h0, xs)
     loss = traced_loss(loss, step, T, targets)
     counts = np.any(np.asarray(_loss_steps(step, params, h0, (xs, targets), loss)), axis=0, keepdims=True)[0]
@@ -173,7 +175,9 @@ def _biases(
 
 def _norm(tree: Params) -> Float[Array, " windows"]:
     """Return the norm over all leaves but their first axis."""
-    return jnp.sqrt(sum(jnp.sum(jnp.abs(leaf.reshape(len(leaf), -1)) ** 2, axis=1) for leaf in jax.tree.leaves(tree)))
+    leaves = jax.tree.leaves(tree)
+    squares = [jnp.sum(jnp.abs(leaf.reshape(len(leaf), -1)) ** 2, axis=1) for leaf in leaves]
+    return jnp.sqrt(jnp.sum(jnp.stack(squares), axis=0))
 
 
 def _gradients(
@@ -202,8 +206,9 @@ def _gradients(
     now = jnp.arange(T), counts, row_at, direct, before, xs
     _, sums = jax.lax.scan(backward, start, now, reverse=True)
 
-    def all_steps(params: Params) -> Float[Array, "T n"]:
-        return jax.vmap(lambda h, x: flatten(step(params, h, x))[0])(before, xs)
+    def all_steps(some: Params) -> Float[Array, "T n"]:
+        theta = filled(some, params)
+        return jax.vmap(lambda h, x: flatten(step(theta, h, x))[0])(before, xs)
 
-    pull_params = jax.vjp(all_steps, params)[1]
+    pull_params = jax.vjp(all_steps, floating_ones(params))[1]
     return jax.vmap(lambda a: pull_params(a)[0], in_axes=1)(sums)

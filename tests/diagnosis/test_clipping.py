@@ -94,3 +94,16 @@ def test_the_sentence_has_the_numbers():
 def test_a_share_must_be_a_share():
     with pytest.raises(ValueError, match=r"share: got 1\.5"):
         of([1.0], share=1.5)
+
+
+def test_parameters_without_a_gradient():
+    def step(p, h, x):
+        return p["scale"] * p["order"].astype(float) * x
+
+    params = {"scale": jnp.array(1.0), "order": jnp.array(2)}
+    found = clipping(step, params, jnp.zeros(1), jnp.ones((3, 1, 1)), jnp.sum)
+    np.testing.assert_allclose(found.norms, 2)
+    W = jnp.array(2.0)
+    np.testing.assert_array_equal(
+        clipping(lambda p, h, x: W * x, (), jnp.zeros(1), jnp.ones((3, 1, 1)), jnp.sum).norms, 0
+    )

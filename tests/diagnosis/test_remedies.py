@@ -12,6 +12,7 @@ from rnn_dynamics.diagnosis import remedies as module
 from rnn_dynamics.diagnosis.evidence import Evidence
 from rnn_dynamics.diagnosis.flossed import flossed
 from rnn_dynamics.diagnosis.gain_search import secant_gain
+from rnn_dynamics.diagnosis.recurrent_weights import scaled
 from rnn_dynamics.diagnosis.remedies import REMEDIES, default_horizon, helps, tried
 from rnn_dynamics.diagnosis.vital_signs import vital_signs
 
@@ -56,12 +57,12 @@ GATED = {
 def test_the_bias_of_the_gate_that_keeps(name):
     cell, gate, biases, sign = GATED[name]
     params = still(cell, **biases)
-    found = one(f"{gate} bias", cell.step, params, cell.initial_state(params))
+    found = one("gate bias", cell.step, params, cell.initial_state(params))
     assert found.before["log_gradient"] == pytest.approx(HORIZON * log_sigma(1.0))
     assert found.after["log_gradient"] == pytest.approx(HORIZON * math.log(1 - 1 / HORIZON))
     np.testing.assert_allclose(getattr(found.params, gate).b, sign * math.log(HORIZON - 1))
     assert found.helps
-    assert found.name == f"{gate} bias"
+    assert found.name == "gate bias"
     assert found.change == f"{gate} bias {sign} → {sign * math.log(HORIZON - 1):.2g}"
     assert found.step is cell.step
 
@@ -105,15 +106,17 @@ def test_a_stack_changes_each_of_its_layers():
     found = one("chrono", cell.step, params, h0)
     assert (np.asarray(found.params[0].forget.b) > 0).all()
     assert (np.asarray(found.params[1].update.b) < 0).all()
-    only_first = one("forget bias", cell.step, params, h0)
-    np.testing.assert_array_equal(only_first.params[1].update.b, params[1].update.b)
-    np.testing.assert_allclose(only_first.params[0].forget.b, math.log(HORIZON - 1))
+    assert found.change.startswith("forget and update bias 1 → chrono(20)")
+    plain = one("gate bias", cell.step, params, h0)
+    np.testing.assert_allclose(plain.params[0].forget.b, math.log(HORIZON - 1))
+    np.testing.assert_allclose(plain.params[1].update.b, -math.log(HORIZON - 1))
+    np.testing.assert_array_equal(plain.params[0].input.b, params[0].input.b)
 
 
 @pytest.mark.parametrize("rate", [0.5, 1.3])
 def test_the_gain_at_which_a_linear_net_keeps_its_gradient(rate):
     params = rd.cells.Affine(W=rate * jnp.eye(2), U=jnp.zeros((2, 1)))
-    found = one("gain", rd.cells.linear.step, params, jnp.zeros(2))
+    found = one("critical gain", rd.cells.linear.step, params, jnp.zeros(2))
     np.testing.assert_allclose(found.params.W, np.eye(2), atol=1e-6)
     assert found.before["log_gradient"] == pytest.approx(HORIZON * math.log(rate))
     assert found.after["log_gradient"] == pytest.approx(0, abs=1e-6)
@@ -132,7 +135,7 @@ def test_the_gain_at_which_a_linear_net_keeps_its_gradient(rate):
 def test_the_gain_of_cells_without_a_matrix(name, weight):
     cell = rd.cells.CELLS[name]
     params = cell.init(jax.random.key(0), inputs=1, hidden=3, gain=0.5)
-    found = one("gain", cell.step, params, cell.initial_state(params), XS)
+    found = one("critical gain", cell.step, params, cell.initial_state(params), XS)
     ratio = np.asarray(getattr(found.params, weight)) / np.asarray(getattr(params, weight))
     assert (ratio > 1.1).all()
     assert abs(found.after["log_gradient"]) < abs(found.before["log_gradient"])
@@ -204,16 +207,20 @@ def test_known_parameters_inside_a_tree_of_others():
     def step(p, h, x):
         return rd.cells.gru.step(p["cell"], h, x)
 
-    params = {"cell": still(rd.cells.gru), "readout": jnp.ones(3)}
+    params = {"cell": still(rd.cells.gru), "readout": jnp.eye(3)}
     found = one("chrono", step, params, jnp.zeros(N))
     assert (np.asarray(found.params["cell"].update.b) > 0).all()
+    doubled = scaled({**params, "cell": rd.cells.Affine(jnp.eye(2), jnp.ones((2, 2)))}, 2.0)
+    np.testing.assert_array_equal(doubled["cell"].W, 2 * np.eye(2))
+    np.testing.assert_array_equal(doubled["cell"].U, 1)
+    np.testing.assert_array_equal(doubled["readout"], np.eye(3))
 
 
 def test_a_step_in_which_no_gate_keeps_gets_no_bias():
     def step(p, h, x):
         return jnp.tanh(p.update.W @ h + p.update.b)
 
-    assert tried(step, still(rd.cells.gru), jnp.zeros(N), XS, horizon=HORIZON, only=("chrono", "update bias")) == ()
+    assert tried(step, still(rd.cells.gru), jnp.zeros(N), XS, horizon=HORIZON, only=("chrono", "gate bias")) == ()
 
 
 SIGNS = {"log_gradient": -8.0, "exploding": 0.0, "saturated": 0.1, "log_input": 0.0}
@@ -246,7 +253,7 @@ def test_the_best_comes_first():
     cell = rd.cells.lstm
     params = cell.init(jax.random.key(0), inputs=1, hidden=8)
     found = tried(cell.step, params, cell.initial_state(params), XS, horizon=HORIZON)
-    assert {remedy.name for remedy in found} == {"chrono", "forget bias", "orthogonal", "gain"}
+    assert {remedy.name for remedy in found} == {"chrono", "gate bias", "orthogonal", "critical gain"}
     assert found[0].name == "chrono"
     order = [(not remedy.helps, max(0, abs(remedy.after["log_gradient"]) - 1)) for remedy in found]
     assert order == sorted(order)
@@ -258,7 +265,7 @@ def test_another_net_of_the_same_shapes_compiles_nothing(compilations):
     counts = []
     for params in nets:
         before = compilations.count
-        tried(cell.step, params, jnp.zeros(5), XS, horizon=HORIZON, only=("chrono", "update bias", "gain"))
+        tried(cell.step, params, jnp.zeros(5), XS, horizon=HORIZON, only=("chrono", "gate bias", "critical gain"))
         counts.append(compilations.count - before)
     assert counts[0] > 0
     assert counts[1] == 0
@@ -266,7 +273,7 @@ def test_another_net_of_the_same_shapes_compiles_nothing(compilations):
 
 def test_the_horizon_may_be_longer_than_the_sequences():
     params = still(rd.cells.gru, update_bias=1.0)
-    (found,) = tried(rd.cells.gru.step, params, jnp.zeros(N), XS, horizon=100, only=("update bias",))
+    (found,) = tried(rd.cells.gru.step, params, jnp.zeros(N), XS, horizon=100, only=("gate bias",))
     np.testing.assert_allclose(found.params.update.b, math.log(99))
     assert f"gradient at lag {T} from" in found.sentence
 

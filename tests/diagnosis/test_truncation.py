@@ -96,6 +96,14 @@ def test_windows_beyond_the_rows_that_are_kept_are_left_out(monkeypatch):
     assert "Windows of up to 6 steps all change the gradient by more than 0.05" in found.sentence()
 
 
+def test_a_bias_that_returns():
+    # the steps contribute 1, 1 and -1, the last one first: a window of one step is right by chance alone
+    writes = jnp.array([0.0, 0.0, -1.0, 1.0, 1.0])
+    found = truncation(lambda p, h, x: h + p * x, jnp.array(1.0), jnp.zeros(()), writes[None], last)
+    np.testing.assert_allclose(found.bias, [0, 1, 0, 0, 0], atol=1e-14)
+    assert found.shortest == 3
+
+
 def test_few_sequences_are_used_where_time_is_short(monkeypatch):
     monkeypatch.setattr(module, "MOST_PULLS", 2 * T)
     assert at_rest(last, sequences=5).sequences == 2
@@ -112,6 +120,19 @@ def test_a_gradient_of_zero():
     found = truncation(line, jnp.array(A), jnp.zeros(()), jnp.zeros((1, T)), last)
     assert found.shortest is None
     assert "no window of truncated backpropagation is judged" in found.sentence()
+
+
+def test_parameters_without_a_gradient():
+    def step(p, h, x):
+        return p["a"] * h + x * p["order"].astype(float)
+
+    params = {"a": jnp.array(A), "order": jnp.array(1)}
+    found = truncation(step, params, jnp.ones(()), jnp.full((1, T), 1 - A), last)
+    np.testing.assert_allclose(found.bias, at_rest(last).bias, atol=1e-14)
+    a = jnp.array(A)
+    found = truncation(lambda p, h, x: a * h + x, (), jnp.ones(()), jnp.ones((1, T)), last)
+    assert found.shortest is None
+    assert np.isnan(found.bias).all()
 
 
 @pytest.mark.parametrize("longest", [1, 2, 7, 500])

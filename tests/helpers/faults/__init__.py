@@ -5,10 +5,11 @@ from .in_cells import CELLS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_measure import MEASURE
 from .in_pictures_and_theory import PICTURES, THEORY
+from .in_remedies import REMEDIES
 from .in_spectra_in_windows import SPECTRA_IN_WINDOWS
 from .in_sweeps import SWEEP
 from .in_train import TRAIN
 
 __all__ = ["FAULTS", "Fault"]
 
-FAULTS = [*CELLS, *MEASURE, *FLOWS, *EXPONENTS, *SPECTRA_IN_WINDOWS, *THEORY, *TRAIN, *SWEEP, *PICTURES]
+FAULTS = [*CELLS, *MEASURE, *FLOWS, *EXPONENTS, *SPECTRA_IN_WINDOWS, *THEORY, *TRAIN, *SWEEP, *PICTURES, *REMEDIES]
