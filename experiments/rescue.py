@@ -54,8 +54,8 @@ class Config(Output):
     also: tuple[str, ...] = ()
     seeds: int = 8
     hidden: int = 32
-    updates: int = 1000
-    looks: int = 20
+    updates: int = 1200
+    looks: int = 24
     batch: int = 32
     rate: float = 0.02
     limit: float = 1.0

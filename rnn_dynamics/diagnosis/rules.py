@@ -37,15 +37,15 @@ class Rule(NamedTuple):
     remedies: tuple[str, ...] = ()
 
 
-MEMORY = ("chrono", "forget bias", "update bias", "gain", "orthogonal", "flossing", "gated cell")
-CALMING = ("gain", "orthogonal", "flossing", "clipping")
+MEMORY = ("time scales", "chrono", "gate bias", "critical gain", "orthogonal", "flossing", "gated cell")
+CALMING = ("critical gain", "orthogonal", "flossing", "clipping")
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "not finite",
         "Is any number NaN or infinite?",
         *(PROBLEM, 0.0, checks.not_finite, ("first_non_finite",)),
-        ("clipping", "gain"),
+        ("clipping", "critical gain"),
     ),
     Rule(
         "gradient vanishes",
@@ -69,19 +69,19 @@ RULES: tuple[Rule, ...] = (
         "gate shut",
         "Is this share of the values of a gate below 0.05, or is less than one full write let through in all steps?",
         *(PROBLEM, 0.9, checks.gate_shut, ("gates",)),
-        ("chrono", "forget bias", "update bias"),
+        ("time scales", "chrono", "gate bias"),
     ),
     Rule(
         "gate open",
         "Is this share of the values of a gate that replaces the memory above 0.95, or does a gate keep all of it?",
         *(PROBLEM, 0.9, checks.gate_open, ("gates",)),
-        ("chrono", "forget bias", "update bias"),
+        ("time scales", "chrono", "gate bias"),
     ),
     Rule(
         "units saturated",
         "Is at least this share of the values of a part of the state beyond 0.95 of its range?",
         *(PROBLEM, 0.5, checks.units_saturated, ("saturated",)),
-        ("gain", "chrono"),
+        ("critical gain", "chrono"),
     ),
     Rule(
         "chaotic",
@@ -93,13 +93,13 @@ RULES: tuple[Rule, ...] = (
         "units dead",
         "Does more than this share of the units of a part of the state never change?",
         *(WARNING, 0.1, checks.units_dead, ("dead",)),
-        ("gain",),
+        ("critical gain",),
     ),
     Rule(
         "gradient lives in few directions",
         "Does the gradient at the horizon survive along less than this share of the directions, or along one only?",
         *(WARNING, 0.02, checks.few_directions, ("log_norm", "log_rms")),
-        ("orthogonal", "chrono", "flossing"),
+        ("orthogonal", "time scales", "chrono", "flossing"),
     ),
     Rule(
         "eigenvalue rule misleads",
