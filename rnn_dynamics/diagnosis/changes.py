@@ -14,7 +14,7 @@ from jaxtyping import Array
 from ..cells.contract import Input, Params, State, Step
 from .flossed import flossed
 from .gain_search import secant_gain
-from .gate_bias import gate_bias, gated_layers, time_constants, with_gate_bias
+from .gate_bias import gate_bias, gated_layers, time_constants, time_scales, with_gate_bias
 from .recurrent_weights import (
     can_be_scaled,
     recurrent_matrices,
@@ -49,6 +49,13 @@ class Change(NamedTuple):
     words: str
     step: Step
     params: Params
+
+
+def all_time_scales(problem: Problem) -> Change | None:
+    """Spread the time constants of the gates that keep a state evenly over all scales up to the horizon."""
+    return _with_gate_biases(
+        problem, time_scales, inputs=True, words=f"0 to {math.log(max(problem.needed - 1, 1)):.2g}"
+    )
 
 
 def chrono(problem: Problem) -> Change | None:

@@ -1,6 +1,7 @@
 """Set the biases of the gates that keep a state, wherever in a tree the parameters of a gated cell are found."""
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -115,6 +116,12 @@ def time_constants(shape: tuple[int, ...], longest: float, dtype: Any) -> Float[
     """Return biases as chrono initialisation draws them, ln U(1, longest - 1), at evenly spaced quantiles."""
     places = (np.arange(shape[0]) + 0.5) / shape[0]
     return jnp.asarray(np.log(1 + (longest - 2) * places), dtype)
+
+
+def time_scales(shape: tuple[int, ...], longest: float, dtype: Any) -> Float[Array, " n"]:
+    """Return biases U(0, ln(longest - 1)), at evenly spaced quantiles: as many units for each factor of time."""
+    places = (np.arange(shape[0]) + 0.5) / shape[0]
+    return jnp.asarray(math.log(longest - 1) * places, dtype)
 
 
 def gate_bias(params: Params, place: int) -> NDArray:

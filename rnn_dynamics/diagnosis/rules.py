@@ -37,7 +37,7 @@ class Rule(NamedTuple):
     remedies: tuple[str, ...] = ()
 
 
-MEMORY = ("chrono", "gate bias", "critical gain", "orthogonal", "flossing", "gated cell")
+MEMORY = ("time scales", "chrono", "gate bias", "critical gain", "orthogonal", "flossing", "gated cell")
 CALMING = ("critical gain", "orthogonal", "flossing", "clipping")
 
 RULES: tuple[Rule, ...] = (
@@ -69,13 +69,13 @@ RULES: tuple[Rule, ...] = (
         "gate shut",
         "Is this share of the values of a gate below 0.05, or is less than one full write let through in all steps?",
         *(PROBLEM, 0.9, checks.gate_shut, ("gates",)),
-        ("chrono", "gate bias"),
+        ("time scales", "chrono", "gate bias"),
     ),
     Rule(
         "gate open",
         "Is this share of the values of a gate that replaces the memory above 0.95, or does a gate keep all of it?",
         *(PROBLEM, 0.9, checks.gate_open, ("gates",)),
-        ("chrono", "gate bias"),
+        ("time scales", "chrono", "gate bias"),
     ),
     Rule(
         "units saturated",
@@ -99,7 +99,7 @@ RULES: tuple[Rule, ...] = (
         "gradient lives in few directions",
         "Does the gradient at the horizon survive along less than this share of the directions, or along one only?",
         *(WARNING, 0.02, checks.few_directions, ("log_norm", "log_rms")),
-        ("orthogonal", "chrono", "flossing"),
+        ("orthogonal", "time scales", "chrono", "flossing"),
     ),
     Rule(
         "eigenvalue rule misleads",
