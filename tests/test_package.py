@@ -21,13 +21,11 @@ MAY_IMPORT = {
     "measure": {"cells", "machinery"},
     "theory": set(),
     "train": {"cells", "machinery", "measure"},
-    "interop": {"cells"},
-    "diagnosis": {"cells", "machinery", "measure", "train"},
-    "monitor": {"cells", "diagnosis", "interop", "machinery", "measure"},
     "sweeps": set(),
     "plot": {"measure"},
     "interop": {"cells"},
     "diagnosis": {"cells", "machinery", "measure", "train"},
+    "monitor": {"cells", "diagnosis", "interop", "machinery", "measure"},
     "reports": {"cells", "machinery", "measure", "diagnosis", "interop", "plot", "sweeps"},
 }
 MODULES = {"cells", "diagnosis", "eigen", "interop", "plot", "sweeps", "theory", "train"}
