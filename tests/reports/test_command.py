@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -83,11 +84,21 @@ def wrong_outputs(files):
     np.save(files / "y.npy", -np.load(files / "y.npy"))
 
 
-def huge_claim(files):
-    """A header that asks for 10^15 numbers."""
-    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (10000000, 100000000, 2), }"
+def huge_claim(files, shape="(10000000, 100000000, 2)"):
+    """A header that asks for 10^15 numbers, or for as many as its shape has."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode()
     header += b" " * (117 - len(header)) + b"\n"
     (files / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+
+
+def test_what_a_header_claims_is_not_allocated(files, capsys):
+    huge_claim(files, "(1000, 1000, 300)")
+    tracemalloc.start()
+    assert main("net.npz", "--layout", "torch", "--inputs", "x.npy") == 2
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "or damaged" in capsys.readouterr().err
+    assert peak < 10**8
 
 
 def pickled(files):
