@@ -71,6 +71,14 @@ def test_a_folder_of_two_networks(files, capsys):
     assert not (files / "report.html").exists()
 
 
+def test_of_a_bidirectional_net_the_forward_one_is_reported(files, capsys):
+    weights = dict(np.load("net.npz"))
+    np.savez("both.npz", **weights, **{f"{name}_reverse": array for name, array in weights.items()})
+    assert main("both.npz", "--layout", "torch", "--inputs", "x.npy") == 0
+    assert "the net that reads forward: not verified" in capsys.readouterr().out
+    assert "the net that reads forward" in (files / "report.html").read_text()
+
+
 def test_a_hostile_file_name_stays_text(files):
     name = HOSTILE.replace("/", "").replace("\n", "") + ".npz"
     (files / name).write_bytes((files / "net.npz").read_bytes())
