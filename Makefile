@@ -18,6 +18,8 @@ constraints := $(wildcard constraints/python$(version).txt)
 # one stamp a Python version and set of packages: another PYTHON, or changed dependencies, install anew
 core := $(VENV)/.core-$(version)
 tools := $(VENV)/.tools-$(version)
+# with PyTorch too, of which pip may take a build for GPUs with several gigabytes
+everything := $(VENV)/.everything-$(version)
 
 # what was compiled once is read from here the next time; `make clean` removes it, and what the command line kept
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/programs
@@ -48,7 +50,7 @@ pytest = $(flags) $(python) -m pytest -n 2 --dist loadfile -q
 test: $(tools)
 	$(pytest) -m "not slow"
 
-test-all: $(tools)
+test-all: $(everything)
 	$(pytest)
 
 lint: $(tools)
@@ -76,6 +78,10 @@ $(core): pyproject.toml $(constraints)
 
 $(tools): $(core)
 	$(python) -m pip install --quiet --disable-pip-version-check $(constraints:%=--constraint %) --editable '.[test]'
+	touch $@
+
+$(everything): $(tools)
+	$(python) -m pip install --quiet --disable-pip-version-check $(constraints:%=--constraint %) --editable '.[test,torch]'
 	touch $@
 
 clean:

@@ -13,6 +13,7 @@ NAMES = (
     "pytorch",
     "lyapunov",
     "training",
+    "watch",
     "device",
     "tests",
 )

@@ -2,13 +2,13 @@
 
 `rd.cells` holds recurrent maps as pure functions. The measurements at the top level take any step function
 `step(params, state, x) -> state`, from `rd.cells` or your own. `rd.diagnose` takes many of them and says what is wrong
-with a network. `rd.theory` predicts what they should return, `rd.train` measures a net while it learns, `rd.sweep` runs
-any of this over a grid, and `rd.plot` draws the results.
+with a network, and `rd.watch` takes a few in your own training loop. `rd.theory` predicts what they should return,
+`rd.train` measures a net while it learns, `rd.sweep` runs any of this over a grid, and `rd.plot` draws the results.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from . import cells, diagnosis, sweeps, theory
+from . import cells, diagnosis, interop, sweeps, theory
 from .diagnosis import Diagnosis, diagnose
 from .measure import (
     Contributions,
@@ -44,19 +44,25 @@ from .measure import (
     truncation_bias,
     unroll,
 )
+from .monitor import GradientWarning, watch
 from .sweeps import sweep
 
 if TYPE_CHECKING:
     from . import plot as plot
     from . import train as train
+    from .reports import report as report
 else:
 
     def __getattr__(name: str) -> Any:
-        """Import `rd.plot` and `rd.train` on first use, so that matplotlib and optax are loaded only then."""
+        """Import `rd.plot`, `rd.report` and `rd.train` on first use, so that matplotlib and optax wait until then."""
         if name in ("plot", "train"):
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
+        if name == "report":
+            from .reports import report
+
+            return report
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -68,6 +74,7 @@ __all__ = [
     "Diagnosis",
     "Doubt",
     "GradientFlow",
+    "GradientWarning",
     "LargestExponent",
     "LinearMaps",
     "LyapunovSpectrum",
@@ -82,6 +89,7 @@ __all__ = [
     "entropy_rate",
     "gradient_contributions",
     "gradient_flow",
+    "interop",
     "jacobian_product",
     "kaplan_yorke_dimension",
     "largest_exponent",
@@ -94,6 +102,7 @@ __all__ = [
     "parameter_gradient",
     "participation_ratio",
     "plot",
+    "report",
     "rtrl",
     "state_gradients",
     "step_jacobian",
@@ -104,6 +113,7 @@ __all__ = [
     "train",
     "truncation_bias",
     "unroll",
+    "watch",
 ]
 
 

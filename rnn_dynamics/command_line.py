@@ -1,9 +1,10 @@
-"""The commands of `python -m rnn_dynamics`: sweep a built-in measurement, resume a sweep, show it, export it.
+"""The commands of `python -m rnn_dynamics`: sweep a built-in measurement, resume, show or export it; report on a net.
 
     python -m rnn_dynamics sweep --cells elman gru --gains 0.5 1 1.5 2 --seeds 8 --store runs/edge.zarr
     python -m rnn_dynamics resume runs/edge.zarr
     python -m rnn_dynamics show runs/edge.zarr
     python -m rnn_dynamics export runs/edge.zarr edge.nc
+    python -m rnn_dynamics report lstm.safetensors --layout torch --inputs x.npy
 
 Exit codes: 0, no point raised; 3, some points raised, with their messages in `error` of the dataset; 2, the command is
 invalid or cannot be done here; 130, stopped by Ctrl-C; 1, an error of the program itself.
@@ -18,6 +19,7 @@ from typing import Annotated, Any, Literal
 import jax
 import tyro
 
+from . import report_command
 from .cells import CELLS
 from .measurements import MEASUREMENTS
 from .sweeps import export, open_dataset, sweep
@@ -104,7 +106,13 @@ EXTRAS = {
     "h5netcdf": "netcdf",
     "h5py": "netcdf",
 }
-COMMANDS: dict[str, Any] = {"sweep": Sweep, "resume": Resume, "show": Show, "export": Export}
+COMMANDS: dict[str, Any] = {
+    "sweep": Sweep,
+    "resume": Resume,
+    "show": Show,
+    "export": Export,
+    "report": report_command.Report,
+}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -134,6 +142,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def run(command: Any) -> int:
     """Run one command and return its exit code."""
+    if isinstance(command, report_command.Report):
+        return report_command.run(command)
     if isinstance(command, Show):
         return show(command)
     if isinstance(command, Export):

@@ -4,6 +4,7 @@ Tests run in float64; one that holds in both precisions asks for the fixture `dt
 """
 
 import gc
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ from hypothesis import settings
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Keras reads it when it is first imported
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 # half of the time goes into tracing thousands of small programs: these two make it a sixth shorter
 jax.config.update("jax_traceback_in_locations_limit", 0)

@@ -23,13 +23,22 @@ MAY_IMPORT = {
     "train": {"cells", "machinery", "measure"},
     "sweeps": set(),
     "plot": {"measure"},
+    "interop": {"cells"},
     "diagnosis": {"cells", "machinery", "measure", "train"},
+    "monitor": {"cells", "diagnosis", "interop", "machinery", "measure"},
+    "reports": {"cells", "machinery", "measure", "diagnosis", "interop", "plot", "sweeps"},
 }
-MODULES = {"cells", "diagnosis", "eigen", "plot", "sweeps", "theory", "train"}
+MODULES = {"cells", "diagnosis", "eigen", "interop", "plot", "sweeps", "theory", "train"}
 # files beside the folders that all of them may import
 COMMON = {"argument"}
 # the files of a folder that others may import from, where not all of them are
-DOORS = {("machinery", "cells"): {"contract"}, ("measure", "cells"): {"contract"}}
+DOORS = {
+    ("machinery", "cells"): {"contract"},
+    ("measure", "cells"): {"contract"},
+    ("reports", "cells"): {"contract"},
+    ("reports", "machinery"): {"state_vector"},
+    ("reports", "sweeps"): {"terminal_text"},
+}
 
 
 def imports_of(path: Path) -> list[tuple[str, ...]]:
@@ -113,6 +122,7 @@ PUBLIC = [
     rd.cells.initializers,
     rd.diagnosis,
     rd.eigen,
+    rd.interop,
     rd.plot,
     rd.sweeps,
     rd.theory,

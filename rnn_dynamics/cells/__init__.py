@@ -15,6 +15,7 @@ from .lru import LRUParams, lru, lru_eigenvalues
 from .lstm import LSTMParams, LSTMState, lstm
 from .mgu import OneGateParams, mgu
 from .orthogonal import OrthogonalParams, as_affine, make_orthogonal, orthogonal
+from .projected_lstm import ProjectedAffine, ProjectedLSTMParams, ProjectedLSTMState, projected_lstm
 from .rate import make_rate, make_rate_flow, rate
 from .stack import stack
 from .threshold import threshold
@@ -36,7 +37,7 @@ CELLS: dict[str, Cell] = {
 }
 
 # their steps capture no arrays, so that a measurement traces them once
-for _cell in CELLS.values():
+for _cell in (*CELLS.values(), projected_lstm):
     pure(_cell.step)
 
 __all__ = [
@@ -52,6 +53,9 @@ __all__ = [
     "LSTMState",
     "OneGateParams",
     "OrthogonalParams",
+    "ProjectedAffine",
+    "ProjectedLSTMParams",
+    "ProjectedLSTMState",
     "Step",
     "activations",
     "antisymmetric",
@@ -78,6 +82,7 @@ __all__ = [
     "make_rate_flow",
     "mgu",
     "orthogonal",
+    "projected_lstm",
     "pure",
     "rate",
     "stack",

@@ -100,9 +100,20 @@ def memoised(make: Callable[..., T]) -> Callable[..., T]:
                     f"{name}: got {value!r}, which cannot be hashed; {make.__name__} takes Python numbers, names and "
                     "functions, because it caches its results by their value"
                 ) from None
-        return remembered(bound.args, tuple(sorted(bound.kwargs.items())))
+        made = remembered(bound.args, tuple(sorted(bound.kwargs.items())))
+        if isinstance(made, Cell):
+            _MADE.setdefault(made, (make.__name__, dict(bound.arguments)))
+        return made
 
     return maker
+
+
+_MADE: dict[Cell, tuple[str, dict[str, Any]]] = {}
+
+
+def made_by(cell: Cell) -> tuple[str, dict[str, Any]]:
+    """Return the name of the function that made the cell, such as "make_gru", and its arguments; ("", {}) for none."""
+    return _MADE.get(cell, ("", {}))
 
 
 _PURE: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()

@@ -7,11 +7,13 @@ from jaxtyping import Array, Float
 from .activations import logistic
 from .affine import Affine, affine
 from .contract import Params
+from .projected_lstm import ProjectedAffine
+from .projected_lstm import affine as projected_affine
 
 CANDIDATES = ("candidate", "cell")
 
 
-def gates(params: Params, shown: Float[Array, " hidden"], x: Any) -> dict[str, Float[Array, " hidden"]]:
+def gates(params: Params, shown: Float[Array, " shown"], x: Any) -> dict[str, Float[Array, " hidden"]]:
     """Compute how far each gate of a GRU, LSTM, MGU or JANET cell is open.
 
         gate = σ(W h + U x + b)
@@ -19,7 +21,7 @@ def gates(params: Params, shown: Float[Array, " hidden"], x: Any) -> dict[str, F
     For a stack, call it with the parameters and the output of one layer.
 
     Args:
-        params: The parameters of a gated cell: `GRUParams`, `LSTMParams` or `OneGateParams`.
+        params: The parameters of a gated cell: `GRUParams`, `LSTMParams`, `ProjectedLSTMParams` or `OneGateParams`.
         shown: h, shape (hidden,): the cell's output, which the gates receive. For an LSTM, `state.h`.
         x: The input, shape (inputs,), or None.
 
@@ -36,7 +38,11 @@ def gates(params: Params, shown: Float[Array, " hidden"], x: Any) -> dict[str, F
         {'input': 0.5, 'forget': 0.731, 'output': 0.5}
     """
     parts = {name: getattr(params, name) for name in getattr(params, "_fields", ())}
-    found = {name: part for name, part in parts.items() if isinstance(part, Affine) and name not in CANDIDATES}
+    maps = {name: part for name, part in parts.items() if isinstance(part, Affine | ProjectedAffine)}
+    found = {name: part for name, part in maps.items() if name not in CANDIDATES}
     if not found or not parts.keys() & set(CANDIDATES):
         raise TypeError(f"params: got {type(params).__name__}, which has no gates; expected those of a gated cell")
-    return {name: logistic(affine(part, shown, x)) for name, part in found.items()}
+    return {
+        name: logistic(affine(part, shown, x) if isinstance(part, Affine) else projected_affine(part, shown, x))
+        for name, part in found.items()
+    }

@@ -169,7 +169,8 @@ def judged_lag(evidence: Evidence) -> int | None:
 def effective_number(shares: NDArray) -> float:
     """Return 1 / Σ share², over how many units a gradient is spread: n if evenly, 1 if one unit has it all."""
     shares = np.asarray(shares, np.float64)
-    return float(1 / np.sum(shares**2))
+    squares = float(np.sum(shares**2))
+    return 1 / squares if squares > 0 else 0.0
 
 
 def directions_at(evidence: Evidence, index: int) -> float | None:

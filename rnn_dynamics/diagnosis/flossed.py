@@ -31,7 +31,8 @@ def flossed(step: Step, params: Params, h0: State, xs: Input, *, horizon: int, k
     n = sum(leaf.size for leaf in jax.tree.leaves(h0))
     cell = Cell(nothing, lambda _: h0, step)
     task = make_task(sample, lambda answer, target: jnp.sum((answer - target) ** 2))
-    found = prefloss(
-        cell, params, task, key=key, k=min(n, DIRECTIONS), updates=UPDATES, optimizer=optax.adam(RATE), length=length
-    )
+    optimizer, k = optax.adam(RATE), min(n, DIRECTIONS)
+    # optax relies on it, whatever the caller has set
+    with jax.numpy_dtype_promotion("standard"):
+        found = prefloss(cell, params, task, key=key, k=k, updates=UPDATES, optimizer=optimizer, length=length)
     return found.net

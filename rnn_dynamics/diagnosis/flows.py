@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
+from ..machinery.compiled_programs import PLAIN
 from ..machinery.lapack_threads import on_one_thread
 from ..machinery.linear_maps import linear_maps
 from ..machinery.state_vector import flatten
@@ -116,7 +117,7 @@ def _of_jacobians(problem: Problem, path: Trajectory, times: NDArray) -> tuple[N
         return np.log(np.concatenate(norms)), np.log(np.concatenate(diagonals))
 
 
-@entry.compiled()
+@entry.compiled(compiler=PLAIN)
 def _together(
     step: Step, params: Params, befores: State, xs: Input
 ) -> tuple[Float[Array, " times"], Float[Array, "times n"]]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
+from ..machinery.compiled_programs import PLAIN
 from ..machinery.linear_maps import linear_maps
 from ..machinery.state_vector import flatten
 from .parts import part_names
@@ -85,7 +86,7 @@ def _directions(parts: dict[str, slice]) -> tuple[NDArray, NDArray]:
     return np.concatenate(rows), np.array(owner)
 
 
-@entry.compiled()
+@entry.compiled(compiler=PLAIN)
 def _pulled(
     step: Step, params: Params, befores: State, xs: Input, given: tuple[Any, ...]
 ) -> tuple[Float[Array, "sequences lags rows parts_and_alone"], Float[Array, "sequences rows n"]]:

@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 
 from .clipping import degrees
-from .evidence import Evidence, judged_lag, last_steps, median_log_norm, reach, slope
+from .evidence import (
+    Evidence,
+    directions_at,
+    effective_number,
+    judged_lag,
+    last_steps,
+    median_log_norm,
+    reach,
+    slope,
+)
 from .in_words import bytes_in_words, sized
 from .words import power_of_e, share, span_of_lags, with_error
 
@@ -20,7 +29,11 @@ def summary(diagnosis: Any) -> str:
     head = textwrap.wrap(verdict(diagnosis), WIDTH)
     numbers = [line for row in rows_of(diagnosis.evidence) for line in _row(*row)]
     findings = [line for f in diagnosis.findings for line in _item(f"{f.severity}, {f.rule}: {f.sentence}", 3)]
-    remedies = [line for r in diagnosis.remedies for line in _item(remedy_line(r), 2 if r.helps else 1)]
+    remedies: list[str] = []
+    for helping, others in ((3, 2), (2, 2), (2, 1)):
+        remedies = [line for r in diagnosis.remedies for line in _item(remedy_line(r), helping if r.helps else others)]
+        if len(head + numbers + findings + remedies) + 2 <= LINES:
+            break
     lines, room = head + numbers, LINES - len(head) - len(numbers)
     # where there is no room for all, half of it is for what to change
     most = max(room - len(remedies) - 1, room // 2)
@@ -97,6 +110,7 @@ def _gradient_rows(evidence: Evidence, index: int) -> list[Row]:
         remains += f", {power_of_e(float(np.median(np.asarray(evidence.log_rms)[:, index])))} for a random direction"
     fitted = slope(norms[:, : index + 1])
     rows.append((f"gradient at lag {index}", remains + (f"; {with_error(*fitted)} nats per step" if fitted else "")))
+    rows += _spread(evidence, index)
     if evidence.paths:
         at = {name: float(np.median(np.asarray(curve)[:, index])) for name, curve in evidence.paths.items()}
         best = sorted((item for item in at.items() if item[1] > -np.inf), key=lambda item: -item[1])[:MOST_SHOWN]
@@ -107,6 +121,14 @@ def _gradient_rows(evidence: Evidence, index: int) -> list[Row]:
     if evidence.log_bound is not None:
         usual.append(f"bound {power_of_e(float(np.median(np.asarray(evidence.log_bound)[:, index])))}")
     return [*rows, *([("rules of thumb", "; ".join(usual))] if usual else [])]
+
+
+def _spread(evidence: Evidence, index: int) -> list[Row]:
+    n, directions = evidence.state_size, directions_at(evidence, index)
+    texts = [] if directions is None else [f"{directions:.3g} of {n} directions survive"]
+    if evidence.unit_shares is not None:
+        texts.append(f"over {effective_number(evidence.unit_shares):.3g} of {n} numbers of the state")
+    return [("spread", ", ".join(texts))] if texts and n > 1 else []
 
 
 def _loss_rows(evidence: Evidence) -> list[Row]:

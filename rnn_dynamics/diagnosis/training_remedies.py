@@ -12,6 +12,7 @@ import numpy as np
 
 from ..measure.gradients import Loss
 from .batch import floating_ones
+from .changes import Problem
 from .clipping import Clipping, clipping
 from .in_words import sized
 from .result import Remedy
@@ -20,7 +21,7 @@ from .truncation import Truncation, truncation
 OUTLIER = 5.0
 
 
-def clipped(problem: Any, loss: Loss | None, targets: Any, found: Clipping | None) -> Remedy | None:
+def clipped(problem: Problem, loss: Loss | None, targets: Any, found: Clipping | None) -> Remedy | None:
     """Return what clipping would do, or None if there is no loss to measure a gradient of."""
     step, params, h0, xs, _, _, before, _ = problem
     if found is None and loss is not None and jax.tree.leaves(floating_ones(params)):
@@ -39,7 +40,7 @@ def clipped(problem: Any, loss: Loss | None, targets: Any, found: Clipping | Non
     )
 
 
-def truncated(problem: Any, loss: Loss | None, targets: Any, found: Truncation | None) -> Remedy | None:
+def truncated(problem: Problem, loss: Loss | None, targets: Any, found: Truncation | None) -> Remedy | None:
     """Return how far backpropagation may be truncated, or None if no shorter window keeps the gradient."""
     step, params, h0, xs, _, needed, before, _ = problem
     if found is None and loss is not None and jax.tree.leaves(floating_ones(params)):

@@ -7,8 +7,8 @@
 
 The product P of a window is never formed. A frame of k columns is pushed forward through it, which turns the frame
 towards the left singular vectors. Pulled back, the frame gives QᵀP, whose singular values are those of a product of
-k × k triangles (`machinery/graded_triangles.py`): exact for n <= k, and else the Ritz values of one round of subspace
-iteration, a few tenths of a nat too small where many singular values lie close together.
+k × k triangles (`machinery/graded_triangles.py`). They are exact for n <= k, and else the Ritz values of one round of
+subspace iteration: up to 0.15 nats too small for gated nets of 128 units, whose singular values lie close together.
 """
 
 from functools import partial

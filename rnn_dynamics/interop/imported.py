@@ -14,7 +14,7 @@ class Verification(NamedTuple):
         how: "live" if the original module ran beside it, "recorded" if it was compared with recorded outputs, "none" if
             there was nothing to compare with.
         difference: The largest absolute difference between the outputs; NaN for "none".
-        tolerance: The largest difference that rounding explains; NaN for "none".
+        tolerance: The difference that rounding explains at that step; NaN for "none".
     """
 
     how: str
@@ -24,7 +24,7 @@ class Verification(NamedTuple):
     def __str__(self) -> str:
         """Say in a sentence how far the import can be trusted."""
         if self.how == "none":
-            return "not verified: only arrays were given, without recorded inputs and outputs"
+            return "not verified: the outputs were compared with nothing"
         beside = "the original, run on random states and inputs" if self.how == "live" else "the recorded outputs"
         return f"verified against {beside}: largest difference {self.difference:.1e}"
 

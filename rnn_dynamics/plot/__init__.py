@@ -13,6 +13,7 @@ from .decades import in_powers_of_ten
 from .eigenvalues import eigenvalue_cloud, pseudospectrum
 from .exponents import lyapunov_spectrum
 from .flow import gradient_flow
+from .gates import gates_over_time
 from .labels import apart, label_ends, level
 from .paths import gate_paths
 from .points import regime_points
@@ -31,6 +32,7 @@ __all__ = [
     "covariant_vectors",
     "eigenvalue_cloud",
     "gate_paths",
+    "gates_over_time",
     "gradient_flow",
     "in_powers_of_ten",
     "label_ends",

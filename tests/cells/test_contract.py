@@ -16,6 +16,7 @@ VARIANTS = {
     "rate_flow": rd.cells.make_rate_flow(0.05),
     "gru_replace_after": rd.cells.make_gru("replace", "after"),
     "orthogonal_relu": rd.cells.make_orthogonal("relu"),
+    "projected_lstm": rd.cells.projected_lstm,
     "stack": rd.cells.stack(rd.cells.lstm, rd.cells.lru, rd.cells.gru),
 }
 CELLS = rd.cells.CELLS | VARIANTS

@@ -21,6 +21,7 @@ CASES = {
         for reset in ("before", "after")
     },
     "lstm": (rd.cells.lstm, reference.lstm),
+    "projected_lstm": (rd.cells.projected_lstm, reference.projected_lstm),
     "mgu": (rd.cells.mgu, reference.mgu),
     "janet": (rd.cells.janet, reference.janet),
     "antisymmetric": (rd.cells.antisymmetric, reference.antisymmetric),
@@ -53,7 +54,7 @@ def test_value_and_gradient_equal_plain_numpy(name, key):
     params = with_random_biases(cell.init(key, inputs=2, hidden=3), key)
     xs = jax.random.normal(key, (4, 2))
     h0 = jax.tree.map(lambda leaf: leaf + 0.3, cell.initial_state(params))
-    weights = np.linspace(1, 2, 3)
+    weights = np.linspace(1, 2, cell.output(h0).size)
 
     def loss(params):
         states = rd.unroll(cell.step, params, h0, xs)
@@ -133,3 +134,18 @@ def test_chrono_biases_fit_the_lstm(key):
     b = initializers.chrono(key, 4, longest=50)
     params = rd.cells.lstm.init(key, inputs=1, hidden=4, forget_bias=b, input_bias=-b)
     np.testing.assert_array_equal(params.input.b, -params.forget.b)
+
+
+def test_a_projected_lstm_is_an_lstm_whose_recurrent_matrices_are_products(key):
+    """With c as it is and h = P m, the gates read W P m: an LSTM in m."""
+    p = with_random_biases(rd.cells.projected_lstm.init(key, inputs=2, hidden=4, projected=3), key)
+    gates = {name: getattr(p, name) for name in ("input", "forget", "cell", "output")}
+    lstm = rd.cells.LSTMParams(**{name: rd.cells.Affine(gate.W @ p.P, gate.U, gate.b) for name, gate in gates.items()})
+    xs = jax.random.normal(key, (5, 2))
+    ours = rd.unroll(rd.cells.projected_lstm.step, p, rd.cells.projected_lstm.initial_state(p), xs)
+    states = rd.unroll(rd.cells.lstm.step, lstm, rd.cells.lstm.initial_state(lstm), xs)
+    np.testing.assert_allclose(ours.h, states.h @ p.P.T, rtol=1e-12)
+    np.testing.assert_allclose(ours.c, states.c, rtol=1e-12)
+    open_, expected = rd.cells.gates(p, ours.h[0], xs[1]), rd.cells.gates(lstm, states.h[0], xs[1])
+    assert open_.keys() == expected.keys() == {"input", "forget", "output"}
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), open_, expected)

@@ -82,6 +82,14 @@ def test_an_undriven_net_is_measured():
     assert [finding.rule for finding in found.findings] == ["gradient vanishes"]
 
 
+def test_remedies_are_tried_on_the_steps_before_an_overflow():
+    net = linear(1e6 * rotation(), sequences=2)
+    found = rd.diagnose(*net[:4], horizon=30)
+    assert found.findings[0].sentence == "Not finite: the state at step 53 of 60, in sequence 0."
+    gain = next(remedy for remedy in found.remedies if remedy.name == "critical gain")
+    assert gain.before["log_gradient"] == pytest.approx(30 * np.log(1e6))
+
+
 def test_no_remedy_is_tried_on_a_healthy_net():
     assert rd.diagnose(*linear(rotation())[:4], horizon=50).remedies == ()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rnn_dynamics as rd
-from rnn_dynamics.diagnosis import remedies as module
+from rnn_dynamics.diagnosis import changes
 from rnn_dynamics.diagnosis.evidence import Evidence
 from rnn_dynamics.diagnosis.flossed import flossed
 from rnn_dynamics.diagnosis.gain_search import secant_gain
@@ -334,7 +334,7 @@ def test_clipping_helps_against_outliers():
 
 def test_flossing_waits_until_nothing_else_helps(monkeypatch):
     asked = []
-    monkeypatch.setattr(module, "flossed", lambda *args, **options: asked.append(options) or args[1])
+    monkeypatch.setattr(changes, "flossed", lambda *args, **options: asked.append(options) or args[1])
     params = still(rd.cells.gru, update_bias=1.0)
     tried(rd.cells.gru.step, params, jnp.zeros(N), XS, horizon=HORIZON, key=jax.random.key(0))
     assert not asked
@@ -350,8 +350,7 @@ def test_flossing_brings_a_gradient_back():
     cell = rd.cells.elman
     params = cell.init(jax.random.key(0), inputs=1, hidden=8, gain=0.7)
     xs = jax.random.normal(jax.random.key(1), (2, T, 1))
-    with jax.numpy_dtype_promotion("standard"):  # for optax
-        new = flossed(cell.step, params, jnp.zeros(8), xs, horizon=HORIZON, key=jax.random.key(2))
+    new = flossed(cell.step, params, jnp.zeros(8), xs, horizon=HORIZON, key=jax.random.key(2))
     before, after = (vital_signs(cell.step, p, jnp.zeros(8), xs, horizon=HORIZON) for p in (params, new))
     assert after["log_gradient"] > before["log_gradient"] + 1
 

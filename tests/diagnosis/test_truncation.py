@@ -105,7 +105,7 @@ def test_a_bias_that_returns():
 
 
 def test_few_sequences_are_used_where_time_is_short(monkeypatch):
-    monkeypatch.setattr(module, "MOST_PULLS", 2 * T)
+    monkeypatch.setattr(module, "MOST_PULLS", 2 * T * (1 + 8 * len(ladder(T))))
     assert at_rest(last, sequences=5).sequences == 2
 
 

@@ -64,9 +64,9 @@ def scalar(factors, horizon: int = HORIZON) -> Net:
 
 
 def transient_growth() -> Net:
-    """The last ten steps multiply the gradient by 3; a step before the horizon made it small."""
+    """The last ten steps multiply the gradient by 3; a step shortly before the horizon makes it small again."""
     factors = np.ones((1, T))
-    factors[0, -10:], factors[0, 7] = 3, np.exp(-15)
+    factors[0, -10:], factors[0, -45] = 3, np.exp(-14)
     return scalar(factors)
 
 
@@ -129,7 +129,7 @@ HEALTHY = {
 FAULTY = {
     "a parameter is NaN": (with_nan, "not finite"),
     "a root of a negative number": (
-        lambda: Net(square_root, jnp.ones(()), jnp.ones(()), np.where(np.arange(T) == 20, -1.0, 1.0), {}),
+        lambda: Net(square_root, jnp.ones(()), jnp.ones(()), 2 + np.sin(np.arange(T)) - 9 * (np.arange(T) == 20), {}),
         "not finite",
     ),
     "linear, 0.7": (lambda: linear(0.7 * np.eye(N)), "gradient vanishes"),

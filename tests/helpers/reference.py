@@ -69,6 +69,13 @@ def lstm(p, state, x):
     return {"h": o * np.tanh(c), "c": c}
 
 
+def projected_lstm(p, state, x):
+    h, c = state["h"], state["c"]
+    i, f, o = (sigma(net(p[gate], h, x)) for gate in ("input", "forget", "output"))
+    c = f * c + i * np.tanh(net(p["cell"], h, x))
+    return {"h": p["P"] @ (o * np.tanh(c)), "c": c}
+
+
 def mgu(p, h, x):
     f = sigma(net(p["forget"], h, x))
     return (1 - f) * h + f * np.tanh(net(p["candidate"], f * h, x))

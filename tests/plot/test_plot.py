@@ -39,6 +39,7 @@ PICTURES = {
     "covariant_vectors": lambda axes, many: plot.covariant_vectors(axes, vectors(np.full((2, 3, 3), many[0, 0]))),
     "eigenvalue_cloud": plot.eigenvalue_cloud,
     "gate_paths": lambda axes, many: plot.gate_paths(axes, {"all": many, "gate": many[0]}),
+    "gates_over_time": lambda axes, many: plot.gates_over_time(axes, {"forget": many, "input": many[0]}),
     "gradient_flow": plot.gradient_flow,
     "level": lambda axes, many: plot.level(axes, float(many[0, 0]), "level"),
     "lyapunov_spectrum": lambda axes, many: plot.lyapunov_spectrum(axes, spectrum(many[0]), label="net"),

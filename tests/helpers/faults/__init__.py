@@ -2,14 +2,35 @@
 
 from .fault import Fault
 from .in_cells import CELLS
+from .in_diagnosis import DIAGNOSIS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
+from .in_frameworks import FRAMEWORKS
 from .in_measure import MEASURE
+from .in_monitor import MONITOR
 from .in_pictures_and_theory import PICTURES, THEORY
+from .in_pytorch import PYTORCH
 from .in_remedies import REMEDIES
+from .in_reports import REPORTS
 from .in_spectra_in_windows import SPECTRA_IN_WINDOWS
 from .in_sweeps import SWEEP
 from .in_train import TRAIN
 
 __all__ = ["FAULTS", "Fault"]
 
-FAULTS = [*CELLS, *MEASURE, *FLOWS, *EXPONENTS, *SPECTRA_IN_WINDOWS, *THEORY, *TRAIN, *SWEEP, *PICTURES, *REMEDIES]
+FAULTS = [
+    *CELLS,
+    *DIAGNOSIS,
+    *EXPONENTS,
+    *FLOWS,
+    *FRAMEWORKS,
+    *MEASURE,
+    *MONITOR,
+    *PICTURES,
+    *THEORY,
+    *PYTORCH,
+    *REMEDIES,
+    *REPORTS,
+    *SPECTRA_IN_WINDOWS,
+    *SWEEP,
+    *TRAIN,
+]

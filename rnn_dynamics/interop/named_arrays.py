@@ -1,0 +1,155 @@
+"""Find the recurrent layers in plain arrays by their names.
+
+Names are paths, nested ({"cell": {"hi": {"kernel": ...}}}) or flat ("cell/hi/kernel", "cell.hi.kernel"). What a layer
+is called does not matter, only the names of its arrays. Several layers are a chain if their paths differ in numbers
+alone.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .arrays import as_numpy
+from .imported import Imported
+from .layer_blocks import Layer, from_arrays, natural
+from .weight_files import load, shown
+
+Arrays = dict[str, Any]
+
+
+class Form(NamedTuple):
+    """How the arrays of one kind of layer are called.
+
+    Attributes:
+        marks: The names that tell it from all other kinds.
+        names: All that it needs.
+        read: From the arrays by name to the layer.
+        optional: What it may have as well.
+        unlike: Names that it does not have.
+    """
+
+    marks: Sequence[str]
+    names: Sequence[str]
+    read: Callable[[Arrays], Layer]
+    optional: Sequence[str] = ()
+    unlike: Sequence[str] = ()
+
+
+def are_arrays(thing: Any) -> bool:
+    """Return whether this is a dict of arrays, or a path to a file of them, or a list of such."""
+    if isinstance(thing, list | tuple):
+        return bool(thing) and all(are_arrays(one) for one in thing)
+    return isinstance(thing, Mapping | str | os.PathLike)
+
+
+def named(arrays: Any) -> Arrays:
+    """Return the arrays by their paths, joined with "/"; a path to a file is read."""
+    if isinstance(arrays, str | os.PathLike):
+        arrays = load(arrays)
+    return dict(_flat(arrays, ()))
+
+
+def _flat(tree: Any, path: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
+    if isinstance(tree, Mapping):
+        for name, part in tree.items():
+            yield from _flat(part, (*path, *re.split(r"[./]", str(name))))
+    elif tree is not None:
+        # Flax wraps arrays in boxes
+        value = tree.get_value() if hasattr(tree, "get_value") else getattr(tree, "value", tree)
+        yield "/".join(path), as_numpy(value)
+
+
+def layers_in(arrays: Arrays, forms: Iterable[Form]) -> dict[str, Layer]:
+    """Return the layers found, by the path that their arrays share."""
+    found = {}
+    for form in forms:
+        for parent in _parents(arrays, form.marks[0]):
+            if not all(parent + mark in arrays for mark in form.marks):
+                continue
+            if any(parent + name in arrays for name in form.unlike):
+                continue
+            missing = [parent + name for name in form.names if parent + name not in arrays]
+            if missing:
+                raise ValueError(f"arrays: {in_words(missing)} missing beside {shown(parent + form.marks[0])}")
+            own = {name: arrays[parent + name] for name in (*form.names, *form.optional) if parent + name in arrays}
+            try:
+                found[parent.rstrip("/")] = form.read(own)
+            except (TypeError, ValueError) as error:
+                error.add_note(f"in the arrays of {shown(parent.rstrip('/')) if parent else 'the top level'}")
+                raise
+    return found
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Return names that may come from a file, the first dozen of them, as one short line."""
+    first = list(names)
+    return ", ".join(map(shown, first[:12])) + (", ..." if len(first) > 12 else "")
+
+
+def _parents(arrays: Arrays, mark: str) -> list[str]:
+    return [name[: -len(mark)] for name in arrays if f"/{name}".endswith(f"/{mark}")]
+
+
+def import_arrays(framework: str, arrays: Any, forms: Sequence[Form], recorded: Any) -> Imported:
+    """Return the net whose layers have these forms: one, a chain, or the two halves of a bidirectional layer."""
+    if isinstance(arrays, list | tuple):
+        return from_arrays(framework, [_only_layer(framework, one, forms) for one in arrays], recorded)
+    flat = named(arrays)
+    found = layers_in(flat, forms)
+    if not found:
+        raise ValueError(_none_found(framework, flat, forms))
+    halves = _halves(list(found))
+    if halves:
+        forward, backward = (found[name] for name in halves)
+        if recorded is not None:
+            raise ValueError(
+                "recorded: given for a bidirectional layer, expected the arrays and the recording of one half"
+            )
+        other = from_arrays(framework, [backward], of="the backward half of a bidirectional layer")
+        net = from_arrays(framework, [forward], of="the forward half of a bidirectional layer")
+        return net._replace(backward=other)
+    names = chain_of(list(found))
+    return from_arrays(framework, [found[name] for name in names], recorded)
+
+
+def chain_of(names: Sequence[str]) -> list[str]:
+    """Return the names of layers in the order of their numbers, or raise if they differ in more than numbers."""
+    if len({re.sub(r"_?\d+", "", name) for name in names}) > 1:
+        raise ValueError(
+            f"arrays: found the layers {in_words(sorted(names, key=natural))}, whose names do not say in which order "
+            "they follow; expected one layer, a chain whose names differ in a number, or a list of dicts in order"
+        )
+    return sorted(names, key=natural)
+
+
+def _halves(names: list[str]) -> tuple[str, str] | None:
+    backward = [name for name in names if "backward" in name]
+    if len(names) == 2 and len(backward) == 1:
+        (forward,) = set(names) - set(backward)
+        if forward == backward[0].replace("backward", "forward"):
+            return forward, backward[0]
+    return None
+
+
+def _only_layer(framework: str, arrays: Any, forms: Sequence[Form]) -> Layer:
+    flat = named(arrays)
+    found = layers_in(flat, forms)
+    if len(found) != 1:
+        raise ValueError(
+            _none_found(framework, flat, forms)
+            if not found
+            else f"arrays: found {in_words(found)} in one dict of the list, expected one layer in each"
+        )
+    return next(iter(found.values()))
+
+
+def _none_found(framework: str, arrays: Arrays, forms: Sequence[Form]) -> str:
+    names = sorted(arrays)
+    known = in_words(f"{name} {np.shape(arrays[name])}" for name in names)
+    wanted = " or ".join(dict.fromkeys(" with ".join(form.marks) for form in forms))
+    return (
+        f"arrays: no recurrent layer of {framework} among {known or 'no arrays'}; expected names that end in {wanted}"
+    )
