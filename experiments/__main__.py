@@ -30,6 +30,7 @@ EXPERIMENTS = (
     "training_dynamics",
     "interventions",
     "preflossing",
+    "rescue",
     "parallel_in_time",
     "known_systems",
 )

@@ -34,7 +34,7 @@ from .counts import wilson
 from .figure import Output, write
 from .rescue_figure import AS_DRAWN, FIRST, draw, solved_after
 
-# each cell in PyTorch's convention, and its gates with two biases; a GRU's candidate has them on both sides of its reset
+# each cell in PyTorch's convention, and its gates whose two biases add up; in a GRU's candidate the reset parts them
 CELLS: dict[str, tuple[rd.cells.Cell, tuple[str, ...]]] = {
     "LSTM": (rd.cells.lstm, ("input", "forget", "cell", "output")),
     "GRU": (rd.cells.make_gru(reset="after"), ("update", "reset")),
@@ -96,15 +96,16 @@ def as_drawn(cell: str, task: train.Task, key: jax.Array, hidden: int) -> train.
     def drawn(key: jax.Array) -> train.Net:
         keys, bound = jax.random.split(key, len(leaves)), hidden**-0.5
         pairs = zip(keys, leaves, strict=True)
-        return tree.unflatten([jax.random.uniform(key, leaf.shape, minval=-bound, maxval=bound) for key, leaf in pairs])
+        draws = [jax.random.uniform(key, leaf.shape, minval=-bound, maxval=bound) for key, leaf in pairs]
+        return jax.tree.unflatten(tree, draws)
 
     net, other = (drawn(key) for key in jax.random.split(key))
     both = {name: with_sum(getattr(net.params, name), getattr(other.params, name)) for name in gates}
     return net._replace(params=net.params._replace(**both))
 
 
-def with_sum(gate: rd.cells.Affine, other: rd.cells.Affine) -> rd.cells.Affine:
-    """Return a gate with the sum of two biases."""
+def with_sum(gate: Any, other: Any) -> Any:
+    """Return a gate with the sum of its own bias and that of the other."""
     return gate._replace(b=gate.b + other.b)
 
 

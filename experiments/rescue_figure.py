@@ -27,6 +27,8 @@ def draw(dataset: xarray.Dataset) -> Figure:
             losses(axis, dataset.sel(cell=cell, task=task))
     for axis in axes[:-1].ravel():
         axis.set_xlabel("")
+    for axis in axes[1:, 1:].ravel():
+        axis.sharey(axes[0, axis.get_subplotspec().colspan.start])
     for axis in axes.ravel():
         plot.label_ends(axis)
     figure.suptitle(finding(dataset), x=0.01, ha="left")
@@ -54,7 +56,11 @@ def finding(dataset: xarray.Dataset) -> str:
     counts = [learnt(dataset.sel(cell=cell, task=task)) for cell in dataset.cell.values for task in dataset.task.values]
     before, after = (sum(count[start] for count in counts) for start in (AS_DRAWN, FIRST))
     nets = dataset.sizes["net"] * len(counts)
-    return f"Over {dataset.length} steps {before} of {nets} nets learn as initialised, {after} of {nets} as advised"
+    names = " or ".join(np.unique(dataset.advice.sel(start=FIRST)))
+    return (
+        f"Over {dataset.length} steps {before} of {nets} nets learn as initialised, {after} of {nets} as advised "
+        f"(remedy: {names})"
+    )
 
 
 def gradients(axes: Axes, of: xarray.Dataset) -> None:
@@ -69,8 +75,23 @@ def gradients(axes: Axes, of: xarray.Dataset) -> None:
     plot.in_powers_of_ten(axes.yaxis)
     axes.set(xlabel=r"lag $\ell$ (steps)", ylabel=r"$\Vert\partial h_T/\partial h_{T-\ell}\Vert$")
     axes.set_title(
-        f"{of.cell.item()}: left of a gradient after {of.length} steps\n"
+        f"{of.cell.item()}: a gradient after {of.length} steps is\n"
         f"$10^{{{ends[AS_DRAWN]:.0f}}}$ as initialised, $10^{{{ends[FIRST]:.1f}}}$ as advised"
+    )
+
+
+def level(axes: Axes, height: float) -> None:
+    """Draw the level below which the task is learnt, and name it at the left end, where the losses are still high."""
+    axes.axhline(height, ls=":", color="0.35", lw=1.2, label="_level")
+    axes.annotate(
+        "learnt: below this line",
+        (0.01, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, -3),
+        textcoords="offset points",
+        va="top",
+        color="0.35",
+        fontsize=8,
     )
 
 
@@ -79,9 +100,10 @@ def losses(axes: Axes, at: xarray.Dataset) -> None:
     for position, start in enumerate(at.start.values):
         heights = np.log10(at.loss.sel(start=start).transpose("net", "look").values)
         axes.plot(at.made.values, heights.T, color=colour(position), lw=0.8, alpha=0.6, label="_one")
-        axes.plot(at.made.values, np.median(heights, axis=0), color=colour(position), label=str(start))
+        # the first panel of the row names the colours
+        axes.plot(at.made.values, np.median(heights, axis=0), color=colour(position), label=f"_{start}")
     said_line(axes, np.log10(at.chance.item()), "chance")
-    said_line(axes, np.log10(at.solved.item()), "learnt", below=True)
+    level(axes, np.log10(at.solved.item()))
     plot.in_powers_of_ten(axes.yaxis)
     axes.set(xlabel="updates", ylabel="held-out loss")
     counts, nets = learnt(at), at.sizes["net"]

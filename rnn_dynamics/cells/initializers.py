@@ -26,6 +26,7 @@ __all__ = [
     "make_normalised",
     "orthogonal",
     "rotations",
+    "time_scales",
     "uniform",
 ]
 
@@ -300,6 +301,33 @@ def chrono(key: PRNGKeyArray, n: int, *, longest: float, dtype: Any = None) -> F
     """
     longest, n = argument.number("longest", longest, above=2.0), argument.size("n", n, 1)
     return jnp.log(jax.random.uniform(argument.key(key), (n,), argument.floating(dtype), 1.0, longest - 1.0))
+
+
+def time_scales(key: PRNGKeyArray, n: int, *, longest: float, dtype: Any = None) -> Float[Array, " {n}"]:
+    """Draw gate biases whose time constants cover all scales up to `longest` steps.
+
+        b_i ~ U(0, ln(longest - 1))
+
+    For each factor of time there are as many units, and so fast ones too, of which `chrono` leaves few. Pass them as
+    `forget_bias=b, input_bias=-b` to an LSTM, as `update_bias=b` to a GRU whose update gate keeps, and as
+    `forget_bias=b` to JANET. `experiments/rescue.py` trains nets from such biases.
+
+    Args:
+        key: A JAX random key.
+        n: The number of units, at least 1.
+        longest: The longest time constant in steps, above 2.
+        dtype: A real floating dtype. Default: JAX's default.
+
+    Returns:
+        b, shape (n,).
+
+    Example:
+        >>> b = rd.cells.initializers.time_scales(key, 5, longest=100.0)
+        >>> params = rd.cells.gru.init(key, inputs=1, hidden=5, update_bias=b)
+    """
+    longest, n = argument.number("longest", longest, above=2.0), argument.size("n", n, 1)
+    most = math.log(longest - 1.0)
+    return jax.random.uniform(argument.key(key), (n,), argument.floating(dtype), 0.0, most)
 
 
 def __dir__() -> list[str]:

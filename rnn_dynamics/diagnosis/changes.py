@@ -53,9 +53,7 @@ class Change(NamedTuple):
 
 def all_time_scales(problem: Problem) -> Change | None:
     """Spread the time constants of the gates that keep a state evenly over all scales up to the horizon."""
-    return _with_gate_biases(
-        problem, time_scales, inputs=True, words=f"0 to {math.log(max(problem.needed - 1, 1)):.2g}"
-    )
+    return _with_gate_biases(problem, time_scales, inputs=True, words=f"time_scales({problem.needed})")
 
 
 def chrono(problem: Problem) -> Change | None:

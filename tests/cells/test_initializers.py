@@ -100,6 +100,15 @@ def test_chrono_time_constants_reach_the_longest(key):
         init.chrono(key, 3, longest=1)
 
 
+def test_as_many_time_constants_for_each_factor_of_time(key):
+    times = np.exp(np.asarray(init.time_scales(key, 5000, longest=101.0)))
+    assert times.min() >= 1
+    assert times.max() <= 100
+    assert abs(np.mean(times < 10) - 0.5) < 0.03  # half of the factor of 100
+    with pytest.raises(ValueError, match="longest: got 1"):
+        init.time_scales(key, 3, longest=1)
+
+
 def test_a_cell_takes_any_initializer(key):
     draw = init.make_nonnormal(2.0)
     params = rd.cells.gru.init(key, inputs=1, hidden=6, gain=0.5, recurrent=draw)

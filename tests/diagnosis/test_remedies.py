@@ -84,6 +84,17 @@ def test_chrono(name):
     assert found.change == f"{gate} bias {sign} → {'-' if sign < 0 else ''}chrono(20)"
 
 
+@pytest.mark.parametrize("name", GATED)
+def test_time_scales_have_as_many_units_for_each_factor_of_time(name):
+    cell, gate, biases, sign = GATED[name]
+    params = still(cell, **biases)
+    found = one("time scales", cell.step, params, cell.initial_state(params))
+    bias = sign * np.asarray(getattr(found.params, gate).b)
+    np.testing.assert_allclose(bias, math.log(HORIZON - 1) * (np.arange(N) + 0.5) / N, rtol=1e-6)
+    assert found.after["log_gradient"] == pytest.approx(HORIZON * log_sigma(bias.max()))
+    assert found.change == f"{gate} bias {sign} → {'-' if sign < 0 else ''}time_scales(20)"
+
+
 def test_the_sentence_says_what_it_gained_and_what_it_cost():
     cell = rd.cells.lstm
     params = still(cell, **SHUT)._replace(cell=rd.cells.Affine(jnp.zeros((N, N)), jnp.ones((N, 1)), jnp.zeros(N)))
