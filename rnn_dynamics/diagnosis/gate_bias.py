@@ -107,7 +107,8 @@ def with_gate_bias(
         bias = jnp.asarray(sign * fill(gate.W.shape[:1], value, gate.W.dtype), gate.W.dtype)
         node = node._replace(**{KEEPS[type(node)]: gate._replace(b=bias)})
         if inputs and isinstance(node, LSTMS):
-            node = node._replace(input=node.input._replace(b=-bias))
+            write: Any = node.input._replace(b=-bias)
+            node = node._replace(input=write)
         return node
 
     return jax.tree.map(changed, params, is_leaf=_is_gated)
