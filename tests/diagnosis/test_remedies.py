@@ -82,6 +82,7 @@ def test_chrono(name):
         changed = jax.tree.map(lambda a, b: bool((a == b).all()), found.params, params)
         assert sum(not same for same in jax.tree.leaves(changed)) == 1
     assert found.change == f"{gate} bias {sign} → {'-' if sign < 0 else ''}chrono(20)"
+    assert ("The input bias becomes its negative." in found.sentence) == (name == "lstm")
 
 
 @pytest.mark.parametrize("name", GATED)
