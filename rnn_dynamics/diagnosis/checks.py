@@ -235,7 +235,9 @@ def few_directions(evidence: Evidence, threshold: float) -> Fired | None:
     if evidence.unit_shares is not None:
         numbers["units"] = effective_number(evidence.unit_shares)
         spread = f", spread over {numbers['units']:.1f} of {n} numbers of the state"
-    return Fired(numbers, f"At lag {index} the gradient survives along {number:.1f} directions only{spread}.")
+    enough = "That is enough for a task that remembers as few numbers, and for no other."
+    directions = "one direction" if number < FEWEST_DIRECTIONS else f"{number:.1f} directions"
+    return Fired(numbers, f"At lag {index} the gradient survives along {directions} only{spread}. {enough}")
 
 
 def one_sequence_differs(evidence: Evidence, threshold: float) -> Fired | None:

@@ -119,9 +119,9 @@ def _remedies(networks: Sequence[Network]) -> Markup:
         element("h2", "What to change"),
         element(
             "p",
-            "Each change was applied to a copy of the network and measured again: before → after. Gradients are medians "
-            "over a few windows as long as the horizon. The effect of an input is how far a step with it ends from one "
-            "without it.",
+            "Each change was applied to a copy of the network and measured again: before → after. Gradients are "
+            "medians over a few windows as long as the horizon. The effect of an input is how far a step with it "
+            "ends from one without it.",
             class_="lead",
         ),
         tables.together(networks, lambda network: tables.remedies(network.diagnosis.remedies), class_="stacked"),

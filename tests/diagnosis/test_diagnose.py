@@ -78,19 +78,14 @@ def test_at_most_the_first_sequences_are_measured():
 
 
 def test_an_undriven_net_is_measured():
-    found = rd.diagnose(lambda a, h, x: a * h, 0.5, jnp.ones(3), None, length=40, horizon=10, remedies=False)
+    net, target = (lambda a, h, x: a * h, 0.5, jnp.ones(3), None), jnp.array(2.0)
+    loss = {"loss": lambda states, target: target * states[-1, 0], "targets": target}
+    found = rd.diagnose(*net, length=40, horizon=10, remedies=False, **loss)
     np.testing.assert_allclose(found.evidence.log_norm[0], np.arange(41) * np.log(0.5), atol=1e-6)
     assert [finding.rule for finding in found.findings] == ["gradient vanishes"]
-
-
-def test_an_undriven_net_has_gradients_of_a_loss():
-    net = (lambda a, h, x: a * h, 0.5, jnp.ones(3), None)
-    found = rd.diagnose(
-        *net, length=6, loss=lambda states, target: target * states[-1, 0], targets=jnp.array(2.0), remedies=False
-    )
-    # L = 2 a^6
-    np.testing.assert_allclose(found.evidence.gradient_norms, [12 * 0.5**5], rtol=1e-6)
-    np.testing.assert_allclose(np.exp(found.evidence.log_state_gradients[0]), 2 * 0.5 ** np.arange(5.0, -1, -1))
+    # L = 2 a^40
+    np.testing.assert_allclose(found.evidence.gradient_norms, [80 * 0.5**39], rtol=1e-6)
+    np.testing.assert_allclose(np.exp(found.evidence.log_state_gradients[0]), 2 * 0.5 ** np.arange(39.0, -1, -1))
 
 
 def test_remedies_are_tried_on_the_steps_before_an_overflow():

@@ -196,7 +196,7 @@ def test_a_network_of_which_nothing_was_measured_has_a_page(styled):
     assert "No fault found" in said(text)
 
 
-@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e3])
+@pytest.mark.parametrize("value", [np.nan, *(pytest.param(v, marks=pytest.mark.slow) for v in (-np.inf, 1e3))])
 def test_any_number_is_drawn_and_named(styled, value):
     held = evidence()
     sick = held._replace(
