@@ -166,7 +166,9 @@ def _cost_rows(evidence: Evidence) -> list[Row]:
         windows = f"windows of {truncation.shortest} of {truncation.steps} steps keep"
         if truncation.shortest >= truncation.steps:
             windows = f"only all {truncation.steps} steps keep"
-        rows.append(("truncation", f"{windows} {share(1 - truncation.tolerance)} of the parameter gradient"))
+        short = too_short_a_window(evidence)
+        text = f"{windows} {share(1 - truncation.tolerance)} of the parameter gradient"
+        rows.append(("truncation", f"{text}; {short}" if short else text))
     if memory is not None:
         text = f"{bytes_in_words(memory.bytes)} for a backward pass of these sequences"
         stretch = count(memory.keep_every, "step")
@@ -174,6 +176,15 @@ def _cost_rows(evidence: Evidence) -> list[Row]:
             text += f"; {bytes_in_words(memory.rematerialised)} with stretches of {stretch} recomputed"
         rows.append(("memory", text))
     return rows
+
+
+def too_short_a_window(evidence: Evidence) -> str:
+    """Say that a window which keeps the gradient as it is may still be shorter than the horizon; "" if it is not."""
+    truncation, horizon = evidence.truncation, evidence.horizon
+    if truncation is None or horizon is None or truncation.shortest is None:
+        return ""
+    reaches = truncation.shortest >= min(horizon, truncation.steps)
+    return "" if reaches else f"but the task needs {count(horizon, 'step')}, so keep at least as many"
 
 
 def _row(label: str, text: str) -> list[str]:

@@ -13,6 +13,7 @@ import rnn_dynamics as rd
 from rnn_dynamics.diagnosis import RULES, Diagnosis, Evidence, Finding, GateStatistics, Remedy
 from rnn_dynamics.diagnosis.clipping import clipping
 from rnn_dynamics.diagnosis.memory import backward_memory
+from rnn_dynamics.diagnosis.truncation import Truncation
 from rnn_dynamics.diagnosis.words import power_of_e, with_error
 
 
@@ -78,6 +79,14 @@ def test_rows_without_a_number_are_left_out():
     text = Diagnosis(evidence._replace(clipping=zero), (), ()).summary()
     assert "gradient at lag 2     0 at best\n" in text + "\n"
     assert not any(label in text for label in ("carried by", "spread", "gradient norms"))
+
+
+@pytest.mark.parametrize(("horizon", "short"), [(None, False), (16, False), (17, True)])
+def test_a_window_that_keeps_a_vanished_gradient_is_not_advised(horizon, short):
+    found = Truncation(np.array([8, 16, 60]), np.array([0.1, 0.01, 0.0]), 0.05, 16, 60, 1)
+    text = " ".join(Diagnosis(Evidence(8, T, 1, horizon, truncation=found), (), ()).summary().split())
+    assert "windows of 16 of 60 steps keep 95 % of the parameter gradient" in text
+    assert ("; but the task needs 17 steps, so keep at least as many" in text) == short
 
 
 def test_without_a_horizon_a_net_is_not_called_healthy():
