@@ -92,7 +92,7 @@ def explodes(evidence: Evidence, threshold: float) -> Fired | None:
     if not curve[lag] >= math.log(threshold):
         return None
     fitted = slope(np.asarray(evidence.log_norm)[:, : index + 1])
-    rate = f" ({with_error(*fitted)} nats per step over all lags)" if fitted else ""
+    rate = f", {with_error(*fitted)} nats per step over all lags" if fitted else ""
     sentence = f"The gradient grows by a factor of {factor(float(curve[lag]))} within {count(lag, 'step')}{rate}."
     return Fired({"log_gradient": float(curve[lag]), "lag": float(lag)}, sentence)
 

@@ -95,10 +95,9 @@ def rows_of(evidence: Evidence) -> list[Row]:
     if index:
         rows += _gradient_rows(evidence, index)
     if evidence.exponent is not None:
-        of = "" if evidence.exponents is None else f" (of {len(evidence.exponents)} that were measured)"
-        grow = count(evidence.exploding or 0, "exponent")
+        of = "" if evidence.exponents is None else f" of {len(evidence.exponents)} measured"
         text = f"{with_error(evidence.exponent, evidence.exponent_stderr or 0.0)} nats per step; "
-        rows.append(("largest exponent", f"{text}{grow} above 0{of}"))
+        rows.append(("largest exponent", f"{text}above 0: {evidence.exploding}{of}"))
     if evidence.gates:
         text = "; ".join(
             f"{name} {gate.mean:.2f} ({share(gate.shut)} shut, {share(gate.open)} open)"

@@ -106,7 +106,7 @@ def test_one_of_anything_is_singular():
     text = Diagnosis(one, (), ()).summary()
     assert "1 number of state, 1 sequence of 1 step; the task needs 1 step\n" in text
     assert "falls to 1 % within   1 step\n" in text
-    assert "1 exponent above 0" in text
+    assert "0.10 ± 0.01 nats per step; above 0: 1\n" in text + "\n"
     memory = backward_memory(lambda W, h, x: W @ h, np.eye(3), np.zeros(3), np.ones((1, 10, 1)))
     assert "10 steps of 1 sequence takes" in memory.sentence()
 

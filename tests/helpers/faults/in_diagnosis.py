@@ -131,7 +131,7 @@ DIAGNOSIS = [
     Fault(
         "diagnosis-input-gates-shut-by-share",
         CHECKS,
-        'elif gate.role in ("write", "replace") and gate.mean * steps < 1:',
+        'elif gate.role in ("write", "replace") and _never(gate.mean, steps):',
         'elif gate.role in ("write", "replace") and gate.shut > 0.5:',
         HEALTHY_TEST,
     ),
