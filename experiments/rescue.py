@@ -51,7 +51,7 @@ class Config(Output):
     length: int = 200
     letters: int = 2
     alphabet: int = 8
-    also: tuple[str, ...] = ()
+    also: tuple[str, ...] = ("chrono",)
     seeds: int = 8
     hidden: int = 32
     updates: int = 1200
@@ -64,11 +64,12 @@ class Config(Output):
 
     def __post_init__(self) -> None:
         """Refuse invalid settings before any net is trained."""
-        unknown = (set(self.cells) - set(CELLS)) | (set(self.tasks) - set(TASKS))
+        remedies = {name for rule in rd.diagnosis.RULES for name in rule.remedies}
+        unknown = (set(self.cells) - set(CELLS)) | (set(self.tasks) - set(TASKS)) | (set(self.also) - remedies)
         if unknown or self.updates % self.looks:
             raise ValueError(
-                f"cells, tasks, looks: got {unknown or None}, {self.looks}, expected some of {tuple(CELLS)}, some of "
-                f"{TASKS}, a divisor of {self.updates}"
+                f"cells, tasks, also, looks: got {unknown or None}, {self.looks}, expected some of {tuple(CELLS)}, "
+                f"some of {TASKS}, remedies such as 'chrono', a divisor of {self.updates}"
             )
 
 
