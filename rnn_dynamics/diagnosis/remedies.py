@@ -8,8 +8,8 @@ When a remedy helps
     of the state at most a tenth more are saturated.
 Those that bring it within a factor of ten count as equally good and keep the order of the table. Time scales come
 first because chrono initialisation leaves few fast units (one of 32 for a horizon of 200): nets that start from it
-learn what was shown long before they learn its order (`experiments/rescue.py`). A critical gain carries one direction, from
-which no LSTM learnt there.
+learn what was shown long before they learn its order (`experiments/rescue.py`). A critical gain carries the gradient
+along one direction, from which no LSTM learnt there.
 The rules of clipping and truncation, which leave the net as it is, are in `training_remedies.py`.
 """
 
