@@ -24,7 +24,8 @@ from collections.abc import Callable
 from .equinox_cells import from_equinox, to_equinox
 from .flax_cells import from_flax
 from .flax_export import to_flax
-from .haiku_cores import from_haiku, to_haiku
+from .haiku_cores import from_haiku
+from .haiku_export import to_haiku
 from .imported import Imported, MismatchError, Verification
 from .keras_export import to_keras
 from .keras_layers import from_keras

@@ -58,6 +58,10 @@ def from_flax(
         pairs = _pairs(module, params, example)
     if len(pairs) == 1 and _is(pairs[0][0], "Bidirectional"):
         return _bidirectional(*pairs[0], recorded)
+    if any(_is(one, "Bidirectional") for one, _ in pairs):
+        raise ValueError(
+            f"module: got {_names(pairs)}; a Bidirectional feeds both its nets to the next, so no net is a chain"
+        )
     return from_original("Flax", chain([_original(*pair) for pair in pairs]), recorded)
 
 

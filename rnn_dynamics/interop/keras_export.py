@@ -23,6 +23,11 @@ def to_keras(cell: Cell, params: Params) -> Any:
 
     Returns:
         The layer, or a list with one for each layer of the stack.
+
+    Example:
+        >>> layer = rd.interop.to_keras(rd.cells.lstm, rd.cells.lstm.init(key, inputs=2, hidden=3))
+        >>> layer.units
+        3
     """
     layers = layers_of(cell, params, "Keras")
     made = [_exported(layer) for layer in layers]

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..cells.contract import State
+from .arrays import as_numpy
 from .imported import Imported
 from .keras_models import chain_in
 from .layer_blocks import (
@@ -194,11 +195,7 @@ def _layer(cell: Any) -> Layer:
             "and cell.build((None, inputs)) for a cell"
         )
     arrays = {"recurrent_kernel": cell.recurrent_kernel, "kernel": cell.kernel, "bias": cell.bias}
-    values = {
-        name: keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(array))
-        for name, array in arrays.items()
-        if array is not None
-    }
+    values = {name: as_numpy(keras.ops.convert_to_tensor(array)) for name, array in arrays.items() if array is not None}
     gated = not isinstance(cell, keras.layers.SimpleRNNCell)
     activation = _activation(keras, cell, "activation", "tanh" if gated else None)
     if gated:
@@ -234,4 +231,4 @@ def _run(rnn: Any, cells: list[Any], nested: bool, states: State, xs: Any) -> An
         outputs = other(
             keras.ops.convert_to_tensor(np.asarray(xs)), initial_state=parts if nested else parts[0], training=False
         )
-    return keras.ops.convert_to_numpy(outputs)
+    return as_numpy(outputs)

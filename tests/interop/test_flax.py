@@ -201,6 +201,9 @@ def test_what_our_cells_do_not_have_is_refused_with_the_reason():
         from_flax(nn.RNN(nn.LSTMCell(4), reverse=True), variables)
     with pytest.raises(ValueError, match="Dense between the recurrent layers of RNN, Dense, RNN"):
         from_flax(nn.Sequential([nn.RNN(nn.LSTMCell(4)), nn.Dense(3), nn.RNN(nn.LSTMCell(4))]), variables)
+    both = nnx.Bidirectional(nnx.RNN(nnx_cell(nnx.LSTMCell)), nnx.RNN(nnx_cell(nnx.LSTMCell)))
+    with pytest.raises(ValueError, match="got Bidirectional, RNN; a Bidirectional feeds both its nets to the next"):
+        from_flax([both, nnx.RNN(nnx_cell(nnx.LSTMCell, 8))])
     with pytest.raises(ValueError, match="got ConvLSTMCell, expected LSTMCell"):
         from_flax(nn.ConvLSTMCell(4, (2, 2)), variables)
     with pytest.raises(TypeError, match="module: got int, expected a Flax module"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers as L
 from originals import assert_equal_to, random_weights, stacked, variants
+from programs import output
 
 import rnn_dynamics as rd
 from rnn_dynamics.cells import LSTMState
@@ -202,6 +203,12 @@ def test_recorded_outputs_verify_arrays():
     assert from_keras(arrays, recorded=(xs, outputs)).verification.how == "recorded"
     with pytest.raises(MismatchError):
         from_keras(arrays, recorded=(xs, outputs[:, ::-1]))
+
+
+@pytest.mark.slow
+def test_any_backend_will_do():
+    pytest.importorskip("torch")
+    assert output("keras_on_torch.py").split() == ["live", "4", "torch"]
 
 
 BACK = {

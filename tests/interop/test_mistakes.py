@@ -400,8 +400,8 @@ class OddNNX(nnx.SimpleCell):
 
 
 class OddEquinox(eqx.nn.GRUCell):
-    def __call__(self, input, hidden, *, key=None):
-        return 0.9 * super().__call__(input, hidden)
+    def __call__(self, x, hidden, *, key=None):
+        return 0.9 * super().__call__(x, hidden)
 
 
 class OddHaiku(hk.GRU):

@@ -3,6 +3,7 @@
 import doctest
 import operator
 import sys
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,9 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 import rnn_dynamics as rd
+
+# Haiku 0.0.17 names it when it is imported
+warnings.filterwarnings("ignore", "jax.core.set_current_trace is deprecated", DeprecationWarning)
 
 path = sys.argv[1].strip(".")
 module = operator.attrgetter(path)(rd) if path else rd

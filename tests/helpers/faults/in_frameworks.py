@@ -137,7 +137,7 @@ FRAMEWORKS = [
     ),
     Fault(
         "export-forget-bias",
-        "interop/haiku_cores.py",
+        "interop/haiku_export.py",
         "b[2 * layer.units : 3 * layer.units] -= 1",
         "b[layer.units : 2 * layer.units] -= 1",
         f"{HAIKU}_there_and_back",
