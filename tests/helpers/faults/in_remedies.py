@@ -27,7 +27,7 @@ REMEDIES = [
         SIGNS,
         "        frame = by_qr(jax.lax.scan(forward, starting_frame(h0, k, None), at)[0]).frame\n",
         "        frame = starting_frame(h0, k, None)\n",
-        "diagnosis/test_vital_signs.py",
+        "diagnosis/test_vital_signs.py::test_more_columns_than_a_frame_holds",
     ),
     Fault(
         "signs-c-not-squashed",
