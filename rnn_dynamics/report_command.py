@@ -89,7 +89,9 @@ def _imported(name: str, layout: str, weights: Path, xs: NDArray, outputs: Path 
     if layout not in LAYOUTS:
         raise ValueError(f"{name}: got {layout!r}, expected one of {', '.join(LAYOUTS)}")
     recorded = None if outputs is None else (xs, _array("outputs", outputs))
-    return LAYOUTS[layout](weights, recorded=recorded)
+    net = LAYOUTS[layout](weights, recorded=recorded)
+    # of a bidirectional net, the one that reads the inputs in their order
+    return net if net.backward is None else net._replace(source=f"{net.source}, the net that reads forward")
 
 
 def _array(name: str, path: Path) -> NDArray:

@@ -23,7 +23,8 @@ from ..machinery.compiled_programs import PLAIN
 from ..machinery.state_vector import filled
 from ..measure.gradients import Loss, total
 from .batch import floating_ones, leading_axes, traced_loss, traced_step
-from .in_words import percent, sized
+from .words import share as in_percent
+from .words import sized
 
 PERCENTILES = (10, 50, 90, 99)
 
@@ -75,8 +76,8 @@ class Clipping(NamedTuple):
         if self.clipped == 0:
             return " ".join([*text, f"Clipping by norm at {sized(self.limit)} would change none of them."])
         text.append(
-            f"Clipping by norm at {sized(self.limit)} shortens {percent(self.clipped)} of them; the mean "
-            f"gradient turns by {degrees(self.cosine)} and keeps {percent(self.shrinks)} of its size."
+            f"Clipping by norm at {sized(self.limit)} shortens {in_percent(self.clipped)} of them; the mean "
+            f"gradient turns by {degrees(self.cosine)} and keeps {in_percent(self.shrinks)} of its size."
         )
         worst = float(np.nanmin(self.value_cosines))
         text.append(

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
-from ..cells import Affine, GRUParams, LSTMParams, OneGateParams
+from ..cells import Affine, GRUParams, LSTMParams, OneGateParams, ProjectedAffine, ProjectedLSTMParams
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
 from ..machinery.captured_arrays import Traced
@@ -19,7 +19,8 @@ from ..machinery.state_vector import flatten
 from .batch import traced_step
 
 # the gate that keeps the state, by the kind of parameters
-KEEPS: dict[type, str] = {LSTMParams: "forget", GRUParams: "update", OneGateParams: "forget"}
+LSTMS = (LSTMParams, ProjectedLSTMParams)
+KEEPS: dict[type, str] = {**dict.fromkeys(LSTMS, "forget"), GRUParams: "update", OneGateParams: "forget"}
 # σ of it is 0 or 1 to rounding, in float32 too
 WIDE_OPEN = 30.0
 
@@ -48,7 +49,7 @@ def gated_layers(step: Step, params: Params, h0: State, xs: Input) -> list[Gated
     found = []
     for place, node in enumerate(_nodes(params)):
         # of an LSTM, c changes even where it keeps everything
-        sign = 1 if type(node) is LSTMParams else keeping_sign(traced, params, h0, x, place)
+        sign = 1 if type(node) in LSTMS else keeping_sign(traced, params, h0, x, place)
         if sign:
             found.append(Gated(place, KEEPS[type(node)], sign))
     return found
@@ -80,7 +81,7 @@ def _nodes(params: Params) -> list[Any]:
     return [node for node in jax.tree.leaves(params, is_leaf=_is_gated) if _is_gated(node)]
 
 
-def _gate(node: Any) -> Affine:
+def _gate(node: Any) -> Affine | ProjectedAffine:
     return getattr(node, KEEPS[type(node)])
 
 
@@ -105,8 +106,9 @@ def with_gate_bias(
         gate = _gate(node)
         bias = jnp.asarray(sign * fill(gate.W.shape[:1], value, gate.W.dtype), gate.W.dtype)
         node = node._replace(**{KEEPS[type(node)]: gate._replace(b=bias)})
-        if inputs and isinstance(node, LSTMParams):
-            node = node._replace(input=node.input._replace(b=-bias))
+        if inputs and isinstance(node, LSTMS):
+            write: Any = node.input._replace(b=-bias)
+            node = node._replace(input=write)
         return node
 
     return jax.tree.map(changed, params, is_leaf=_is_gated)

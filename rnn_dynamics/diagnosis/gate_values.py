@@ -11,7 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cells import GRUParams, LSTMParams, OneGateParams, gates, janet, lstm, make_gru, mgu
+from ..cells import (
+    GRUParams,
+    LSTMParams,
+    OneGateParams,
+    ProjectedLSTMParams,
+    gates,
+    janet,
+    lstm,
+    make_gru,
+    mgu,
+    projected_lstm,
+)
 from ..cells.contract import Cell, State
 from .evidence import GateStatistics
 from .parts import is_stack
@@ -19,9 +30,11 @@ from .problem import Problem
 from .trajectory import Trajectory
 
 KEEPS, REPLACES = "keep, not write", "replace"
+OF_LSTM = {"input": "write", "forget": "keep", "output": "read"}
 # the cells that have these parameters, each with what its gates do when they are open
 KNOWN: dict[type, list[tuple[Cell, dict[str, str]]]] = {
-    LSTMParams: [(lstm, {"input": "write", "forget": "keep", "output": "read"})],
+    LSTMParams: [(lstm, OF_LSTM)],
+    ProjectedLSTMParams: [(projected_lstm, OF_LSTM)],
     GRUParams: [
         (make_gru(update, reset), {"update": KEEPS if update == "keep" else REPLACES, "reset": "show"})
         for update in ("keep", "replace")

@@ -21,7 +21,7 @@ from ..cells.contract import Input, Params, State, Step
 from ..machinery.compiled_programs import float32_products
 from ..measure.gradients import Loss
 from .batch import leading_axes, traced_loss, traced_step
-from .in_words import bytes_in_words
+from .words import bytes_in_words
 
 # primitives that only call the program that they hold
 CALLS = ("jit", "pjit", "closed_call", "remat2", "checkpoint")

@@ -27,11 +27,11 @@ from .batch import leading_axes
 from .changes import Change, Problem, all_time_scales, chrono, critical_gain, equal_bias, floss, gated_cell, orthogonal
 from .clipping import Clipping
 from .evidence import Evidence, median_log_norm
-from .in_words import as_power, percent
 from .result import Finding, Remedy
 from .training_remedies import clipped, truncated
 from .truncation import Truncation
 from .vital_signs import COLUMNS, vital_signs
+from .words import as_power, share
 
 CLOSER, MORE_SATURATED, FULL = 0.5, 0.1, math.log(10)
 FADES = math.log(0.01)
@@ -153,7 +153,7 @@ def compared(before: dict[str, float], after: dict[str, float], horizon: int) ->
     parts = [
         f"gradient at lag {horizon} from {as_power(before['log_gradient'])} to {as_power(after['log_gradient'])}",
         f"exploding directions {_directions(before)} → {_directions(after)}",
-        f"saturated {percent(before['saturated'])} → {percent(after['saturated'])}",
+        f"saturated {share(before['saturated'])} → {share(after['saturated'])}",
     ]
     if math.isfinite(before["log_input"]):
         parts.append(f"effect of an input {as_power(before['log_input'])} → {as_power(after['log_input'])}")

@@ -16,8 +16,7 @@ from .evidence import (
     reach,
     slope,
 )
-from .in_words import bytes_in_words, sized
-from .words import power_of_e, share, span_of_lags, with_error
+from .words import bytes_in_words, power_of_e, share, sized, span_of_lags, with_error
 
 WIDTH, LINES, LABEL = 100, 40, 22
 MOST_SHOWN = 5

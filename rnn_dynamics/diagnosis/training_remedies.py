@@ -14,9 +14,9 @@ from ..measure.gradients import Loss
 from .batch import floating_ones
 from .changes import Problem
 from .clipping import Clipping, clipping
-from .in_words import sized
 from .result import Remedy
 from .truncation import Truncation, truncation
+from .words import sized
 
 OUTLIER = 5.0
 

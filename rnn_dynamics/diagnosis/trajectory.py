@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cells import LSTMState
+from ..cells import LSTMState, ProjectedLSTMState
 from ..cells.contract import State
 from ..measure import unroll
 from .parts import first_not_finite, layered, part_names
@@ -83,10 +83,13 @@ def saturated(states: State) -> dict[str, float]:
     A part that leaves [-1, 1] has no range. Of an LSTM's c, tanh(c) is what has one.
     """
 
-    def with_a_range(part: Any) -> Any:
-        return {"h": part.h, "c": np.tanh(part.c)} if isinstance(part, LSTMState) else part
+    def of_lstm(part: Any) -> bool:
+        return isinstance(part, LSTMState | ProjectedLSTMState)
 
-    bounded = jax.tree.map(with_a_range, states, is_leaf=lambda part: isinstance(part, LSTMState))
+    def with_a_range(part: Any) -> Any:
+        return {"h": part.h, "c": np.tanh(part.c)} if of_lstm(part) else part
+
+    bounded = jax.tree.map(with_a_range, states, is_leaf=of_lstm)
     leaves = {_name(path): np.abs(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(bounded)}
     return {name: float(np.mean(leaf > SATURATED)) for name, leaf in leaves.items() if leaf.max() <= 1}
 

@@ -148,6 +148,13 @@ def test_the_gate_of_cells_with_one_gate(cell, role):
     assert roles(net._replace(step=cell.step, params=params, h0=cell.initial_state(params))) == {"": {"forget": role}}
 
 
+def test_the_gates_of_an_lstm_with_a_projection():
+    net, cell = lstm(), rd.cells.projected_lstm
+    params = cell.init(jax.random.key(0), inputs=1, hidden=N)
+    found = roles(net._replace(step=cell.step, params=params, h0=cell.initial_state(params)))
+    assert found == {"": {"input": "write", "forget": "keep", "output": "read"}}
+
+
 def test_gates_of_another_step_are_not_shown():
     net = lstm()
     twice = net._replace(step=lambda p, h, x: rd.cells.lstm.step(p, h, 2 * x))

@@ -360,3 +360,13 @@ def test_the_table_names_each_remedy_once():
     assert len(set(names)) == len(names)
     with pytest.raises(ValueError, match="only: got 'prayer', expected one of 'time scales'"):
         tried(line, jnp.array(0.5), jnp.ones(()), jnp.ones((1, 10)), only=("prayer",))
+
+
+def test_an_lstm_with_a_projection_gets_time_scales_too():
+    cell = rd.cells.projected_lstm
+    params = cell.init(jax.random.key(0), inputs=1, hidden=N, projected=2, forget_bias=-1.0)
+    found = one("time scales", cell.step, params, cell.initial_state(params))
+    spread = math.log(HORIZON - 1) * (np.arange(N) + 0.5) / N
+    np.testing.assert_allclose(found.params.forget.b, spread, rtol=1e-6)
+    np.testing.assert_allclose(found.params.input.b, -spread, rtol=1e-6)
+    assert found.helps

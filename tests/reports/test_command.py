@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -70,6 +71,14 @@ def test_a_folder_of_two_networks(files, capsys):
     assert not (files / "report.html").exists()
 
 
+def test_of_a_bidirectional_net_the_forward_one_is_reported(files, capsys):
+    weights = dict(np.load("net.npz"))
+    np.savez("both.npz", **weights, **{f"{name}_reverse": array for name, array in weights.items()})
+    assert main("both.npz", "--layout", "torch", "--inputs", "x.npy") == 0
+    assert "the net that reads forward: not verified" in capsys.readouterr().out
+    assert "the net that reads forward" in (files / "report.html").read_text()
+
+
 def test_a_hostile_file_name_stays_text(files):
     name = HOSTILE.replace("/", "").replace("\n", "") + ".npz"
     (files / name).write_bytes((files / "net.npz").read_bytes())
@@ -83,11 +92,21 @@ def wrong_outputs(files):
     np.save(files / "y.npy", -np.load(files / "y.npy"))
 
 
-def huge_claim(files):
-    """A header that asks for 10^15 numbers."""
-    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (10000000, 100000000, 2), }"
+def huge_claim(files, shape="(10000000, 100000000, 2)"):
+    """A header that asks for 10^15 numbers, or for as many as its shape has."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode()
     header += b" " * (117 - len(header)) + b"\n"
     (files / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+
+
+def test_what_a_header_claims_is_not_allocated(files, capsys):
+    huge_claim(files, "(1000, 1000, 300)")
+    tracemalloc.start()
+    assert main("net.npz", "--layout", "torch", "--inputs", "x.npy") == 2
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "or damaged" in capsys.readouterr().err
+    assert peak < 10**8
 
 
 def pickled(files):

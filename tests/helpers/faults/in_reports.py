@@ -96,6 +96,6 @@ REPORTS = [
         "report_command.py",
         'mmap_mode="r", ',
         "",
-        "reports/test_command.py::test_what_is_wrong_ends_in_one_line",
+        "reports/test_command.py::test_what_a_header_claims_is_not_allocated",
     ),
 ]
