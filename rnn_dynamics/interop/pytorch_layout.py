@@ -99,6 +99,15 @@ def nets_in(arrays: dict[str, NDArray]) -> dict[str, dict[tuple[int, bool], dict
     return found
 
 
+def others_beside(arrays: Iterable[str], prefix: str) -> list[str]:
+    """Return the names beside those of a net that look like more of its weights, such as a bias under another name."""
+    return [
+        name
+        for name in arrays
+        if re.fullmatch(rf"{re.escape(prefix)}(weight|bias|kernel)[^./]*", name) and not NAME.fullmatch(name)
+    ]
+
+
 def net_of(
     layers: dict[tuple[int, bool], dict[str, NDArray]], *, layer: int | None, activation: str, notes: Iterable[str]
 ) -> Net:

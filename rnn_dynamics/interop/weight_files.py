@@ -9,7 +9,7 @@ import math
 import re
 import stat
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
@@ -81,6 +81,12 @@ def shown(name: Any) -> str:
     """Return a name from a file, or that of a file, as one short line without control characters."""
     text = ascii(str(name))
     return text if len(text) <= 100 else f"{text[:60]}...{text[-30:]}"
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Return names that may come from a file, the first dozen of them, as one short line."""
+    first = list(names)
+    return ", ".join(map(shown, first[:12])) + (", ..." if len(first) > 12 else "")
 
 
 def _reader(path: Path) -> Callable[[bytes], dict[str, np.ndarray]]:

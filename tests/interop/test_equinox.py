@@ -79,6 +79,9 @@ def test_arrays_are_verified_if_recorded():
     assert from_equinox(cell, recorded=(xs, outputs)).verification.how == "live"
     with pytest.raises(MismatchError):
         from_equinox(cell, recorded=(xs, outputs[::-1]))
+    of_torch = {"weight_ih": cell.weight_ih, "weight_hh": cell.weight_hh, "bias_ih": cell.bias, "bias_hh": cell.bias}
+    with pytest.raises(ValueError, match="'bias_ih', 'bias_hh' beside 'weight_hh', expected nothing but"):
+        from_equinox(of_torch)
     with pytest.raises(ValueError, match="one gate; Equinox has no vanilla cell"):
         from_equinox({"weight_ih": np.ones((4, 3), np.float32), "weight_hh": np.ones((4, 4), np.float32)})
 
