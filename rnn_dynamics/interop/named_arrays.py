@@ -17,7 +17,7 @@ import numpy as np
 from .arrays import as_numpy
 from .imported import Imported
 from .layer_blocks import Layer, from_arrays, natural
-from .weight_files import in_words, load, shown
+from .weight_files import MOST_LAYERS, in_words, load, shown
 
 Arrays = dict[str, Any]
 
@@ -92,12 +92,22 @@ def layers_in(arrays: Arrays, forms: Iterable[Form]) -> dict[str, Layer]:
                     f"{', '.join((*form.names, *form.optional))}; leave out what the layer does not use"
                 )
             own = {name: arrays[parent + name] for name in (*form.names, *form.optional) if parent + name in arrays}
+            _check_axes(parent, own)
+            if len(found) >= MOST_LAYERS:
+                raise ValueError(f"arrays: hold more than {MOST_LAYERS} recurrent layers, expected at most as many")
             try:
                 found[parent.rstrip("/")] = form.read(own)
             except (TypeError, ValueError) as error:
                 error.add_note(f"in the arrays of {shown(parent.rstrip('/')) if parent else 'the top level'}")
                 raise
     return found
+
+
+def _check_axes(parent: str, arrays: Arrays) -> None:
+    """Raise unless every array is a matrix, but for the biases, whose names begin with b."""
+    for name, array in arrays.items():
+        if not name.split("/")[-1].startswith("b") and np.ndim(array) != 2:
+            raise ValueError(f"{shown(parent + name)}: got shape {np.shape(array)}, expected a matrix")
 
 
 def _others(arrays: Arrays, parent: str, form: Form) -> list[str]:

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from .. import argument
 from .arrays import checked_weights, precision
-from .weight_files import shown
+from .weight_files import MOST_LAYERS, shown
 
 KINDS = {1: "RNN", 3: "GRU", 4: "LSTM"}
 ACTIVATIONS = ("tanh", "relu")
-MOST_LAYERS = 64  # a file of thousands would be compiled for hours
 PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 NAME = re.compile(
     rf"(?P<prefix>.*?)(?P<part>{'|'.join(PARTS)})(_l(?P<layer>\d{{1,4}})(?P<reverse>_reverse)?)?", re.DOTALL

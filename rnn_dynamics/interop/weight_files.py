@@ -22,6 +22,7 @@ MOST_BYTES = 2**32
 # zeros compress a thousandfold, weights hardly at all
 MOST_TIMES_UNPACKED, ALWAYS_UNPACKED = 20, 2**26
 MOST_NAMES, LONGEST_NAME = 10_000, 300
+MOST_LAYERS = 64  # a file of thousands would be compiled for hours
 PLAIN_NAME = re.compile(r"[\w./:\-+~@$=,'()\[\] ]+")
 DTYPES: dict[str, Any] = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": bfloat16, "BOOL": np.bool_}
 DTYPES |= {f"{kind[0].upper()}{bits}": f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
