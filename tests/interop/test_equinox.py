@@ -109,6 +109,6 @@ def test_a_missing_bias_stays_missing_and_cells_without_a_counterpart_are_refuse
         key, inputs=2, hidden=3, input_bias=None, forget_bias=None, cell_bias=None, output_bias=None
     )
     assert to_equinox(rd.cells.lstm, params).bias is None
-    for cell in (rd.cells.gru, rd.cells.elman, rd.cells.mgu):
+    for cell in (rd.cells.gru, rd.cells.elman, rd.cells.mgu, rd.cells.projected_lstm):
         with pytest.raises(ValueError, match="Equinox"):
             to_equinox(cell, cell.init(key, inputs=2, hidden=3))

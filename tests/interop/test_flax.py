@@ -327,6 +327,7 @@ def test_cells_that_flax_does_not_have_are_refused(key):
         (rd.cells.gru, 'Flax has only the GRU with reset="after"'),
         (rd.cells.janet, "has only the one with beta=0"),
         (rd.cells.lru, "got the cell lru, which Flax does not have"),
+        (rd.cells.projected_lstm, "Flax has no LSTM with projection"),
         (rd.cells.make_elman(leak=0.5), r"leak=0\.5, which Flax does not have"),
     ):
         with pytest.raises(ValueError, match=reason):

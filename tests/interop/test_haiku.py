@@ -162,6 +162,6 @@ def test_there_and_back(name, key):
 
 
 def test_cells_that_haiku_does_not_have_are_refused(key):
-    for cell in (rd.cells.make_gru(reset="after"), rd.cells.elman, rd.cells.lru):
+    for cell in (rd.cells.make_gru(reset="after"), rd.cells.elman, rd.cells.lru, rd.cells.projected_lstm):
         with pytest.raises(ValueError, match="Haiku"):
             to_haiku(cell, cell.init(key, inputs=2, hidden=3))

@@ -250,6 +250,6 @@ def test_there_and_back(name, key):
 
 
 def test_cells_that_keras_does_not_have_are_refused(key):
-    for cell in (rd.cells.janet, rd.cells.lru, rd.cells.make_elman("erf")):
+    for cell in (rd.cells.janet, rd.cells.lru, rd.cells.projected_lstm, rd.cells.make_elman("erf")):
         with pytest.raises(ValueError, match="Keras"):
             to_keras(cell, cell.init(key, inputs=2, hidden=3))
