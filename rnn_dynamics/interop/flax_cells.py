@@ -11,13 +11,18 @@ from . import flax_arrays
 from .imported import Imported
 from .jax_activations import activation_of, require_gates
 from .layer_blocks import Layer, Original, belongs_to, chain, from_original, over_time
-from .named_arrays import are_arrays, import_arrays, layers_in, named
+from .named_arrays import are_arrays, import_arrays, layers_in, named, only_for_arrays
 
 Pair = tuple[Any, Any]  # a linen module with its parameters; an nnx module with None
 
 
 def from_flax(
-    module: Any, params: Any = None, *, example: Any = None, recorded: tuple[Any, Any] | None = None
+    module: Any,
+    params: Any = None,
+    *,
+    example: Any = None,
+    activation: flax_arrays.Activation = None,
+    recorded: tuple[Any, Any] | None = None,
 ) -> Imported:
     """Turn Flax cells, linen or nnx, into a cell of ours, and compare the two.
 
@@ -30,6 +35,8 @@ def from_flax(
             dict of arrays, nested or flat, or a path to a .safetensors or .npz file of them.
         params: For linen: the parameters, `variables` or `variables["params"]`; a list of them for a list of modules.
         example: For a linen module of your own: an input that it takes, since its layers exist only while it runs.
+        activation: For the arrays of a `SimpleCell`, which do not say it: one that `rd.cells.make_elman` takes.
+            Default: "tanh".
         recorded: Inputs (T, inputs) and the outputs (T, units) that the original gave from the state zero, or batches
             of them. Needed to verify arrays.
 
@@ -48,8 +55,9 @@ def from_flax(
         ('Flax LSTM, 3 units', 'live')
     """
     if are_arrays(module) and params is None:
-        return import_arrays("Flax", module, flax_arrays.FORMS, recorded)
-    if isinstance(module, list | tuple):
+        return import_arrays("Flax", module, flax_arrays.forms(activation), recorded, activation=activation)
+    only_for_arrays(activation=activation)
+    if isinstance(module, Sequence):  # nnx.List too
         own = [None] * len(module) if params is None else params
         if not isinstance(own, list | tuple) or len(own) != len(module):
             raise ValueError(f"params: got {type(params).__name__}, expected a list of {len(module)}, one per module")
@@ -123,7 +131,7 @@ def _linen_modules(module: Any, params: Any, example: Any) -> list[Pair]:
     from flax import linen
 
     if example is None:
-        found = layers_in(named(params), flax_arrays.FORMS)
+        found = layers_in(named(params), flax_arrays.forms())
         known = ", ".join(f"params[{path!r}] ({layer.kind}, {layer.units} units)" for path, layer in found.items())
         raise ValueError(
             f"example: missing for {type(module).__name__}, whose layers exist only while it runs; give an input that "
@@ -214,7 +222,7 @@ def _layer(cell: Any, params: Any) -> Layer:
         read = flax_arrays.dense if "dense_h/kernel" in arrays else flax_arrays.simple
         return read(arrays, activation_of(cell.activation_fn), cell.residual)
     require_gates(cell.gate_fn, cell.activation_fn)
-    found = layers_in(arrays, flax_arrays.FORMS)
+    found = layers_in(arrays, flax_arrays.forms())
     if list(found) != [""]:
         raise ValueError(
             f"params: got {', '.join(sorted(arrays)) or 'none'}, expected those of {type(cell).__name__}"

@@ -59,6 +59,8 @@ def _linen(layer: Ours) -> tuple[Any, dict[str, dict[str, Any]]]:
     if layer.kind == "vanilla":
         found = _kernels({"": layer.params}, bias_of="i")
         return linen.SimpleCell(layer.units, activation_fn=_function(layer)), found
+    if layer.kind != "janet":
+        raise refused(layer, "Flax", "has no LSTM with projection")
     if layer.options["beta"] != 0:
         raise refused(layer, "Flax", "has only the one with beta=0, an MGUCell without reset gate")
     maps = {"f": layer.params.forget, "n": layer.params.candidate}

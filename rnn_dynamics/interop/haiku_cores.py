@@ -19,7 +19,8 @@ from .. import argument
 from ..cells.contract import State
 from .imported import Imported
 from .layer_blocks import Layer, Original, from_original, gru_layer, lstm_layer, summed, vanilla_layer
-from .named_arrays import Arrays, Form, are_arrays, import_arrays, in_words, named
+from .named_arrays import Arrays, Form, are_arrays, import_arrays, named, only_for_arrays
+from .weight_files import in_words
 
 KINDS = ("lstm", "vanilla")
 
@@ -93,10 +94,11 @@ def from_haiku(
     if not are_arrays(params):
         raise TypeError(f"params: got {type(params).__name__}, expected Haiku's dict of parameters")
     if core is not None:
-        if not callable(core) or isinstance(params, list | tuple):
+        if not callable(core) or isinstance(core, type) or isinstance(params, list | tuple):
             raise TypeError(
                 f"core: got {core!r}, expected a function such as lambda: hk.LSTM(128), and params as a dict"
             )
+        only_for_arrays(kind=kind)
         original, paths = _original(params, core)
         return from_original("Haiku", original, recorded, of=f"called {', '.join(paths)}")
     forms = [FORMS["gru"]]

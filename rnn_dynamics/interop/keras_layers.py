@@ -12,6 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from .. import argument
 from ..cells.contract import State
 from .arrays import as_numpy
 from .imported import Imported
@@ -28,14 +29,14 @@ from .layer_blocks import (
     summed,
     vanilla_layer,
 )
-from .named_arrays import Arrays, Form, are_arrays, import_arrays
+from .named_arrays import Arrays, Form, are_arrays, import_arrays, only_for_arrays
 
 # what Keras calls the activations of ours
 ACTIVATIONS = {"tanh": "tanh", "sigmoid": "logistic", "relu": "relu", "softplus": "softplus", "linear": "identity"}
 
 
 def from_keras(
-    layer: Any, *, reset: str | None = None, activation: str = "tanh", recorded: tuple[Any, Any] | None = None
+    layer: Any, *, reset: str | None = None, activation: str | None = None, recorded: tuple[Any, Any] | None = None
 ) -> Imported:
     """Turn Keras layers into a cell of ours, and compare the two.
 
@@ -66,7 +67,8 @@ def from_keras(
         ('Keras LSTM, 3 units', 'none')
     """
     if are_arrays(layer):
-        return import_arrays("Keras", layer, _forms(reset, activation), recorded)
+        return import_arrays("Keras", layer, _forms(reset, activation), recorded, activation=activation, reset=reset)
+    only_for_arrays(activation=activation, reset=reset)
     layers = [one for part in layer for one in _in(part)] if isinstance(layer, list | tuple) else _in(layer)
     if len(layers) == 1 and hasattr(layers[0], "forward_layer"):
         return _bidirectional(layers[0], recorded)
@@ -78,15 +80,15 @@ def from_keras(
     return from_original("Keras", chain([_original(one) for one in layers]), recorded)
 
 
-def _forms(reset: str | None, activation: str) -> list[Form]:
+def _forms(reset: str | None, activation: str | None) -> list[Form]:
     needed = ("recurrent_kernel", "kernel")
-    return [Form(needed, needed, lambda arrays: _read(arrays, reset, _ours(activation)), optional=("bias",))]
+    ours = ACTIVATIONS[argument.choice("activation", activation or "tanh", ACTIVATIONS)]
 
+    def read(arrays: Arrays) -> Layer:
+        vanilla = gates_of(np.asarray(arrays["recurrent_kernel"]).T) == 1
+        return _read(arrays, reset, ours, "tanh assumed" if vanilla and activation is None else "")
 
-def _ours(activation: str) -> str:
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation: got {activation!r}, expected one of {', '.join(map(repr, ACTIVATIONS))}")
-    return ACTIVATIONS[activation]
+    return [Form(needed, needed, read, optional=("bias",))]
 
 
 def _read(arrays: Arrays, reset: str | None, activation: str, note: str = "") -> Layer:

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from .. import argument
 from .arrays import checked_weights, precision
-from .weight_files import shown
+from .weight_files import MOST_LAYERS, shown
 
 KINDS = {1: "RNN", 3: "GRU", 4: "LSTM"}
 ACTIVATIONS = ("tanh", "relu")
-MOST_LAYERS = 64  # a file of thousands would be compiled for hours
 PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 NAME = re.compile(
     rf"(?P<prefix>.*?)(?P<part>{'|'.join(PARTS)})(_l(?P<layer>\d{{1,4}})(?P<reverse>_reverse)?)?", re.DOTALL
@@ -97,6 +96,15 @@ def nets_in(arrays: dict[str, NDArray]) -> dict[str, dict[tuple[int, bool], dict
                 raise ValueError(f"source: holds {shown(match['part'])} with and without a layer, expected one of them")
             parts[match["part"]] = array
     return found
+
+
+def others_beside(arrays: Iterable[str], prefix: str) -> list[str]:
+    """Return the names beside those of a net that look like more of its weights, such as a bias under another name."""
+    return [
+        name
+        for name in arrays
+        if re.fullmatch(rf"{re.escape(prefix)}(weight|bias|kernel)[^./]*", name) and not NAME.fullmatch(name)
+    ]
 
 
 def net_of(

@@ -79,6 +79,9 @@ def test_arrays_are_verified_if_recorded():
     assert from_equinox(cell, recorded=(xs, outputs)).verification.how == "live"
     with pytest.raises(MismatchError):
         from_equinox(cell, recorded=(xs, outputs[::-1]))
+    of_torch = {"weight_ih": cell.weight_ih, "weight_hh": cell.weight_hh, "bias_ih": cell.bias, "bias_hh": cell.bias}
+    with pytest.raises(ValueError, match="'bias_ih', 'bias_hh' beside 'weight_hh', expected nothing but"):
+        from_equinox(of_torch)
     with pytest.raises(ValueError, match="one gate; Equinox has no vanilla cell"):
         from_equinox({"weight_ih": np.ones((4, 3), np.float32), "weight_hh": np.ones((4, 4), np.float32)})
 
@@ -106,6 +109,6 @@ def test_a_missing_bias_stays_missing_and_cells_without_a_counterpart_are_refuse
         key, inputs=2, hidden=3, input_bias=None, forget_bias=None, cell_bias=None, output_bias=None
     )
     assert to_equinox(rd.cells.lstm, params).bias is None
-    for cell in (rd.cells.gru, rd.cells.elman, rd.cells.mgu):
+    for cell in (rd.cells.gru, rd.cells.elman, rd.cells.mgu, rd.cells.projected_lstm):
         with pytest.raises(ValueError, match="Equinox"):
             to_equinox(cell, cell.init(key, inputs=2, hidden=3))

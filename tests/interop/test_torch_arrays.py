@@ -58,6 +58,21 @@ def with_value(array, value):
 
 REFUSED = {
     "no names of PyTorch": ({"a": np.zeros(3)}, ValueError, "no arrays with PyTorch's names"),
+    "a checkpoint": (
+        {"epoch": 3, "model": weights("lstm"), "optimizer": {}},
+        ValueError,
+        "holds the dicts 'model', 'optimizer': pass the one with the weights",
+    ),
+    "a bias under another name": (
+        {**without("lstm", "bias_ih_l0", "bias_hh_l0"), "rnn.bias_l0": np.ones(20, np.float32)},
+        ValueError,
+        "holds 'rnn.bias_l0' beside the weights of the net",
+    ),
+    "the arrays of Equinox": (
+        {"weight_ih": np.ones((4, 3)), "weight_hh": np.ones((4, 1)), "bias": np.ones(4)},
+        ValueError,
+        "holds 'bias' beside",
+    ),
     "no arrays at all": ({}, ValueError, "no arrays with PyTorch's names"),
     "no dict": ([1, 2], TypeError, "got list, expected a live module, a dict of arrays, or the path"),
     "no weight_hh": (without("lstm", "weight_hh_l0"), ValueError, "but no weight_hh"),
@@ -144,6 +159,10 @@ def test_options():
         rd.interop.from_torch(weights("rnn"), nonlinearity="elu")
     with pytest.raises(ValueError, match="nonlinearity: got 'relu', but the arrays are those of a LSTM"):
         rd.interop.from_torch(weights("lstm"), nonlinearity="relu")
+    with pytest.raises(TypeError, match="prefix"):
+        rd.interop.from_torch(weights("lstm"), prefix=3)
+    with pytest.raises(ValueError, match="layer: got True, expected a whole number"):
+        rd.interop.from_torch(weights("lstm"), layer=True)
 
 
 X, Y = recorded("lstm")
