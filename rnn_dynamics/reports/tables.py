@@ -191,8 +191,8 @@ def _numbers(network: Network) -> list[tuple[str, str]]:
 
 
 def _exponents_above_0(evidence: Any) -> str:
-    of = "" if evidence.exponents is None else f", of {count(len(evidence.exponents), 'exponent')}"
-    return f"Above 0{of}"
+    of = "" if evidence.exponents is None else f", of {len(evidence.exponents)} measured"
+    return f"Exponents above 0{of}"
 
 
 def _of_flow(evidence: Any) -> list[tuple[str, str]]:
