@@ -75,7 +75,7 @@ def _flat(tree: Any, path: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
 
 def layers_in(arrays: Arrays, forms: Iterable[Form]) -> dict[str, Layer]:
     """Return the layers found, by the path that their arrays share."""
-    found = {}
+    found: dict[str, Layer] = {}
     for form in forms:
         for parent in _parents(arrays, form.marks[0]):
             if not all(parent + mark in arrays for mark in form.marks):
