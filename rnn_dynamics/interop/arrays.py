@@ -14,7 +14,7 @@ from .. import argument
 from .weight_files import load, shown
 
 
-def named_arrays(source: Any) -> dict[str, NDArray]:
+def flat_arrays(source: Any) -> dict[str, NDArray]:
     """Return the arrays of a file, or of a dict of NumPy, JAX or torch arrays; other values of a dict are left out."""
     if isinstance(source, str | PathLike):
         return load(source)

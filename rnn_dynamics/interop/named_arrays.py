@@ -62,15 +62,23 @@ def named(arrays: Any) -> Arrays:
 def _flat(tree: Any, path: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
     if isinstance(tree, Mapping):
         for name, part in tree.items():
-            # TensorFlow ends names with ":0", JAX writes paths as ['cell']['kernel']
-            steps = re.split(r"""[./\[\]'"]+""", str(name).removesuffix(":0"))
-            yield from _flat(part, (*path, *filter(None, steps)))
+            yield from _flat(part, (*path, *(step for one in _tuple(name) for step in _steps(str(one)))))
     elif tree is not None:
         # Flax wraps arrays in boxes
         value = tree.get_value() if hasattr(tree, "get_value") else getattr(tree, "value", tree)
         # the random keys of dropout are no weights
         if not jnp.issubdtype(getattr(value, "dtype", np.float32), jax.dtypes.prng_key):
             yield "/".join(path), as_numpy(value)
+
+
+def _tuple(name: Any) -> tuple[Any, ...]:
+    return name if isinstance(name, tuple) else (name,)
+
+
+def _steps(name: str) -> list[str]:
+    """Split a path; JAX writes those of nnx as ['cell']['kernel'].value, and TensorFlow ends names with ":0"."""
+    steps = re.split(r"""[./\[\]'"]+""", name.removesuffix(":0").removesuffix(".value"))
+    return [step for step in steps if step]
 
 
 def layers_in(arrays: Arrays, forms: Iterable[Form]) -> dict[str, Layer]:

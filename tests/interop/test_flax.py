@@ -215,8 +215,18 @@ def test_arrays_are_found_however_their_paths_are_written():
     paths = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(variables)}
     assert "['params']['cell']['hn']['bias']" in paths
     assert jax.tree.all(jax.tree.map(jnp.array_equal, from_flax(paths).params, from_flax(variables).params))
+    tuples = {("params", "cell", path[1].key, path[2].key): leaf for path, leaf in _leaves(variables["params"])}
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, from_flax(tuples).params, from_flax(variables).params))
+    state = nnx.state(nnx_cell(nnx.GRUCell), nnx.Param)
+    paths_of_nnx = {jax.tree_util.keystr(path): leaf for path, leaf in _leaves(state)}
+    assert "['dense_h']['kernel'].value" in paths_of_nnx
+    assert from_flax(paths_of_nnx).cell is from_flax(state).cell
     with pytest.raises(ValueError, match="two arrays called 'params/cell/hn/bias'"):
         from_flax({**paths, "params.cell.hn.bias": np.zeros(4)})
+
+
+def _leaves(tree):
+    return jax.tree_util.tree_leaves_with_path(tree)
 
 
 def test_more_arrays_than_a_layer_has_are_refused():
