@@ -101,13 +101,13 @@ def _from_arrays(source: Any, prefix: str | None, layer: int | None, nonlinearit
     if len(nets) > 1:
         raise ValueError(f"source: holds {len(nets)} recurrent nets; pass prefix={_choices(nets)}")
     ((found, layers),) = nets.items()
+    net = net_of(layers, layer=layer, activation=nonlinearity or "tanh", notes=())
     others = others_beside(arrays, found)
     if others:
         raise ValueError(
             f"source: holds {in_words(others)} beside the weights of the net, which no layer of PyTorch has; leave out "
             "what the net does not use"
         )
-    net = net_of(layers, layer=layer, activation=nonlinearity or "tanh", notes=())
     if net.kind != "RNN" and nonlinearity is not None:
         raise ValueError(f"nonlinearity: got {nonlinearity!r}, but the arrays are those of a {net.kind}, not of an RNN")
     return net._replace(notes=(*net.notes, "tanh assumed")) if net.kind == "RNN" and nonlinearity is None else net

@@ -154,7 +154,7 @@ def _layer(parts: dict[str, NDArray], at: tuple[int, bool]) -> Layer:
     if missing:
         raise ValueError(
             f"source: {where} has {', '.join(sorted(parts))}, but no {' and no '.join(sorted(missing))}; of "
-            "parametrised weights (weight_norm, spectral_norm) pass the live module"
+            "parametrised or pruned weights (weight_norm, spectral_norm, prune) pass the live module"
         )
     layer = Layer(**{part: checked_weights(f"{part} of {where}", array) for part, array in parts.items()})
     if layer.weight_hh.ndim != 2 or layer.weight_ih.ndim != 2:

@@ -63,6 +63,11 @@ REFUSED = {
         ValueError,
         "holds the dicts 'model', 'optimizer': pass the one with the weights",
     ),
+    "pruned weights": (
+        {**without("lstm", "weight_hh_l0"), "rnn.weight_hh_l0_orig": np.ones((20, 5)), "rnn.weight_hh_l0_mask": 1.0},
+        ValueError,
+        "no weight_hh; of parametrised or pruned weights",
+    ),
     "a bias under another name": (
         {**without("lstm", "bias_ih_l0", "bias_hh_l0"), "rnn.bias_l0": np.ones(20, np.float32)},
         ValueError,
