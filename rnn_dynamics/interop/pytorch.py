@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .. import argument
 from . import pytorch_live as live
-from .arrays import named_arrays
+from .arrays import flat_arrays
 from .imported import Imported, Verification
 from .pytorch_layout import ACTIVATIONS, Layer, Net, net_of, nets_in, others_beside
 from .pytorch_params import as_cell
@@ -85,7 +85,7 @@ def from_torch(
 
 
 def _from_arrays(source: Any, prefix: str | None, layer: int | None, nonlinearity: str | None) -> Net:
-    arrays = named_arrays(source)
+    arrays = flat_arrays(source)
     nets = nets_in(arrays)
     if not nets:
         parts = source if isinstance(source, Mapping) else {}

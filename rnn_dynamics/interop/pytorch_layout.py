@@ -10,13 +10,11 @@ direction from the end of a sequence; cells such as `nn.LSTMCell` have neither.
 import itertools
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax.numpy as jnp
 from numpy.typing import NDArray
 
-from .. import argument
-from .arrays import checked_weights, precision
+from .arrays import checked_weights, precision, precision_note
 from .weight_files import MOST_LAYERS, shown
 
 KINDS = {1: "RNN", 3: "GRU", 4: "LSTM"}
@@ -140,14 +138,6 @@ def net_of(
         notes = (*notes, "both directions")
     notes = (*notes, "relu") if activation == "relu" else notes
     return Net(kind, forward, backward, activation, (*notes, *precision_note(forward[0].weight_hh.dtype)), eps)
-
-
-def precision_note(dtype: Any) -> tuple[str, ...]:
-    """Say in what precision weights of this dtype are imported, if it is not their own or a finer one of 32 bits."""
-    ours, theirs = argument.floating(None), jnp.finfo(dtype)
-    if theirs.bits == 16:
-        return (f"{theirs.dtype} weights held in {ours}",)
-    return (f"{theirs.dtype} weights rounded to {ours}",) if theirs.bits > jnp.finfo(ours).bits else ()
 
 
 def _in_words(layers: Iterable[tuple[int, bool]]) -> str:

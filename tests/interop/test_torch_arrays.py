@@ -176,6 +176,14 @@ RECORDED = {
 }
 
 
+def test_a_recording_is_a_pair_of_arrays():
+    with pytest.raises(TypeError, match="recorded"):
+        imported("lstm", recorded=(X, Y, Y))
+    torch = pytest.importorskip("torch")
+    outputs = torch.tensor(Y, requires_grad=True)
+    assert imported("lstm", recorded=(torch.tensor(X), outputs)).verification.how == "recorded"
+
+
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_recording_that_shows_nothing_is_refused(name):
     pair, message = RECORDED[name]
