@@ -92,7 +92,7 @@ def explodes(evidence: Evidence, threshold: float) -> Fired | None:
     if not curve[lag] >= math.log(threshold):
         return None
     fitted = slope(np.asarray(evidence.log_norm)[:, : index + 1])
-    rate = f" ({with_error(*fitted)} nats per step over all lags)" if fitted else ""
+    rate = f", {with_error(*fitted)} nats per step over all lags" if fitted else ""
     sentence = f"The gradient grows by a factor of {factor(float(curve[lag]))} within {count(lag, 'step')}{rate}."
     return Fired({"log_gradient": float(curve[lag]), "lag": float(lag)}, sentence)
 
@@ -145,7 +145,7 @@ def gate_shut(evidence: Evidence, threshold: float) -> Fired | None:
         if gate.role in SHUT_ROLES and gate.shut >= threshold:
             text = f"the {name} gate is shut for {share(gate.shut)} of its values, {SHUT_ROLES[gate.role]}"
             found[name] = (gate.shut, text)
-        elif gate.role in ("write", "replace") and _hardly(gate.mean) and gate.mean * steps < 1:
+        elif gate.role in ("write", "replace") and _never(gate.mean, steps):
             found[name] = (gate.shut, _never_writes(name, gate.mean * steps, steps))
     return _of_gates(found)
 
@@ -158,14 +158,14 @@ def gate_open(evidence: Evidence, threshold: float) -> Fired | None:
         if gate.role == "replace" and gate.open >= threshold:
             text = f"the {name} gate is open for {share(gate.open)} of its values, so the memory is replaced each step"
             found[name] = (gate.open, text)
-        elif gate.role == "keep, not write" and _hardly(1 - gate.mean) and _written(gate, steps) < 1:
+        elif gate.role == "keep, not write" and _never(1 - gate.mean, steps):
             found[name] = (gate.open, _never_writes(name, _written(gate, steps), steps))
     return _of_gates(found)
 
 
-def _hardly(write: float) -> bool:
-    """Return whether so little is written at each step that few steps cannot be the reason for a small sum."""
-    return write < SHUT
+def _never(written: float, steps: int) -> bool:
+    """Return whether all steps write less than once, and not because there are few of them."""
+    return written < SHUT and written * steps < 1
 
 
 def _written(gate: GateStatistics, steps: int) -> float:

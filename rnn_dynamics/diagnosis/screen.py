@@ -95,10 +95,9 @@ def rows_of(evidence: Evidence) -> list[Row]:
     if index:
         rows += _gradient_rows(evidence, index)
     if evidence.exponent is not None:
-        of = "" if evidence.exponents is None else f" (of {len(evidence.exponents)} that were measured)"
-        grow = count(evidence.exploding or 0, "exponent")
+        of = "" if evidence.exponents is None else f" of {len(evidence.exponents)} measured"
         text = f"{with_error(evidence.exponent, evidence.exponent_stderr or 0.0)} nats per step; "
-        rows.append(("largest exponent", f"{text}{grow} above 0{of}"))
+        rows.append(("largest exponent", f"{text}above 0: {evidence.exploding}{of}"))
     if evidence.gates:
         text = "; ".join(
             f"{name} {gate.mean:.2f} ({share(gate.shut)} shut, {share(gate.open)} open)"
@@ -166,7 +165,9 @@ def _cost_rows(evidence: Evidence) -> list[Row]:
         windows = f"windows of {truncation.shortest} of {truncation.steps} steps keep"
         if truncation.shortest >= truncation.steps:
             windows = f"only all {truncation.steps} steps keep"
-        rows.append(("truncation", f"{windows} {share(1 - truncation.tolerance)} of the parameter gradient"))
+        short = too_short_a_window(evidence)
+        text = f"{windows} {share(1 - truncation.tolerance)} of the parameter gradient"
+        rows.append(("truncation", f"{text}; {short}" if short else text))
     if memory is not None:
         text = f"{bytes_in_words(memory.bytes)} for a backward pass of these sequences"
         stretch = count(memory.keep_every, "step")
@@ -174,6 +175,15 @@ def _cost_rows(evidence: Evidence) -> list[Row]:
             text += f"; {bytes_in_words(memory.rematerialised)} with stretches of {stretch} recomputed"
         rows.append(("memory", text))
     return rows
+
+
+def too_short_a_window(evidence: Evidence) -> str:
+    """Say that a window which keeps the gradient as it is may still be shorter than the horizon; "" if it is not."""
+    truncation, horizon = evidence.truncation, evidence.horizon
+    if truncation is None or horizon is None or truncation.shortest is None:
+        return ""
+    reaches = truncation.shortest >= min(horizon, truncation.steps)
+    return "" if reaches else f"but the task needs {count(horizon, 'step')}, so keep at least as many"
 
 
 def _row(label: str, text: str) -> list[str]:

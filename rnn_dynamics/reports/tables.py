@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..diagnosis.result import Diagnosis, Finding, Remedy
+from ..diagnosis.screen import too_short_a_window
 from . import sentences
 from .markup import Markup, element, joined
 from .network import Network
@@ -140,7 +141,11 @@ def training(network: Network) -> Markup:
     """Return what clipping would do, which truncation is enough, and how much memory a backward pass takes."""
     evidence = network.diagnosis.evidence
     answers = {name: getattr(evidence, field) for field, name in TRAINING.items()}
-    parts = (_entry(name, answer.sentence()) for name, answer in answers.items() if answer is not None)
+    said = {name: answer.sentence() for name, answer in answers.items() if answer is not None}
+    short = too_short_a_window(evidence)
+    if short:
+        said[TRAINING["truncation"]] += f" {short[:1].upper()}{short[1:]}."
+    parts = (_entry(name, sentence) for name, sentence in said.items())
     return element("dl", *(each for pair in parts for each in pair), class_="training")
 
 

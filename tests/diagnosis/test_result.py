@@ -13,6 +13,7 @@ import rnn_dynamics as rd
 from rnn_dynamics.diagnosis import RULES, Diagnosis, Evidence, Finding, GateStatistics, Remedy
 from rnn_dynamics.diagnosis.clipping import clipping
 from rnn_dynamics.diagnosis.memory import backward_memory
+from rnn_dynamics.diagnosis.truncation import Truncation
 from rnn_dynamics.diagnosis.words import power_of_e, with_error
 
 
@@ -80,6 +81,14 @@ def test_rows_without_a_number_are_left_out():
     assert not any(label in text for label in ("carried by", "spread", "gradient norms"))
 
 
+@pytest.mark.parametrize(("horizon", "short"), [(None, False), (16, False), (17, True)])
+def test_a_window_that_keeps_a_vanished_gradient_is_not_advised(horizon, short):
+    found = Truncation(np.array([8, 16, 60]), np.array([0.1, 0.01, 0.0]), 0.05, 16, 60, 1)
+    text = " ".join(Diagnosis(Evidence(8, T, 1, horizon, truncation=found), (), ()).summary().split())
+    assert "windows of 16 of 60 steps keep 95 % of the parameter gradient" in text
+    assert ("; but the task needs 17 steps, so keep at least as many" in text) == short
+
+
 def test_without_a_horizon_a_net_is_not_called_healthy():
     curves = np.arange(T + 1)[None] * np.log(0.7)
     found = Diagnosis(Evidence(8, T, 1, lag=np.arange(T + 1), log_norm=curves), (), ())
@@ -97,7 +106,7 @@ def test_one_of_anything_is_singular():
     text = Diagnosis(one, (), ()).summary()
     assert "1 number of state, 1 sequence of 1 step; the task needs 1 step\n" in text
     assert "falls to 1 % within   1 step\n" in text
-    assert "1 exponent above 0" in text
+    assert "0.10 ± 0.01 nats per step; above 0: 1\n" in text + "\n"
     memory = backward_memory(lambda W, h, x: W @ h, np.eye(3), np.zeros(3), np.ones((1, 10, 1)))
     assert "10 steps of 1 sequence takes" in memory.sentence()
 

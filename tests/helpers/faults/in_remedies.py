@@ -46,8 +46,8 @@ REMEDIES = [
     Fault(
         "chrono-leaves-inputs-open",
         GATES,
-        "node = node._replace(input=node.input._replace(b=-bias))",
-        "node = node._replace(input=node.input._replace(b=bias))",
+        "node.input._replace(b=-bias)",
+        "node.input._replace(b=bias)",
         "diagnosis/test_remedies.py::test_chrono",
     ),
     Fault(
