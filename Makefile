@@ -68,7 +68,7 @@ bench: $(core)
 device:
 	$(PYTHON) -m benchmarks.device $(options)
 
-docs: $(core)
+docs: $(everything)
 	$(python) docs/write_numbers.py
 
 $(core): pyproject.toml $(constraints)

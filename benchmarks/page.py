@@ -13,6 +13,7 @@ NAMES = (
     "pytorch",
     "lyapunov",
     "training",
+    "own_network",
     "watch",
     "device",
     "tests",

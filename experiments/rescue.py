@@ -7,8 +7,11 @@ helps says, and trained from the changed weights, with the same examples and bud
 named by `also` are trained too, wherever they stand among the advice.
 
 Copying asks for `letters` letters in their order, always after the same delay. The marks of the adding problem come at
-random times, so that some examples need only a short memory, from which a net can work its way up. A net that cannot
-learn to copy may therefore learn to add.
+random times, so that some examples need only a short memory, from which a net can work its way up. With the default
+seed the GRUs as drawn learn to add in this way, although their gradient over T steps is below 10⁻³⁰ at first, and
+nothing else is learnt as drawn. The first advice is to spread the time constants of the gates evenly over all scales up
+to T. Nearly all nets learn from there. With chrono initialisation, which leaves one unit of 32 with a time constant
+below ten steps, nets soon name the letters, but not in their order.
 
 A task counts as learnt if at one of the looks the held-out loss is at most the level that the task calls solved. All
 nets get the same budget; what is not learnt within it may be learnt in a larger one.
@@ -51,7 +54,7 @@ class Config(Output):
     length: int = 200
     letters: int = 2
     alphabet: int = 8
-    also: tuple[str, ...] = ()
+    also: tuple[str, ...] = ("chrono",)
     seeds: int = 8
     hidden: int = 32
     updates: int = 1200
@@ -64,11 +67,12 @@ class Config(Output):
 
     def __post_init__(self) -> None:
         """Refuse invalid settings before any net is trained."""
-        unknown = (set(self.cells) - set(CELLS)) | (set(self.tasks) - set(TASKS))
+        remedies = {name for rule in rd.diagnosis.RULES for name in rule.remedies}
+        unknown = (set(self.cells) - set(CELLS)) | (set(self.tasks) - set(TASKS)) | (set(self.also) - remedies)
         if unknown or self.updates % self.looks:
             raise ValueError(
-                f"cells, tasks, looks: got {unknown or None}, {self.looks}, expected some of {tuple(CELLS)}, some of "
-                f"{TASKS}, a divisor of {self.updates}"
+                f"cells, tasks, also, looks: got {unknown or None}, {self.looks}, expected some of {tuple(CELLS)}, "
+                f"some of {TASKS}, remedies such as 'chrono', a divisor of {self.updates}"
             )
 
 

@@ -27,8 +27,10 @@ def draw(dataset: xarray.Dataset) -> Figure:
             losses(axis, dataset.sel(cell=cell, task=task))
     for axis in axes[:-1].ravel():
         axis.set_xlabel("")
-    for axis in axes[1:, 1:].ravel():
-        axis.sharey(axes[0, axis.get_subplotspec().colspan.start])
+    for column in axes[:, 1:].T:
+        low, high = zip(*(axis.get_ylim() for axis in column), strict=True)
+        for axis in column:
+            axis.set_ylim(min(low), max(high))
     for axis in axes.ravel():
         plot.label_ends(axis)
     figure.suptitle(finding(dataset), x=0.01, ha="left")
@@ -80,21 +82,6 @@ def gradients(axes: Axes, of: xarray.Dataset) -> None:
     )
 
 
-def level(axes: Axes, height: float) -> None:
-    """Draw the level below which the task is learnt, and name it at the left end, where the losses are still high."""
-    axes.axhline(height, ls=":", color="0.35", lw=1.2, label="_level")
-    axes.annotate(
-        "learnt: below this line",
-        (0.01, height),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, -3),
-        textcoords="offset points",
-        va="top",
-        color="0.35",
-        fontsize=8,
-    )
-
-
 def losses(axes: Axes, at: xarray.Dataset) -> None:
     """Plot the held-out loss of every net over its training, from each start."""
     for position, start in enumerate(at.start.values):
@@ -103,7 +90,7 @@ def losses(axes: Axes, at: xarray.Dataset) -> None:
         # the first panel of the row names the colours
         axes.plot(at.made.values, np.median(heights, axis=0), color=colour(position), label=f"_{start}")
     said_line(axes, np.log10(at.chance.item()), "chance")
-    level(axes, np.log10(at.solved.item()))
+    said_line(axes, np.log10(at.solved.item()), "learnt", below=True)
     plot.in_powers_of_ten(axes.yaxis)
     axes.set(xlabel="updates", ylabel="held-out loss")
     counts, nets = learnt(at), at.sizes["net"]

@@ -7,9 +7,9 @@ When a remedy helps
     missing. No problem is new: no more directions than before grow more than e-fold over the horizon, and of all values
     of the state at most a tenth more are saturated.
 Those that bring it within a factor of ten count as equally good and keep the order of the table. Time scales come
-first because chrono initialisation leaves few fast units (one of 32 for a horizon of 200), and nets that start from it
-remember what was shown but not in which order (`experiments/rescue.py`). A critical gain carries one direction, and
-does not make an LSTM learn.
+first because chrono initialisation leaves few fast units (one of 32 for a horizon of 200): nets that start from it
+learn what was shown long before they learn its order (`experiments/rescue.py`). A critical gain carries the gradient
+along one direction, from which no LSTM learnt there.
 The rules of clipping and truncation, which leave the net as it is, are in `training_remedies.py`.
 """
 
@@ -144,7 +144,7 @@ def measured(problem: Problem, entry: Entry) -> Remedy | None:
         return None
     before, horizon = problem.before, problem.horizon
     after = vital_signs(change.step, change.params, problem.h0, problem.xs, horizon=horizon)
-    words = f"{change.words}: {compared(before, after, horizon)}. {entry.costs}"
+    words = f"{change.words}: {compared(before, after, horizon)}. {change.also}{entry.costs}"
     return Remedy(entry.name, change.words, words, before, after, helps(before, after), change.step, change.params)
 
 

@@ -90,7 +90,7 @@ def _curves(raw: _Raw) -> tuple[NDArray, NDArray, NDArray]:
     seen, rest = np.trace(gram, axis1=2, axis2=3), squares.mean(axis=-1)
     total = seen + rest
     error = squares.std(axis=-1, ddof=1) / math.sqrt(m) if m > 1 else np.zeros_like(rest)
-    stderr = error / (2 * np.where(total == 0, 1, total))
+    stderr: Any = error / (2 * np.where(total == 0, 1, total))
     return scale + np.log(norm) / 2, scale + np.log(total) / 2, stderr
 
 

@@ -93,9 +93,10 @@ def test_the_figure_counts_the_nets_that_learn():
     plt.close(figure)
 
 
-def test_settings_that_are_not_known():
+@pytest.mark.parametrize("what", ["cells", "tasks", "also"])
+def test_settings_that_are_not_known(what):
     with pytest.raises(ValueError, match="prayer"):
-        rescue.Config(cells=("prayer",))
+        rescue.Config(**{what: ("prayer",)})
 
 
 @pytest.mark.slow
