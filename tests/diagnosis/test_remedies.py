@@ -51,9 +51,11 @@ GATED = {
     "mgu": (rd.cells.mgu, "forget", {"forget_bias": -1.0}, -1),
     "janet": (rd.cells.janet, "forget", {"forget_bias": 1.0}, 1),
 }
+# each compiles its own programs
+EACH_GATED = [pytest.param(name, marks=[pytest.mark.slow] * (name in ("torch gru", "janet"))) for name in GATED]
 
 
-@pytest.mark.parametrize("name", GATED)
+@pytest.mark.parametrize("name", EACH_GATED)
 def test_the_bias_of_the_gate_that_keeps(name):
     cell, gate, biases, sign = GATED[name]
     params = still(cell, **biases)
@@ -67,7 +69,7 @@ def test_the_bias_of_the_gate_that_keeps(name):
     assert found.step is cell.step
 
 
-@pytest.mark.parametrize("name", GATED)
+@pytest.mark.parametrize("name", EACH_GATED)
 def test_chrono(name):
     cell, gate, biases, sign = GATED[name]
     params = still(cell, **biases)
@@ -85,7 +87,7 @@ def test_chrono(name):
     assert ("The input bias becomes its negative." in found.sentence) == (name == "lstm")
 
 
-@pytest.mark.parametrize("name", GATED)
+@pytest.mark.parametrize("name", EACH_GATED)
 def test_time_scales_have_as_many_units_for_each_factor_of_time(name):
     cell, gate, biases, sign = GATED[name]
     params = still(cell, **biases)

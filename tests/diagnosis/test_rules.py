@@ -17,7 +17,7 @@ def findings(net):
     return rd.diagnose(*net[:4], **net.options, remedies=False).findings
 
 
-@pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in HEALTHY])
 def test_a_healthy_net_gets_no_finding(name):
     assert [finding.sentence for finding in findings(HEALTHY[name]())] == []
 

@@ -41,7 +41,7 @@ def pages(tmp_path_factory):
     return written
 
 
-FAST = {("two", "desk", False), ("two", "phone", True)}
+FAST = {("two", "phone", True)}
 CASES = [(name, size, dark) for name in ("one", "two") for size in SIZES for dark in (False, True)]
 
 
