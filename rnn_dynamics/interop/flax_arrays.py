@@ -61,7 +61,9 @@ def _mgu(arrays: Arrays) -> Layer:
     maps: dict[str, Affine] = affine_maps("fn", W, U, b)
     params = OneGateParams(forget=maps["f"], candidate=maps["n"])
     units, inputs = params.forget.U.shape
-    return Layer(make_janet(beta=0.0), params, "MGU", inputs, units, "without reset gate, as JANET with beta 0")
+    return Layer(
+        make_janet(beta=0.0), params, "MGU", inputs, units, U.dtype, "without reset gate, as JANET with beta 0"
+    )
 
 
 def simple(arrays: Arrays, activation: Activation = None, residual: bool | None = None) -> Layer:

@@ -37,6 +37,8 @@ def to_flax(cell: Cell, params: Params, *, api: str = "linen") -> Any:
     """
     linen = argument.choice("api", api, ("linen", "nnx")) == "linen"
     layers = layers_of(cell, params, "Flax")
+    if not layers[0].inputs:
+        raise ValueError("cell: got a net without inputs, expected one input or more, as Flax's initializers do")
     exported = [_linen(layer) if linen else (_nnx(layer), None) for layer in layers]
     original = chain([_original(module, own) for module, own in exported])
     verified_beside(cell, params, "the exported Flax net", original)

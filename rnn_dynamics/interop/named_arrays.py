@@ -62,9 +62,7 @@ def named(arrays: Any) -> Arrays:
 def _flat(tree: Any, path: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
     if isinstance(tree, Mapping):
         for name, part in tree.items():
-            # TensorFlow ends names with ":0", JAX writes paths as ['cell']['kernel']
-            steps = re.split(r"""[./\[\]'"]+""", str(name).removesuffix(":0"))
-            yield from _flat(part, (*path, *filter(None, steps)))
+            yield from _flat(part, (*path, *(step for one in _tuple(name) for step in _steps(str(one)))))
     elif tree is not None:
         # Flax wraps arrays in boxes
         value = tree.get_value() if hasattr(tree, "get_value") else getattr(tree, "value", tree)
@@ -73,9 +71,19 @@ def _flat(tree: Any, path: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
             yield "/".join(path), as_numpy(value)
 
 
+def _tuple(name: Any) -> tuple[Any, ...]:
+    return name if isinstance(name, tuple) else (name,)
+
+
+def _steps(name: str) -> list[str]:
+    """Split a path; JAX writes those of nnx as ['cell']['kernel'].value, and TensorFlow ends names with ":0"."""
+    steps = re.split(r"""[./\[\]'"]+""", name.removesuffix(":0").removesuffix(".value"))
+    return [step for step in steps if step]
+
+
 def layers_in(arrays: Arrays, forms: Iterable[Form]) -> dict[str, Layer]:
     """Return the layers found, by the path that their arrays share."""
-    found = {}
+    found: dict[str, Layer] = {}
     for form in forms:
         for parent in _parents(arrays, form.marks[0]):
             if not all(parent + mark in arrays for mark in form.marks):

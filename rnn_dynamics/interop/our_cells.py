@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
+from .. import argument
 from ..cells import CELLS
 from ..cells.activations import ACTIVATIONS
 from ..cells.affine import Affine
@@ -13,6 +15,7 @@ from ..cells.gru import GRUParams
 from ..cells.lstm import LSTMParams, lstm
 from ..cells.mgu import OneGateParams
 from ..cells.projected_lstm import ProjectedAffine, ProjectedLSTMParams, projected_lstm
+from .arrays import checked_weights
 from .layer_blocks import GRU_GATES, LSTM_GATES
 
 # by what makes the cell: its kind, and the type of its parameters
@@ -56,7 +59,7 @@ class Ours(NamedTuple):
 
 def layers_of(cell: Cell, params: Params, framework: str) -> list[Ours]:
     """Return the layers of a cell or a stack; raise if one has no counterpart in any framework."""
-    name, options = made_by(cell)
+    name, options = made_by(argument.instance("cell", cell, Cell))
     if name == "stack":
         cells = options["cells"]
         if any(made_by(one)[0] == "stack" for one in cells):
@@ -73,6 +76,8 @@ def layers_of(cell: Cell, params: Params, framework: str) -> list[Ours]:
         raise ValueError(f"cell: got the cell {called}, which {framework} does not have; expected LSTM, GRU or vanilla")
     if not isinstance(params, of_params):
         raise TypeError(f"params: got {type(params).__name__}, expected {of_params.__name__}")
+    for leaf in jax.tree.leaves(params):
+        checked_weights("params", np.asarray(leaf))
     if kind == "vanilla":
         options = {**options, "activation": _activation_name(options["activation"])}
         if options["leak"] != 1:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .. import argument
 from . import pytorch_live as live
-from .arrays import named_arrays
+from .arrays import flat_arrays
 from .imported import Imported, Verification
 from .pytorch_layout import ACTIVATIONS, Layer, Net, net_of, nets_in, others_beside
 from .pytorch_params import as_cell
@@ -85,7 +85,7 @@ def from_torch(
 
 
 def _from_arrays(source: Any, prefix: str | None, layer: int | None, nonlinearity: str | None) -> Net:
-    arrays = named_arrays(source)
+    arrays = flat_arrays(source)
     nets = nets_in(arrays)
     if not nets:
         parts = source if isinstance(source, Mapping) else {}
@@ -101,13 +101,13 @@ def _from_arrays(source: Any, prefix: str | None, layer: int | None, nonlinearit
     if len(nets) > 1:
         raise ValueError(f"source: holds {len(nets)} recurrent nets; pass prefix={_choices(nets)}")
     ((found, layers),) = nets.items()
+    net = net_of(layers, layer=layer, activation=nonlinearity or "tanh", notes=())
     others = others_beside(arrays, found)
     if others:
         raise ValueError(
             f"source: holds {in_words(others)} beside the weights of the net, which no layer of PyTorch has; leave out "
             "what the net does not use"
         )
-    net = net_of(layers, layer=layer, activation=nonlinearity or "tanh", notes=())
     if net.kind != "RNN" and nonlinearity is not None:
         raise ValueError(f"nonlinearity: got {nonlinearity!r}, but the arrays are those of a {net.kind}, not of an RNN")
     return net._replace(notes=(*net.notes, "tanh assumed")) if net.kind == "RNN" and nonlinearity is None else net

@@ -42,7 +42,7 @@ def to_torch(cell: Cell, params: Params, *, batch_first: bool = False) -> Any:
         ValueError: cell: PyTorch has no GRU with reset="before" the recurrent product, expected make_gru(reset="after")
     """
     argument.flag("batch_first", batch_first)
-    ours = layers_of(argument.instance("cell", cell, Cell), params, "PyTorch")
+    ours = layers_of(cell, params, "PyTorch")
     _check_kinds(ours)
     layers = [_converted(layer) for layer in ours]
     _check_sizes(layers)

@@ -72,12 +72,12 @@ def _is_computed(thing: Any) -> bool:
 
 
 def _weight_hooks(module: Any) -> list[Any]:
-    """Return the hooks of the older weight_norm and spectral_norm, which compute weights when the module is called."""
-    from torch.nn.utils import spectral_norm, weight_norm  # the functions, each in a module of its name
-
-    names = {spectral_norm.__module__: "SpectralNorm", weight_norm.__module__: "WeightNorm"}
-    hooks = module._forward_pre_hooks.values()
-    return [hook for hook in hooks if type(hook).__name__ == names.get(type(hook).__module__)]
+    """Return the hooks that compute weights when a module is called: older weight_norm and spectral_norm, pruning."""
+    return [
+        hook
+        for hook in module._forward_pre_hooks.values()
+        if any(base.__module__.startswith("torch.nn.utils.") for base in type(hook).__mro__)
+    ]
 
 
 def readable(module: Any) -> Any:

@@ -215,8 +215,18 @@ def test_arrays_are_found_however_their_paths_are_written():
     paths = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(variables)}
     assert "['params']['cell']['hn']['bias']" in paths
     assert jax.tree.all(jax.tree.map(jnp.array_equal, from_flax(paths).params, from_flax(variables).params))
+    tuples = {("params", "cell", path[1].key, path[2].key): leaf for path, leaf in _leaves(variables["params"])}
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, from_flax(tuples).params, from_flax(variables).params))
+    state = nnx.state(nnx_cell(nnx.GRUCell), nnx.Param)
+    paths_of_nnx = {jax.tree_util.keystr(path): leaf for path, leaf in _leaves(state)}
+    assert "['dense_h']['kernel'].value" in paths_of_nnx
+    assert from_flax(paths_of_nnx).cell is from_flax(state).cell
     with pytest.raises(ValueError, match="two arrays called 'params/cell/hn/bias'"):
         from_flax({**paths, "params.cell.hn.bias": np.zeros(4)})
+
+
+def _leaves(tree):
+    return jax.tree_util.tree_leaves_with_path(tree)
 
 
 def test_more_arrays_than_a_layer_has_are_refused():
@@ -260,8 +270,13 @@ def test_what_our_cells_do_not_have_is_refused_with_the_reason():
         from_flax(nn.LSTMCell(4))
     with pytest.raises(ValueError, match="layer 1, counted from 0, takes 3 inputs, but layer 0 has 4 units"):
         from_flax([nnx_cell(nnx.LSTMCell), nnx_cell(nnx.LSTMCell)])
-    with pytest.raises(ValueError, match="expected those of GRUCell"):
+    with pytest.raises(ValueError, match="expected those of GRUCell; those of a layer are in 'cell'"):
         from_flax(nn.GRUCell(4), variables)
+    for cell in (nn.GRUCell(4), nn.SimpleCell(4)):
+        with pytest.raises(ValueError, match=rf"params: got 'hf/bias', .*, expected those of {type(cell).__name__}$"):
+            from_flax(cell, variables["params"]["cell"])
+    with pytest.raises(ValueError, match="params: those of 4 units, expected 5, as LSTMCell has them"):
+        from_flax(nn.RNN(nn.LSTMCell(5)), variables)
 
 
 def test_an_import_leaves_the_module_as_it_was():
@@ -327,8 +342,14 @@ def test_cells_that_flax_does_not_have_are_refused(key):
         (rd.cells.gru, 'Flax has only the GRU with reset="after"'),
         (rd.cells.janet, "has only the one with beta=0"),
         (rd.cells.lru, "got the cell lru, which Flax does not have"),
+        (rd.cells.make_gru(reset="after"), "got a net without inputs"),
         (rd.cells.projected_lstm, "Flax has no LSTM with projection"),
         (rd.cells.make_elman(leak=0.5), r"leak=0\.5, which Flax does not have"),
     ):
         with pytest.raises(ValueError, match=reason):
-            to_flax(cell, cell.init(key, inputs=2, hidden=3))
+            to_flax(cell, cell.init(key, inputs=0 if "inputs" in reason else 2, hidden=3))
+    with pytest.raises(TypeError, match="cell"):
+        to_flax(3, None)
+    params = rd.cells.elman.init(key, inputs=2, hidden=3)
+    with pytest.raises(ValueError, match="'params': 9 of 9 values are not finite"):
+        to_flax(rd.cells.elman, params._replace(W=params.W * jnp.nan))

@@ -253,3 +253,5 @@ def test_cells_that_keras_does_not_have_are_refused(key):
     for cell in (rd.cells.janet, rd.cells.lru, rd.cells.projected_lstm, rd.cells.make_elman("erf")):
         with pytest.raises(ValueError, match="Keras"):
             to_keras(cell, cell.init(key, inputs=2, hidden=3))
+    with pytest.raises(ValueError, match="got bfloat16, expected float32 or float64"):
+        to_keras(rd.cells.lstm, rd.cells.lstm.init(key, inputs=2, hidden=3, dtype=jnp.bfloat16))

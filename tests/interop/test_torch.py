@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: pip install 'rnn_dyn
 
 import torch_nets  # noqa: E402
 from recorded_nets import flat_state  # noqa: E402
+from torch.nn.utils import prune  # noqa: E402
 from torch_mistakes import GATES, mistakes, same_net  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -304,12 +305,16 @@ def test_parametrised_weights_are_those_that_run():
         rd.interop.from_torch({name.replace("parametrizations.", ""): value for name, value in state.items()})
 
 
-@pytest.mark.parametrize("wrap", ["weight_norm", "spectral_norm"])
+def pruned(module, name):
+    prune.random_unstructured(module, name, 0.5)
+
+
+@pytest.mark.parametrize("wrap", [torch.nn.utils.weight_norm, torch.nn.utils.spectral_norm, pruned])
 @pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated")
 def test_weights_of_the_older_wrappers_are_those_of_the_next_call(wrap):
     """They are computed when the module is called: until then, training leaves the old ones in it."""
     module, x = torch_nets.make("gru"), torch.ones(6, 2, 3)
-    getattr(torch.nn.utils, wrap)(module, "weight_hh_l0")
+    wrap(module, "weight_hh_l0")
     module(x)[0].square().sum().backward()
     torch.optim.SGD(module.parameters(), lr=1.0).step()
     old = module.weight_hh_l0.detach().clone()

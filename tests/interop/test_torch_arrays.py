@@ -63,6 +63,11 @@ REFUSED = {
         ValueError,
         "holds the dicts 'model', 'optimizer': pass the one with the weights",
     ),
+    "pruned weights": (
+        {**without("lstm", "weight_hh_l0"), "rnn.weight_hh_l0_orig": np.ones((20, 5)), "rnn.weight_hh_l0_mask": 1.0},
+        ValueError,
+        "no weight_hh; of parametrised or pruned weights",
+    ),
     "a bias under another name": (
         {**without("lstm", "bias_ih_l0", "bias_hh_l0"), "rnn.bias_l0": np.ones(20, np.float32)},
         ValueError,
@@ -174,6 +179,14 @@ RECORDED = {
     "NaN": ((X, np.full_like(Y, np.nan)), "not finite"),
     "other units": ((X, Y[:, :-1]), r"outputs have shape \(1, 20, 5\), the original's \(1, 20, 4\)"),
 }
+
+
+def test_a_recording_is_a_pair_of_arrays():
+    with pytest.raises(TypeError, match="recorded"):
+        imported("lstm", recorded=(X, Y, Y))
+    torch = pytest.importorskip("torch")
+    outputs = torch.tensor(Y, requires_grad=True)
+    assert imported("lstm", recorded=(torch.tensor(X), outputs)).verification.how == "recorded"
 
 
 @pytest.mark.parametrize("name", RECORDED)

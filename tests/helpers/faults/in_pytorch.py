@@ -59,8 +59,8 @@ PYTORCH = [
     Fault(
         "torch-export-update",
         "interop/pytorch_export.py",
-        "jax.tree.map(lambda leaf: -leaf, p.update)",
-        "p.update",
+        'params = with_update(layer, "keep")',
+        "params = layer.params",
         "interop/test_torch.py::test_there_and_back[gru replace-1-True]",
     ),
     Fault(
