@@ -22,7 +22,7 @@ from .evidence import (
 from .words import count, factor, power_of_e, share, span_of_lags, with_error
 
 FEWEST_SEQUENCES = 4  # for a statement about how they differ
-FEWEST_DIRECTIONS, SMALLEST_STATE = 1.2, 3
+FEWEST_DIRECTIONS, FEWEST_UNITS, SMALLEST_STATE = 1.2, 2.0, 3
 SHUT_ROLES = {
     "keep": "so the memory is erased at each step",
     "keep, not write": "so the memory is overwritten at each step",
@@ -221,8 +221,12 @@ def loss_reaches_only_the_last_steps(evidence: Evidence, threshold: float) -> Fi
     return Fired({"steps": float(np.median(held)), "needed": float(needed)}, sentence)
 
 
-def few_directions(evidence: Evidence, threshold: float) -> Fired | None:
-    """Ask along how many directions a gradient that arrives at the horizon survives."""
+def few_units(evidence: Evidence, threshold: float) -> Fired | None:
+    """Ask on how many numbers of the state a gradient that arrives at the horizon depends.
+
+    One direction alone is no fault: a net that has learnt to remember one number needs no more, and spreads it over
+    several units.
+    """
     index = at_horizon(evidence)
     if not index or _verdict(float(median_log_norm(evidence)[index])) != "arrives":
         return None
@@ -230,14 +234,13 @@ def few_directions(evidence: Evidence, threshold: float) -> Fired | None:
     n = evidence.state_size
     if number is None or number >= max(threshold * n, FEWEST_DIRECTIONS) or n < SMALLEST_STATE:
         return None
-    numbers = {"directions": number, "state_size": float(n)}
-    spread = ""
-    if evidence.unit_shares is not None:
-        numbers["units"] = effective_number(evidence.unit_shares)
-        spread = f", spread over {numbers['units']:.1f} of {n} numbers of the state"
+    units = effective_number(evidence.unit_shares)
+    if units >= max(threshold * n, FEWEST_UNITS):
+        return None
     enough = "That is enough for a task that remembers as few numbers, and for no other."
     directions = "one direction" if number < FEWEST_DIRECTIONS else f"{number:.1f} directions"
-    return Fired(numbers, f"At lag {index} the gradient survives along {directions} only{spread}. {enough}")
+    sentence = f"At lag {index} the gradient survives along {directions}, on {units:.1f} of {n} numbers of the state."
+    return Fired({"directions": number, "units": units, "state_size": float(n)}, f"{sentence} {enough}")
 
 
 def one_sequence_differs(evidence: Evidence, threshold: float) -> Fired | None:

@@ -96,9 +96,9 @@ RULES: tuple[Rule, ...] = (
         ("critical gain",),
     ),
     Rule(
-        "gradient lives in few directions",
-        "Does the gradient at the horizon survive along less than this share of the directions, or along one only?",
-        *(WARNING, 0.02, checks.few_directions, ("log_norm", "log_rms")),
+        "gradient lives in few units",
+        "Is the gradient at the horizon on less than this share of the directions and units, or on one direction of one?",
+        *(WARNING, 0.02, checks.few_units, ("log_norm", "log_rms", "unit_shares")),
         ("orthogonal", "time scales", "chrono", "flossing"),
     ),
     Rule(

@@ -125,6 +125,7 @@ HEALTHY = {
         "keep", update_bias=rd.cells.initializers.chrono(jax.random.key(0), N, longest=2.0 * HORIZON)
     ),
     "gain of a half in a chrono LSTM": lambda: lstm(gain=0.5),
+    "one number, remembered by all units": lambda: linear(np.full((N, N), 1 / N)),
 }
 FAULTY = {
     "a parameter is NaN": (with_nan, "not finite"),
@@ -148,7 +149,7 @@ FAULTY = {
     ),
     "one unit remembers": (
         lambda: linear(np.diag([1.0] + [0.5] * (N - 1))),
-        "gradient lives in few directions",
+        "gradient lives in few units",
     ),
     "a Jordan block": (jordan, "eigenvalue rule misleads"),
     "one sequence shrinks": (one_sequence_shrinks, "one sequence differs"),
