@@ -44,11 +44,12 @@ class Problem(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A changed copy of a net, and the change in words."""
+    """A changed copy of a net, the change in words, and what was changed with it, in a sentence."""
 
     words: str
     step: Step
     params: Params
+    also: str = ""
 
 
 def all_time_scales(problem: Problem) -> Change | None:
@@ -76,11 +77,12 @@ def _with_gate_biases(problem: Problem, fill: Any, *, inputs: bool, words: str) 
     if not layers:
         return None
     old, first = gate_bias(params, layers[0].place), layers[0]
-    for place, _, sign in layers:
-        params = with_gate_bias(params, place, fill, needed, sign=sign, inputs=inputs)
+    for layer in layers:
+        params = with_gate_bias(params, layer.place, fill, needed, sign=layer.sign, inputs=inputs)
     was = f"{old.mean():.2g}" if np.ptp(old) < 1e-6 else f"of mean {old.mean():.2g}"
     gates = " and ".join(dict.fromkeys(layer.gate for layer in layers))
-    return Change(f"{gates} bias {was} → {'-' if first.sign < 0 else ''}{words}", step, params)
+    also = "The input bias becomes its negative. " if inputs and any(layer.writes for layer in layers) else ""
+    return Change(f"{gates} bias {was} → {'-' if first.sign < 0 else ''}{words}", step, params, also)
 
 
 def critical_gain(problem: Problem) -> Change | None:

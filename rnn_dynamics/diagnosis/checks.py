@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .evidence import (
+    SHUT,
     Evidence,
     GateStatistics,
     at_horizon,
@@ -18,7 +19,7 @@ from .evidence import (
     reach,
     slope,
 )
-from .words import factor, power_of_e, share, span_of_lags, with_error
+from .words import count, factor, power_of_e, share, span_of_lags, with_error
 
 FEWEST_SEQUENCES = 4  # for a statement about how they differ
 FEWEST_DIRECTIONS, SMALLEST_STATE = 1.2, 3
@@ -54,10 +55,12 @@ def vanishes(evidence: Evidence, threshold: float) -> Fired | None:
     lags = reach(np.asarray(evidence.log_norm)[:, : index + 1], math.log(threshold))
     fitted = slope(np.asarray(evidence.log_norm)[:, : index + 1])
     rate = f", {with_error(*fitted)} nats per step" if fitted else ""
-    typical = float(np.median(lags))
+    # that of the median curve, which ends below the level; the median of the lags may be inf
+    typical = float(reach(median_log_norm(evidence)[: index + 1], math.log(threshold)))
     numbers = {"reach": typical, "horizon": float(evidence.horizon or 0), "log_gradient": remains}
     sentence = (
-        f"The gradient falls to {share(threshold)} within {span_of_lags(lags)}; the task needs {evidence.horizon}. "
+        f"The gradient falls to {share(threshold)} within {span_of_lags(lags, typical)}; "
+        f"the task needs {evidence.horizon}. "
         f"At lag {index} it is {power_of_e(remains)}{rate}.{_by_the_gates(evidence, index)}"
     )
     return Fired(numbers, sentence)
@@ -89,8 +92,8 @@ def explodes(evidence: Evidence, threshold: float) -> Fired | None:
     if not curve[lag] >= math.log(threshold):
         return None
     fitted = slope(np.asarray(evidence.log_norm)[:, : index + 1])
-    rate = f" ({with_error(*fitted)} nats per step over all lags)" if fitted else ""
-    sentence = f"The gradient grows by a factor of {factor(float(curve[lag]))} within {lag} steps{rate}."
+    rate = f", {with_error(*fitted)} nats per step over all lags" if fitted else ""
+    sentence = f"The gradient grows by a factor of {factor(float(curve[lag]))} within {count(lag, 'step')}{rate}."
     return Fired({"log_gradient": float(curve[lag]), "lag": float(lag)}, sentence)
 
 
@@ -142,7 +145,7 @@ def gate_shut(evidence: Evidence, threshold: float) -> Fired | None:
         if gate.role in SHUT_ROLES and gate.shut >= threshold:
             text = f"the {name} gate is shut for {share(gate.shut)} of its values, {SHUT_ROLES[gate.role]}"
             found[name] = (gate.shut, text)
-        elif gate.role in ("write", "replace") and gate.mean * steps < 1:
+        elif gate.role in ("write", "replace") and _never(gate.mean, steps):
             found[name] = (gate.shut, _never_writes(name, gate.mean * steps, steps))
     return _of_gates(found)
 
@@ -155,9 +158,14 @@ def gate_open(evidence: Evidence, threshold: float) -> Fired | None:
         if gate.role == "replace" and gate.open >= threshold:
             text = f"the {name} gate is open for {share(gate.open)} of its values, so the memory is replaced each step"
             found[name] = (gate.open, text)
-        elif gate.role == "keep, not write" and _written(gate, steps) < 1:
+        elif gate.role == "keep, not write" and _never(1 - gate.mean, steps):
             found[name] = (gate.open, _never_writes(name, _written(gate, steps), steps))
     return _of_gates(found)
+
+
+def _never(written: float, steps: int) -> bool:
+    """Return whether all steps write less than once, and not because there are few of them."""
+    return written < SHUT and written * steps < 1
 
 
 def _written(gate: GateStatistics, steps: int) -> float:
@@ -227,7 +235,9 @@ def few_directions(evidence: Evidence, threshold: float) -> Fired | None:
     if evidence.unit_shares is not None:
         numbers["units"] = effective_number(evidence.unit_shares)
         spread = f", spread over {numbers['units']:.1f} of {n} numbers of the state"
-    return Fired(numbers, f"At lag {index} the gradient survives along {number:.1f} directions only{spread}.")
+    enough = "That is enough for a task that remembers as few numbers, and for no other."
+    directions = "one direction" if number < FEWEST_DIRECTIONS else f"{number:.1f} directions"
+    return Fired(numbers, f"At lag {index} the gradient survives along {directions} only{spread}. {enough}")
 
 
 def one_sequence_differs(evidence: Evidence, threshold: float) -> Fired | None:
@@ -271,8 +281,8 @@ def heavy_tailed(evidence: Evidence, threshold: float) -> Fired | None:
 
 
 def too_short(evidence: Evidence, threshold: float) -> Fired | None:
-    """Compare the number of steps with the horizon."""
-    if evidence.horizon is None or evidence.steps >= threshold * evidence.horizon:
+    """Compare the number of steps with the horizon. A net whose state stops being finite has cut them itself."""
+    if evidence.horizon is None or evidence.first_non_finite or evidence.steps >= threshold * evidence.horizon:
         return None
     sentence = f"The sequences have {evidence.steps} steps, the task needs {evidence.horizon}: measure longer ones."
     return Fired({"steps": float(evidence.steps), "horizon": float(evidence.horizon)}, sentence)

@@ -23,8 +23,8 @@ from ..machinery.compiled_programs import PLAIN
 from ..machinery.state_vector import filled
 from ..measure.gradients import Loss, total
 from .batch import floating_ones, leading_axes, traced_loss, traced_step
+from .words import count, sized
 from .words import share as in_percent
-from .words import sized
 
 PERCENTILES = (10, 50, 90, 99)
 
@@ -64,11 +64,11 @@ class Clipping(NamedTuple):
         """Say what the norms are and what clipping would do to the direction."""
         batches = len(self.norms)
         if self.not_finite == batches:
-            return f"The gradient is not finite in any of {batches} batches: clipping cannot mend it."
+            return f"The gradient is not finite in any of {count(batches, 'batch')}: clipping cannot mend it."
         middle, ninth = self.percentiles[50], self.percentiles[90]
         largest = float(np.nanmax(self.norms))
         text = [
-            f"Gradient norms of {batches} batches: median {sized(middle)}, 90 % below {sized(ninth)}, largest "
+            f"Gradient norms of {count(batches, 'batch')}: median {sized(middle)}, 90 % below {sized(ninth)}, largest "
             f"{sized(largest)}."
         ]
         if self.not_finite:
@@ -183,7 +183,7 @@ def _flat_gradients(
 ) -> Float[Array, "batches numbers"]:
     """Return the gradient of the mean loss of each batch, as one vector of real numbers."""
     h0 = entry.closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0, 0], xs))
-    together = jax.tree.map(lambda leaf: leaf.reshape(batches, -1, *leaf.shape[1:]), (xs, targets))
+    together = jax.tree.map(lambda leaf: leaf.reshape(batches, len(leaf) // batches, *leaf.shape[1:]), (xs, targets))
 
     def of_batch(some: Params, xs: Input, targets: Any) -> Array:
         theta = filled(some, params)

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 ONE_PERCENT = math.log(0.01)
+# a gate is shut below, open above
+SHUT, OPEN = 0.05, 0.95
 PIECES = 4  # of a curve, whose slopes give the error of its slope
 
 
@@ -46,7 +48,8 @@ class Evidence(NamedTuple):
         horizon: How many steps back the task needs a gradient to reach, or None.
         lag: The lags ℓ, (lags,), in steps.
         log_norm: ln ‖∂h_T/∂h_{T-ℓ}‖₂, (B, lags), in nats: the direction in which most of a gradient remains.
-        log_bound: Σ ln ‖J_t‖₂ over these lags, (1, lags), in nats: of the first sequence.
+        log_bound: Σ ln ‖J_t‖₂ over these lags, (1, lags), in nats: of the first sequence, interpolated between 24 steps
+            where there are more.
         paths: The same norms through one path of the state alone, by name, each (1 or more sequences, lags), in nats:
             "forget gates" and "c alone" never leave the part they name, "diagonal" is the product of the diagonals of
             J_t, and "h → c" is ∂c_T/∂h_{T-ℓ} over all paths, for a random gradient.
@@ -129,13 +132,16 @@ def reach(curves: NDArray, level: float = ONE_PERCENT) -> NDArray:
 
 
 def slope(curves: NDArray) -> Slope | None:
-    """Fit the median of the curves, (sequences, lags), by a straight line; None with fewer than two finite lags."""
+    """Fit the median of the curves, (sequences, lags), by a straight line.
+
+    None with fewer than two finite lags, or if the median ends at -inf: a gradient of exactly 0 has no slope.
+    """
     curves = np.asarray(curves, np.float64)
     with np.errstate(invalid="ignore"):
         median = np.median(curves, axis=0)
     lags = np.arange(median.size)
     finite = np.isfinite(curves).all(axis=0) & np.isfinite(median)
-    if finite.sum() < 2:
+    if finite.sum() < 2 or median[-1] == -np.inf:
         return None
     lags, curves, median = lags[finite], curves[:, finite], median[finite]
     pieces = [piece for piece in np.array_split(np.arange(lags.size), PIECES) if piece.size > 1]

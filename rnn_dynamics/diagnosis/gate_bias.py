@@ -31,11 +31,13 @@ class Gated(NamedTuple):
     place   where it is among the gated layers of the parameters
     gate    the name of the gate
     sign    +1 if a large bias of the gate keeps the state, -1 if a small one does
+    writes  whether there is an input gate besides it, as in an LSTM
     """
 
     place: int
     gate: str
     sign: int
+    writes: bool
 
 
 def _is_gated(node: Any) -> bool:
@@ -49,9 +51,10 @@ def gated_layers(step: Step, params: Params, h0: State, xs: Input) -> list[Gated
     found = []
     for place, node in enumerate(_nodes(params)):
         # of an LSTM, c changes even where it keeps everything
-        sign = 1 if type(node) in LSTMS else keeping_sign(traced, params, h0, x, place)
+        is_lstm = type(node) in LSTMS
+        sign = 1 if is_lstm else keeping_sign(traced, params, h0, x, place)
         if sign:
-            found.append(Gated(place, KEEPS[type(node)], sign))
+            found.append(Gated(place, KEEPS[type(node)], sign, is_lstm))
     return found
 
 

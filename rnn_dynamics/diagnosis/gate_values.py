@@ -24,7 +24,7 @@ from ..cells import (
     projected_lstm,
 )
 from ..cells.contract import Cell, State
-from .evidence import GateStatistics
+from .evidence import OPEN, SHUT, GateStatistics
 from .parts import is_stack
 from .problem import Problem
 from .trajectory import Trajectory
@@ -127,8 +127,8 @@ def of_values(values: NDArray, role: str = "") -> GateStatistics:
     """Return the statistics of a gate's values, (sequences, T, hidden)."""
     return GateStatistics(
         mean=float(values.mean(dtype=np.float64)),
-        shut=float(np.mean(values < 0.05)),
-        open=float(np.mean(values > 0.95)),
+        shut=float(np.mean(values < SHUT)),
+        open=float(np.mean(values > OPEN)),
         over_time=values.mean(axis=(0, 2), dtype=np.float64),
         role=role,
     )

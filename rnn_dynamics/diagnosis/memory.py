@@ -21,7 +21,7 @@ from ..cells.contract import Input, Params, State, Step
 from ..machinery.compiled_programs import float32_products
 from ..measure.gradients import Loss
 from .batch import leading_axes, traced_loss, traced_step
-from .words import bytes_in_words
+from .words import bytes_in_words, count
 
 # primitives that only call the program that they hold
 CALLS = ("jit", "pjit", "closed_call", "remat2", "checkpoint")
@@ -51,13 +51,13 @@ class BackwardMemory(NamedTuple):
     def sentence(self) -> str:
         """Say what a backward pass takes and what recomputing would save."""
         text = (
-            f"A backward pass through {self.steps} steps of {self.sequences} sequences takes about "
+            f"A backward pass through {count(self.steps, 'step')} of {count(self.sequences, 'sequence')} takes about "
             f"{bytes_in_words(self.bytes)}: {bytes_in_words(self.per_step)} for each step of a sequence."
         )
         if self.rematerialised > 0.8 * self.bytes:
             return f"{text} Recomputing the states would save little."
         return (
-            f"{text} Recomputing them in stretches of {self.keep_every} steps would take about "
+            f"{text} Recomputing them in stretches of {count(self.keep_every, 'step')} would take about "
             f"{bytes_in_words(self.rematerialised)}, for one more forward pass."
         )
 

@@ -84,6 +84,10 @@ def problem_of(
         raise TypeError("targets: got targets without a loss, expected loss=, a function loss(states, target)")
     horizon = None if horizon is None else argument.size("horizon", horizon, 1)
     xs, targets = jax.tree.map(jnp.asarray, (xs, targets))
+    if not all(np.ndim(leaf) for leaf in jax.tree.leaves(xs)):
+        raise TypeError(
+            "xs: got single numbers, expected arrays with leading axes; make lists arrays by jnp.asarray(xs)"
+        )
     if xs is None or not jax.tree.leaves(xs):
         return _undriven(step, params, h0, length, loss, targets, horizon)
     if not is_batch(step, params, h0, xs, batched):

@@ -29,7 +29,7 @@ def _is_recurrent(node: Any) -> bool:
 def recurrent_matrices(params: Params) -> list[NDArray]:
     """Return the square matrices W of our cells."""
     nodes = jax.tree.leaves(params, is_leaf=_is_recurrent)
-    return [np.asarray(node.W) for node in nodes if isinstance(node, Affine) and _square(node.W)]
+    return [np.asarray(node.W, np.float64) for node in nodes if isinstance(node, Affine) and _square(node.W)]
 
 
 def _square(W: Any) -> bool:

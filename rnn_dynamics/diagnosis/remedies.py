@@ -144,7 +144,7 @@ def measured(problem: Problem, entry: Entry) -> Remedy | None:
         return None
     before, horizon = problem.before, problem.horizon
     after = vital_signs(change.step, change.params, problem.h0, problem.xs, horizon=horizon)
-    words = f"{change.words}: {compared(before, after, horizon)}. {entry.costs}"
+    words = f"{change.words}: {compared(before, after, horizon)}. {change.also}{entry.costs}"
     return Remedy(entry.name, change.words, words, before, after, helps(before, after), change.step, change.params)
 
 

@@ -16,7 +16,7 @@ from .evidence import (
     reach,
     slope,
 )
-from .words import bytes_in_words, power_of_e, share, sized, span_of_lags, with_error
+from .words import bytes_in_words, count, power_of_e, share, sized, span_of_lags, with_error
 
 WIDTH, LINES, LABEL = 100, 40, 22
 MOST_SHOWN = 5
@@ -50,20 +50,34 @@ def verdict(diagnosis: Any) -> str:
         if (count := sum(finding.severity == word for finding in diagnosis.findings))
     ]
     if not counts:
-        return f"Healthy: no rule fires.{_reaches(diagnosis.evidence)}"
+        return healthy(diagnosis.evidence)
     names = "; ".join(finding.rule for finding in diagnosis.findings[:MOST_SHOWN])
     helping = [remedy for remedy in diagnosis.remedies if remedy.helps]
     first = f" Change first: {helping[0].change}." if helping else ""
     if diagnosis.remedies and not helping:
-        first = f" None of the {len(diagnosis.remedies)} changes that were tried helps."
+        tried = len(diagnosis.remedies)
+        first = (
+            f" None of the {tried} changes that were tried helps."
+            if tried > 1
+            else " The change that was tried does not help."
+        )
     return f"{', '.join(counts)}: {names}.{first}"
 
 
-def _reaches(evidence: Evidence) -> str:
+def healthy(evidence: Evidence) -> str:
+    """Say that no rule fires; without a horizon, that none could judge how far the gradient reaches."""
     index = judged_lag(evidence)
-    if not index:
-        return ""
-    return f" At lag {index} the gradient is {power_of_e(float(median_log_norm(evidence)[index]))}."
+    if not index or evidence.log_norm is None:
+        return "Healthy: no rule fires."
+    lag = float(reach(median_log_norm(evidence)))
+    if evidence.horizon is None and np.isfinite(lag):
+        return (
+            f"The gradient falls to 1 % within {count(lag, 'step')}, and no other rule fires. Whether that is far "
+            "enough depends on the task: give its horizon, in steps."
+        )
+    return (
+        f"Healthy: no rule fires. At lag {index} the gradient is {power_of_e(float(median_log_norm(evidence)[index]))}."
+    )
 
 
 def remedy_line(remedy: Any) -> str:
@@ -74,16 +88,16 @@ def remedy_line(remedy: Any) -> str:
 
 def rows_of(evidence: Evidence) -> list[Row]:
     """Return the numbers of the evidence, each with its name."""
-    task = "" if evidence.horizon is None else f"; the task needs {evidence.horizon} steps"
-    many = "1 sequence" if evidence.sequences == 1 else f"{evidence.sequences} sequences"
-    rows = [("measured", f"{evidence.state_size} numbers of state, {many} of {evidence.steps} steps{task}")]
+    task = "" if evidence.horizon is None else f"; the task needs {count(evidence.horizon, 'step')}"
+    of = f"{count(evidence.sequences, 'sequence')} of {count(evidence.steps, 'step')}"
+    rows = [("measured", f"{count(evidence.state_size, 'number')} of state, {of}{task}")]
     index = judged_lag(evidence)
     if index:
         rows += _gradient_rows(evidence, index)
     if evidence.exponent is not None:
-        of = "" if evidence.exponents is None else f" of the {len(evidence.exponents)} measured"
+        of = "" if evidence.exponents is None else f" of {len(evidence.exponents)} measured"
         text = f"{with_error(evidence.exponent, evidence.exponent_stderr or 0.0)} nats per step; "
-        rows.append(("largest exponent", f"{text}{evidence.exploding} directions{of} grow"))
+        rows.append(("largest exponent", f"{text}above 0: {evidence.exploding}{of}"))
     if evidence.gates:
         text = "; ".join(
             f"{name} {gate.mean:.2f} ({share(gate.shut)} shut, {share(gate.open)} open)"
@@ -101,9 +115,9 @@ def rows_of(evidence: Evidence) -> list[Row]:
 
 def _gradient_rows(evidence: Evidence, index: int) -> list[Row]:
     norms = np.asarray(evidence.log_norm)
-    lags = reach(norms)
-    never = f"not within {norms.shape[1] - 1} steps"
-    rows = [("falls to 1 % within", never if np.isinf(np.median(lags)) else span_of_lags(lags))]
+    lags, typical = reach(norms), float(reach(median_log_norm(evidence)))
+    never = f"not within {count(norms.shape[1] - 1, 'step')}"
+    rows = [("falls to 1 % within", never if np.isinf(typical) else span_of_lags(lags, typical))]
     remains = f"{power_of_e(float(np.median(norms[:, index])))} at best"
     if evidence.log_rms is not None:
         remains += f", {power_of_e(float(np.median(np.asarray(evidence.log_rms)[:, index])))} for a random direction"
@@ -113,7 +127,8 @@ def _gradient_rows(evidence: Evidence, index: int) -> list[Row]:
     if evidence.paths:
         at = {name: float(np.median(np.asarray(curve)[:, index])) for name, curve in evidence.paths.items()}
         best = sorted((item for item in at.items() if item[1] > -np.inf), key=lambda item: -item[1])[:MOST_SHOWN]
-        rows.append(("carried by", "; ".join(f"{name} {power_of_e(value)}" for name, value in best)))
+        if best:
+            rows.append(("carried by", "; ".join(f"{name} {power_of_e(value)}" for name, value in best)))
     usual = []
     if evidence.eigenvalue_rate is not None:
         usual.append(f"ρ^{index} = {power_of_e(index * evidence.eigenvalue_rate)}")
@@ -125,7 +140,7 @@ def _gradient_rows(evidence: Evidence, index: int) -> list[Row]:
 def _spread(evidence: Evidence, index: int) -> list[Row]:
     n, directions = evidence.state_size, directions_at(evidence, index)
     texts = [] if directions is None else [f"{directions:.3g} of {n} directions survive"]
-    if evidence.unit_shares is not None:
+    if evidence.unit_shares is not None and np.sum(evidence.unit_shares) > 0:
         texts.append(f"over {effective_number(evidence.unit_shares):.3g} of {n} numbers of the state")
     return [("spread", ", ".join(texts))] if texts and n > 1 else []
 
@@ -140,7 +155,7 @@ def _loss_rows(evidence: Evidence) -> list[Row]:
 def _cost_rows(evidence: Evidence) -> list[Row]:
     rows: list[Row] = []
     clipping, truncation, memory = evidence.clipping, evidence.truncation, evidence.memory
-    if clipping is not None and clipping.not_finite < len(clipping.norms):
+    if clipping is not None and np.nanmax(clipping.norms, initial=0.0) > 0:
         text = f"median {sized(clipping.percentiles[50])}, largest {sized(float(np.nanmax(clipping.norms)))}"
         if clipping.clipped > 0:
             text += f"; clipping at {sized(clipping.limit)} shortens {share(clipping.clipped)}"
@@ -150,13 +165,25 @@ def _cost_rows(evidence: Evidence) -> list[Row]:
         windows = f"windows of {truncation.shortest} of {truncation.steps} steps keep"
         if truncation.shortest >= truncation.steps:
             windows = f"only all {truncation.steps} steps keep"
-        rows.append(("truncation", f"{windows} {share(1 - truncation.tolerance)} of the parameter gradient"))
+        short = too_short_a_window(evidence)
+        text = f"{windows} {share(1 - truncation.tolerance)} of the parameter gradient"
+        rows.append(("truncation", f"{text}; {short}" if short else text))
     if memory is not None:
         text = f"{bytes_in_words(memory.bytes)} for a backward pass of these sequences"
+        stretch = count(memory.keep_every, "step")
         if memory.rematerialised <= 0.8 * memory.bytes:
-            text += f"; {bytes_in_words(memory.rematerialised)} with stretches of {memory.keep_every} steps recomputed"
+            text += f"; {bytes_in_words(memory.rematerialised)} with stretches of {stretch} recomputed"
         rows.append(("memory", text))
     return rows
+
+
+def too_short_a_window(evidence: Evidence) -> str:
+    """Say that a window which keeps the gradient as it is may still be shorter than the horizon; "" if it is not."""
+    truncation, horizon = evidence.truncation, evidence.horizon
+    if truncation is None or horizon is None or truncation.shortest is None:
+        return ""
+    reaches = truncation.shortest >= min(horizon, truncation.steps)
+    return "" if reaches else f"but the task needs {count(horizon, 'step')}, so keep at least as many"
 
 
 def _row(label: str, text: str) -> list[str]:

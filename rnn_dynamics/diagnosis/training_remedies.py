@@ -4,7 +4,6 @@ clipping    helps if some gradients are over `OUTLIER` times the median, or some
 truncation  helps if a window of half the steps or fewer keeps the gradient and still covers the horizon
 """
 
-import math
 from typing import Any
 
 import jax
@@ -22,14 +21,13 @@ OUTLIER = 5.0
 
 
 def clipped(problem: Problem, loss: Loss | None, targets: Any, found: Clipping | None) -> Remedy | None:
-    """Return what clipping would do, or None if there is no loss to measure a gradient of."""
+    """Return what clipping would do, or None if there is no loss, or no finite gradient, to measure."""
     step, params, h0, xs, _, _, before, _ = problem
     if found is None and loss is not None and jax.tree.leaves(floating_ones(params)):
         found = clipping(step, params, h0, xs, loss, targets=targets)
-    if found is None:
+    if found is None or found.not_finite == len(found.norms):
         return None
-    finite = found.norms[np.isfinite(found.norms)]
-    largest = float(finite.max()) if len(finite) else math.inf
+    largest = float(np.nanmax(found.norms))
     middle = found.percentiles[50]
     outliers = largest > OUTLIER * middle or 0 < found.not_finite < len(found.norms)
     after = before | {"largest_norm": found.limit, "cosine": found.cosine}

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..cells import LSTMState
+from ..cells import LSTMState, ProjectedLSTMState
 from ..cells.contract import Input, Params, State, Step
 from ..machinery import entry
 from ..machinery.compiled_programs import PLAIN
@@ -153,7 +153,7 @@ def _saturated_share(states: State) -> Float[Array, ""]:
     """
 
     def values(part: Any) -> list[Array]:
-        return [jnp.tanh(part.c)] if isinstance(part, LSTMState) else [part]
+        return [jnp.tanh(part.c)] if isinstance(part, LSTMState | ProjectedLSTMState) else [part]
 
     parts = [leaf for part in jax.tree.leaves(states, is_leaf=_is_lstm) for leaf in values(part)]
     dtype = flatten(states)[0].dtype
@@ -162,7 +162,7 @@ def _saturated_share(states: State) -> Float[Array, ""]:
 
 
 def _is_lstm(part: Any) -> bool:
-    return isinstance(part, LSTMState)
+    return isinstance(part, LSTMState | ProjectedLSTMState)
 
 
 def _mean_square_effect(step: Step, params: Params, states: State, xs: Input) -> Float[Array, ""]:

@@ -16,7 +16,7 @@ def power_of_e(log_value: float) -> str:
     """Return e to this power in both notations, such as "e^-7.4 (0.0006)"; "0" for -inf."""
     if not math.isfinite(log_value):
         return {-math.inf: "0", math.inf: "inf"}.get(log_value, "not a number")
-    return f"e^{round(log_value, 1) + 0.0:.1f}" + (f" ({math.exp(log_value):.2g})" if abs(log_value) < 100 else "")
+    return f"e^{round(log_value, 1) + 0.0:.1f}" + (f" ({sized(math.exp(log_value))})" if abs(log_value) < 100 else "")
 
 
 def factor(log_value: float) -> str:
@@ -26,10 +26,13 @@ def factor(log_value: float) -> str:
 
 
 def with_error(value: float, stderr: float) -> str:
-    """Return a number with its standard error, such as "-0.0462 ± 0.0003"."""
+    """Return a number with its standard error, both to the digit that the error leaves: "-0.0460 ± 0.0003"."""
     if not math.isfinite(stderr):
         return f"{value:.3g} (error unknown)"
-    return f"{value:.3g} ± {stderr:.1g}" if stderr > 1e-5 * abs(value) else f"{value:.3g}"
+    if not stderr > 1e-5 * abs(value):
+        return f"{value:.3g}"
+    places = max(0, -math.floor(math.log10(float(f"{stderr:.1g}"))))
+    return f"{value:.{places}f} ± {stderr:.1g}" if places <= 8 else f"{value:.3g} ± {stderr:.1g}"
 
 
 def lags(value: float) -> str:
@@ -37,12 +40,16 @@ def lags(value: float) -> str:
     return f"{value:.0f}" if math.isfinite(value) else "never"
 
 
-def span_of_lags(values: NDArray) -> str:
-    """Return the median of some numbers of steps with their range, such as "13 steps (10 to 17 over the sequences)"."""
+def span_of_lags(values: NDArray, middle: float | None = None) -> str:
+    """Return some numbers of steps as their median, or another middle, with their range.
+
+    For example "13 steps (10 to 17 over the sequences)".
+    """
     values = np.asarray(values, np.float64)
-    middle, low, high = float(np.median(values)), float(values.min()), float(values.max())
+    middle = float(np.median(values)) if middle is None else middle
+    low, high = float(values.min()), float(values.max())
     unit = "step" if middle == 1 else "steps"
-    if low == high:
+    if low == high == middle:
         return f"{lags(middle)} {unit}"
     end = f"to {lags(high)}" if math.isfinite(high) else "or more"
     return f"{lags(middle)} {unit} ({lags(low)} {end} over the sequences)"
@@ -59,6 +66,12 @@ def as_power(log: float) -> str:
     if log == -math.inf:
         return "0"
     return f"e^{log:.1f}" if math.isfinite(log) else "not finite"
+
+
+def count(amount: float, noun: str) -> str:
+    """Return "1 step", "2 steps", "2 batches"."""
+    plural = noun + ("es" if noun.endswith("ch") else "s")
+    return f"{amount:.0f} {noun if amount == 1 else plural}"
 
 
 def bytes_in_words(size: float) -> str:

@@ -14,7 +14,7 @@ from .. import argument
 from .weight_files import load, shown
 
 
-def named_arrays(source: Any) -> dict[str, NDArray]:
+def flat_arrays(source: Any) -> dict[str, NDArray]:
     """Return the arrays of a file, or of a dict of NumPy, JAX or torch arrays; other values of a dict are left out."""
     if isinstance(source, str | PathLike):
         return load(source)
@@ -64,3 +64,11 @@ def parameter(array: NDArray) -> Array:
 def precision(array: NDArray) -> float:
     """Return eps of the array's dtype, 0 for whole numbers."""
     return float(jnp.finfo(array.dtype).eps) if jnp.issubdtype(array.dtype, jnp.floating) else 0.0
+
+
+def precision_note(dtype: Any) -> tuple[str, ...]:
+    """Say in what precision weights of this dtype are imported, if it is not their own or a finer one of 32 bits."""
+    ours, theirs = argument.floating(None), jnp.finfo(dtype)
+    if theirs.bits == 16:
+        return (f"{theirs.dtype} weights held in {ours}",)
+    return (f"{theirs.dtype} weights rounded to {ours}",) if theirs.bits > jnp.finfo(ours).bits else ()

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .. import argument
 from ..cells.contract import Cell, Params, State
 from .imported import Imported
 from .layer_blocks import (
@@ -43,7 +44,7 @@ def _read(arrays: Arrays) -> Layer:
 FORMS = [Form(("weight_hh", "weight_ih"), ("weight_hh", "weight_ih"), _read, ("bias", "bias_n"))]
 
 
-def from_equinox(module: Any, *, recorded: tuple[Any, Any] | None = None) -> Imported:
+def from_equinox(module: Any, *, recorded: tuple[Any, Any] | None = None, verify: bool = True) -> Imported:
     """Turn Equinox cells into a cell of ours, and compare the two.
 
     Each cell is run beside ours on random states and inputs; if the outputs differ, that is an error. The module is not
@@ -55,6 +56,7 @@ def from_equinox(module: Any, *, recorded: tuple[Any, Any] | None = None) -> Imp
             .safetensors or .npz file of them.
         recorded: Inputs (T, inputs) and the outputs (T, units) that the original gave from the state zero, or batches
             of them. Needed to verify arrays.
+        verify: Whether to run a live module beside the import. Default: True.
 
     Returns:
         An `Imported` with our `cell`, its `params` and the `verification`.
@@ -68,11 +70,11 @@ def from_equinox(module: Any, *, recorded: tuple[Any, Any] | None = None) -> Imp
         >>> net.source, net.verification.how
         ('Equinox LSTM, 3 units', 'live')
     """
+    argument.flag("verify", verify)
     if are_arrays(module):
         return import_arrays("Equinox", module, FORMS, recorded)
-    if isinstance(module, list | tuple):
-        return from_original("Equinox", chain([_original(cell) for cell in module]), recorded)
-    return from_original("Equinox", _original(module), recorded)
+    original = chain([_original(cell) for cell in module]) if isinstance(module, list | tuple) else _original(module)
+    return from_original("Equinox", original, recorded, verify=verify)
 
 
 def _original(module: Any) -> Original:

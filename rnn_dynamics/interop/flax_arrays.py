@@ -21,6 +21,8 @@ from ..cells.mgu import OneGateParams
 from .layer_blocks import Layer, affine_maps, gates_of, gru_layer, lstm_layer, summed, vanilla_layer
 from .named_arrays import Arrays, Form
 
+Activation = str | Callable[..., Any] | None
+
 LSTM_KERNELS = tuple(f"{side}{gate}/kernel" for side in "ih" for gate in "ifgo")
 LSTM_NAMES = (*LSTM_KERNELS, *(f"h{gate}/bias" for gate in "ifgo"))
 GRU_NAMES = (*(f"{side}{gate}/kernel" for side in "ih" for gate in "rzn"), *(f"i{gate}/bias" for gate in "rzn"))
@@ -59,19 +61,26 @@ def _mgu(arrays: Arrays) -> Layer:
     maps: dict[str, Affine] = affine_maps("fn", W, U, b)
     params = OneGateParams(forget=maps["f"], candidate=maps["n"])
     units, inputs = params.forget.U.shape
-    return Layer(make_janet(beta=0.0), params, "MGU", inputs, units, "without reset gate, as JANET with beta 0")
+    return Layer(
+        make_janet(beta=0.0), params, "MGU", inputs, units, U.dtype, "without reset gate, as JANET with beta 0"
+    )
 
 
-def simple(arrays: Arrays, activation: str | Callable[..., Any] = "tanh", residual: bool = False) -> Layer:
-    """Return a SimpleCell; what a residual one adds to the pre-activation, the state itself, is part of W."""
+def simple(arrays: Arrays, activation: Activation = None, residual: bool | None = None) -> Layer:
+    """Return a SimpleCell; what a residual one adds to the pre-activation, the state itself, is part of W.
+
+    None stands for what nobody said: tanh and no residual are assumed.
+    """
     W = np.asarray(arrays["h/kernel"]).T
     if residual:
         W = summed(W, np.eye(len(W)))
-    note = "residual: W includes the identity" if residual else ""
+    assumed = ["tanh"] * (activation is None) + ["residual=False"] * (residual is None)
+    note = "residual: W includes the identity" if residual else " and ".join(assumed) + " assumed" if assumed else ""
+    activation = "tanh" if activation is None else activation
     return vanilla_layer(W, np.asarray(arrays["i/kernel"]).T, arrays.get("i/bias"), activation, note)
 
 
-def dense(arrays: Arrays, activation: str | Callable[..., Any] = "tanh", residual: bool = False) -> Layer:
+def dense(arrays: Arrays, activation: Activation = None, residual: bool | None = None) -> Layer:
     """Return one of nnx's cells with joint kernels."""
     W, U = np.asarray(arrays["dense_h/kernel"]).T, np.asarray(arrays["dense_i/kernel"]).T
     of_input, of_state = arrays.get("dense_i/bias"), arrays.get("dense_h/bias")
@@ -87,7 +96,7 @@ def dense(arrays: Arrays, activation: str | Callable[..., Any] = "tanh", residua
     return simple(renamed, activation, residual)
 
 
-FORMS = [
+GATED = [
     Form(("hi/kernel", "ii/kernel", "if/kernel"), LSTM_NAMES, _lstm),
     Form(
         ("hi/kernel", "ii/kernel", "if_/kernel"),
@@ -101,11 +110,14 @@ FORMS = [
         _mgu,
         optional=("hn/bias",),
     ),
-    Form(("h/kernel", "i/kernel"), ("h/kernel", "i/kernel", "i/bias"), simple),
-    Form(
-        ("dense_h/kernel", "dense_i/kernel"),
-        ("dense_h/kernel", "dense_i/kernel"),
-        dense,
-        optional=("dense_h/bias", "dense_i/bias"),
-    ),
 ]
+
+
+def forms(activation: Activation = None) -> list[Form]:
+    """Return the forms of all cells; the activation is that of a SimpleCell, whose arrays do not show it."""
+    joint = ("dense_h/kernel", "dense_i/kernel")
+    return [
+        *GATED,
+        Form(("h/kernel", "i/kernel"), ("h/kernel", "i/kernel", "i/bias"), lambda arrays: simple(arrays, activation)),
+        Form(joint, joint, lambda arrays: dense(arrays, activation), optional=("dense_h/bias", "dense_i/bias")),
+    ]

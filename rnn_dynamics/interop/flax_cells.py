@@ -6,18 +6,26 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .. import argument
 from ..cells.contract import State
 from . import flax_arrays
 from .imported import Imported
 from .jax_activations import activation_of, require_gates
 from .layer_blocks import Layer, Original, belongs_to, chain, from_original, over_time
-from .named_arrays import are_arrays, import_arrays, layers_in, named
+from .named_arrays import are_arrays, import_arrays, layers_in, named, only_for_arrays
+from .weight_files import in_words
 
 Pair = tuple[Any, Any]  # a linen module with its parameters; an nnx module with None
 
 
 def from_flax(
-    module: Any, params: Any = None, *, example: Any = None, recorded: tuple[Any, Any] | None = None
+    module: Any,
+    params: Any = None,
+    *,
+    example: Any = None,
+    activation: flax_arrays.Activation = None,
+    recorded: tuple[Any, Any] | None = None,
+    verify: bool = True,
 ) -> Imported:
     """Turn Flax cells, linen or nnx, into a cell of ours, and compare the two.
 
@@ -30,8 +38,11 @@ def from_flax(
             dict of arrays, nested or flat, or a path to a .safetensors or .npz file of them.
         params: For linen: the parameters, `variables` or `variables["params"]`; a list of them for a list of modules.
         example: For a linen module of your own: an input that it takes, since its layers exist only while it runs.
+        activation: For the arrays of a `SimpleCell`, which do not say it: one that `rd.cells.make_elman` takes.
+            Default: "tanh".
         recorded: Inputs (T, inputs) and the outputs (T, units) that the original gave from the state zero, or batches
             of them. Needed to verify arrays.
+        verify: Whether to run a live module beside the import. Default: True.
 
     Returns:
         An `Imported` with our `cell`, its `params` and the `verification`. Of a `Bidirectional` it is the forward net,
@@ -47,9 +58,11 @@ def from_flax(
         >>> net.source, net.verification.how
         ('Flax LSTM, 3 units', 'live')
     """
+    argument.flag("verify", verify)
     if are_arrays(module) and params is None:
-        return import_arrays("Flax", module, flax_arrays.FORMS, recorded)
-    if isinstance(module, list | tuple):
+        return import_arrays("Flax", module, flax_arrays.forms(activation), recorded, activation=activation)
+    only_for_arrays(activation=activation)
+    if isinstance(module, Sequence):  # nnx.List too
         own = [None] * len(module) if params is None else params
         if not isinstance(own, list | tuple) or len(own) != len(module):
             raise ValueError(f"params: got {type(params).__name__}, expected a list of {len(module)}, one per module")
@@ -57,12 +70,12 @@ def from_flax(
     else:
         pairs = _pairs(module, params, example)
     if len(pairs) == 1 and _is(pairs[0][0], "Bidirectional"):
-        return _bidirectional(*pairs[0], recorded)
+        return _bidirectional(*pairs[0], recorded, verify)
     if any(_is(one, "Bidirectional") for one, _ in pairs):
         raise ValueError(
             f"module: got {_names(pairs)}; a Bidirectional feeds both its nets to the next, so no net is a chain"
         )
-    return from_original("Flax", chain([_original(*pair) for pair in pairs]), recorded)
+    return from_original("Flax", chain([_original(*pair) for pair in pairs]), recorded, verify=verify)
 
 
 def _pairs(module: Any, params: Any, example: Any) -> list[Pair]:
@@ -123,7 +136,7 @@ def _linen_modules(module: Any, params: Any, example: Any) -> list[Pair]:
     from flax import linen
 
     if example is None:
-        found = layers_in(named(params), flax_arrays.FORMS)
+        found = layers_in(named(params), flax_arrays.forms())
         known = ", ".join(f"params[{path!r}] ({layer.kind}, {layer.units} units)" for path, layer in found.items())
         raise ValueError(
             f"example: missing for {type(module).__name__}, whose layers exist only while it runs; give an input that "
@@ -169,7 +182,7 @@ def _several(module: Any, paths: list[str]) -> str:
     return f"module: got {type(module).__name__} with {found}{wanted}"
 
 
-def _bidirectional(module: Any, params: Any, recorded: Any) -> Imported:
+def _bidirectional(module: Any, params: Any, recorded: Any, verify: bool) -> Imported:
     if recorded is not None:
         raise ValueError("recorded: given for a bidirectional layer, expected the recording of one of its RNNs")
     halves = [
@@ -177,6 +190,7 @@ def _bidirectional(module: Any, params: Any, recorded: Any) -> Imported:
             "Flax",
             _original(half, None if params is None else params[name]),
             of=f"the {direction} half of a bidirectional layer",
+            verify=verify,
         )
         for half, name, direction in (
             (module.forward_rnn, "forward_rnn", "forward"),
@@ -210,17 +224,28 @@ def _original(module: Any, params: Any) -> Original:
 def _layer(cell: Any, params: Any) -> Layer:
     """Return the layer of a cell from its parameters, with its activations."""
     arrays = named(params)
+    found = layers_in(arrays, flax_arrays.forms())
+    layer = found.get("")
+    if layer is None or layer.kind not in _kinds(cell):
+        inner = [path for path in found if path]
+        raise ValueError(
+            f"params: got {in_words(sorted(arrays)) or 'none'}, expected those of {type(cell).__name__}"
+            + (f"; those of a layer are in {in_words(inner)}" if inner else "")
+        )
+    units = cell.features if _is_linen(cell) else cell.hidden_features
+    if units != layer.units:
+        raise ValueError(f"params: those of {layer.units} units, expected {units}, as {type(cell).__name__} has them")
     if _is(cell, "SimpleCell"):
         read = flax_arrays.dense if "dense_h/kernel" in arrays else flax_arrays.simple
         return read(arrays, activation_of(cell.activation_fn), cell.residual)
     require_gates(cell.gate_fn, cell.activation_fn)
-    found = layers_in(arrays, flax_arrays.FORMS)
-    if list(found) != [""]:
-        raise ValueError(
-            f"params: got {', '.join(sorted(arrays)) or 'none'}, expected those of {type(cell).__name__}"
-            + (f"; those of a layer are in {', '.join(found)}" if found else "")
-        )
-    return found[""]
+    return layer
+
+
+def _kinds(cell: Any) -> tuple[str, ...]:
+    if _is(cell, "SimpleCell"):
+        return ("vanilla RNN",)
+    return ("LSTM",) if _is(cell, "LSTMCell", "OptimizedLSTMCell") else ("GRU", "MGU")
 
 
 def nnx_params(cell: Any) -> Any:

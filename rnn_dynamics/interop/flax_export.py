@@ -37,6 +37,8 @@ def to_flax(cell: Cell, params: Params, *, api: str = "linen") -> Any:
     """
     linen = argument.choice("api", api, ("linen", "nnx")) == "linen"
     layers = layers_of(cell, params, "Flax")
+    if not layers[0].inputs:
+        raise ValueError("cell: got a net without inputs, expected one input or more, as Flax's initializers do")
     exported = [_linen(layer) if linen else (_nnx(layer), None) for layer in layers]
     original = chain([_original(module, own) for module, own in exported])
     verified_beside(cell, params, "the exported Flax net", original)
@@ -59,6 +61,8 @@ def _linen(layer: Ours) -> tuple[Any, dict[str, dict[str, Any]]]:
     if layer.kind == "vanilla":
         found = _kernels({"": layer.params}, bias_of="i")
         return linen.SimpleCell(layer.units, activation_fn=_function(layer)), found
+    if layer.kind != "janet":
+        raise refused(layer, "Flax", "has no LSTM with projection")
     if layer.options["beta"] != 0:
         raise refused(layer, "Flax", "has only the one with beta=0, an MGUCell without reset gate")
     maps = {"f": layer.params.forget, "n": layer.params.candidate}

@@ -19,7 +19,8 @@ from .. import argument
 from ..cells.contract import State
 from .imported import Imported
 from .layer_blocks import Layer, Original, from_original, gru_layer, lstm_layer, summed, vanilla_layer
-from .named_arrays import Arrays, Form, are_arrays, import_arrays, in_words, named
+from .named_arrays import Arrays, Form, are_arrays, import_arrays, named, only_for_arrays
+from .weight_files import in_words
 
 KINDS = ("lstm", "vanilla")
 
@@ -63,6 +64,7 @@ def from_haiku(
     *,
     kind: str | None = None,
     recorded: tuple[Any, Any] | None = None,
+    verify: bool = True,
 ) -> Imported:
     """Turn Haiku's parameters into a cell of ours, and compare the two.
 
@@ -77,6 +79,7 @@ def from_haiku(
         kind: "lstm" or "vanilla", needed without `core` if the name of the module says neither.
         recorded: Inputs (T, inputs) and the outputs (T, units) that the original gave from the state zero, or batches
             of them. Needed to verify arrays.
+        verify: Whether to run a live core beside the import. Default: True.
 
     Returns:
         An `Imported` with our `cell`, its `params` and the `verification`.
@@ -90,15 +93,17 @@ def from_haiku(
         >>> rd.interop.from_haiku(params, core=lambda: hk.LSTM(3)).params.forget.b
         Array([1., 1., 1.], dtype=float32)
     """
+    argument.flag("verify", verify)
     if not are_arrays(params):
         raise TypeError(f"params: got {type(params).__name__}, expected Haiku's dict of parameters")
     if core is not None:
-        if not callable(core) or isinstance(params, list | tuple):
+        if not callable(core) or isinstance(core, type) or isinstance(params, list | tuple):
             raise TypeError(
                 f"core: got {core!r}, expected a function such as lambda: hk.LSTM(128), and params as a dict"
             )
+        only_for_arrays(kind=kind)
         original, paths = _original(params, core)
-        return from_original("Haiku", original, recorded, of=f"called {', '.join(paths)}")
+        return from_original("Haiku", original, recorded, of=f"called {', '.join(paths)}", verify=verify)
     forms = [FORMS["gru"]]
     if kind is not None:
         forms.append(FORMS[argument.choice("kind", kind, KINDS)])

@@ -39,6 +39,8 @@ def to_keras(cell: Cell, params: Params) -> Any:
 def _exported(layer: Ours) -> Any:
     import keras
 
+    if layer.first.W.dtype.itemsize < 4:
+        raise ValueError(f"params: got {layer.first.W.dtype}, expected float32 or float64, as Keras's initializers do")
     options = {"return_sequences": True, "dtype": layer.first.W.dtype.name}
     if layer.kind == "lstm":
         W, U, b = joined(layer.params, "ifgo")

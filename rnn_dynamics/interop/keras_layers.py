@@ -12,6 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from .. import argument
 from ..cells.contract import State
 from .arrays import as_numpy
 from .imported import Imported
@@ -28,14 +29,19 @@ from .layer_blocks import (
     summed,
     vanilla_layer,
 )
-from .named_arrays import Arrays, Form, are_arrays, import_arrays
+from .named_arrays import Arrays, Form, are_arrays, import_arrays, only_for_arrays
 
 # what Keras calls the activations of ours
 ACTIVATIONS = {"tanh": "tanh", "sigmoid": "logistic", "relu": "relu", "softplus": "softplus", "linear": "identity"}
 
 
 def from_keras(
-    layer: Any, *, reset: str | None = None, activation: str = "tanh", recorded: tuple[Any, Any] | None = None
+    layer: Any,
+    *,
+    reset: str | None = None,
+    activation: str | None = None,
+    recorded: tuple[Any, Any] | None = None,
+    verify: bool = True,
 ) -> Imported:
     """Turn Keras layers into a cell of ours, and compare the two.
 
@@ -51,6 +57,7 @@ def from_keras(
             "linear". Default: "tanh".
         recorded: Inputs (T, inputs) and the outputs (T, units) that the original gave from the state zero, or batches
             of them. Needed to verify arrays.
+        verify: Whether to run a live layer beside the import. Default: True.
 
     Returns:
         An `Imported` with our `cell`, its `params` and the `verification`. Of a `Bidirectional` it is the forward net,
@@ -65,28 +72,30 @@ def from_keras(
         >>> net.source, net.verification.how
         ('Keras LSTM, 3 units', 'none')
     """
+    argument.flag("verify", verify)
     if are_arrays(layer):
-        return import_arrays("Keras", layer, _forms(reset, activation), recorded)
+        return import_arrays("Keras", layer, _forms(reset, activation), recorded, activation=activation, reset=reset)
+    only_for_arrays(activation=activation, reset=reset)
     layers = [one for part in layer for one in _in(part)] if isinstance(layer, list | tuple) else _in(layer)
     if len(layers) == 1 and hasattr(layers[0], "forward_layer"):
-        return _bidirectional(layers[0], recorded)
+        return _bidirectional(layers[0], recorded, verify)
     if any(hasattr(one, "forward_layer") for one in layers):
         names = ", ".join(one.name for one in layers)
         raise ValueError(
             f"layer: got the layers {names}; a Bidirectional feeds both its nets to the next, so no net is a chain"
         )
-    return from_original("Keras", chain([_original(one) for one in layers]), recorded)
+    return from_original("Keras", chain([_original(one) for one in layers]), recorded, verify=verify)
 
 
-def _forms(reset: str | None, activation: str) -> list[Form]:
+def _forms(reset: str | None, activation: str | None) -> list[Form]:
     needed = ("recurrent_kernel", "kernel")
-    return [Form(needed, needed, lambda arrays: _read(arrays, reset, _ours(activation)), optional=("bias",))]
+    ours = ACTIVATIONS[argument.choice("activation", activation or "tanh", ACTIVATIONS)]
 
+    def read(arrays: Arrays) -> Layer:
+        vanilla = gates_of(np.asarray(arrays["recurrent_kernel"]).T) == 1
+        return _read(arrays, reset, ours, "tanh assumed" if vanilla and activation is None else "")
 
-def _ours(activation: str) -> str:
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation: got {activation!r}, expected one of {', '.join(map(repr, ACTIVATIONS))}")
-    return ACTIVATIONS[activation]
+    return [Form(needed, needed, read, optional=("bias",))]
 
 
 def _read(arrays: Arrays, reset: str | None, activation: str, note: str = "") -> Layer:
@@ -141,7 +150,7 @@ def _is_cell(keras: Any, layer: Any) -> bool:
     return isinstance(layer, layers.SimpleRNNCell | layers.GRUCell | layers.LSTMCell | layers.StackedRNNCells)
 
 
-def _bidirectional(layer: Any, recorded: Any) -> Imported:
+def _bidirectional(layer: Any, recorded: Any, verify: bool) -> Imported:
     if recorded is not None:
         raise ValueError("recorded: given for a bidirectional layer, expected the recording of one of its layers")
     forward, backward = layer.forward_layer, layer.backward_layer
@@ -150,8 +159,10 @@ def _bidirectional(layer: Any, recorded: Any) -> Imported:
             "layer: its forward layer has go_backwards=True; expected False there, True in the backward layer"
         )
     reading_on = _copy(backward, go_backwards=False)
-    other = from_original("Keras", _original(reading_on), of="the backward half of a bidirectional layer")
-    net = from_original("Keras", _original(forward), of="the forward half of a bidirectional layer")
+    other = from_original(
+        "Keras", _original(reading_on), of="the backward half of a bidirectional layer", verify=verify
+    )
+    net = from_original("Keras", _original(forward), of="the forward half of a bidirectional layer", verify=verify)
     return net._replace(backward=other)
 
 

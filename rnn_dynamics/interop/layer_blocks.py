@@ -21,7 +21,7 @@ from ..cells.elman import make_elman
 from ..cells.gru import GRUParams, make_gru
 from ..cells.lstm import LSTMParams, lstm
 from ..cells.stack import stack
-from .arrays import checked_weights, parameter
+from .arrays import checked_weights, parameter, precision_note
 from .imported import Imported
 from .verification import Run, compared_with_recorded, verified
 
@@ -39,6 +39,7 @@ class Layer(NamedTuple):
         kind: What it is, in the words of the source: "LSTM", "GRU", "vanilla RNN".
         inputs: The size of its input.
         units: The number of its units.
+        dtype: That of its weights in the source.
         note: What else the source should say, such as "dropout as in inference".
     """
 
@@ -47,6 +48,7 @@ class Layer(NamedTuple):
     kind: str
     inputs: int
     units: int
+    dtype: Any
     note: str = ""
 
 
@@ -88,7 +90,7 @@ def lstm_layer(W: Any, U: Any, b: Any, order: str, note: str = "") -> Layer:
     """Return an LSTM whose blocks are in this order of i, f, g and o."""
     maps = affine_maps(order, W, U, b)
     params = LSTMParams(**{LSTM_GATES[letter]: part for letter, part in maps.items()})
-    return Layer(lstm, params, "LSTM", *_sizes(params.input), note)
+    return Layer(lstm, params, "LSTM", *_sizes(params.input), np.asarray(U).dtype, note)
 
 
 def gru_layer(
@@ -97,15 +99,18 @@ def gru_layer(
     """Return a GRU whose blocks are in this order of z, r and n; c is the bias inside the reset product, or None."""
     maps = affine_maps(order, W, U, b)
     if c is not None:
-        c = parameter(checked_weights("recurrent bias", np.asarray(c)))
+        c = checked_weights("recurrent bias", np.asarray(c))
+        if c.shape != maps["n"].W.shape[:1]:
+            raise ValueError(f"recurrent bias: got shape {c.shape}, expected {maps['n'].W.shape[:1]}")
+        c = parameter(c)
     params = GRUParams(**{GRU_GATES[letter]: part for letter, part in maps.items()}, recurrent_bias=c)
-    return Layer(make_gru(update, reset), params, "GRU", *_sizes(params.update), note)
+    return Layer(make_gru(update, reset), params, "GRU", *_sizes(params.update), np.asarray(U).dtype, note)
 
 
 def vanilla_layer(W: Any, U: Any, b: Any, activation: str | Callable[..., Any], note: str = "") -> Layer:
     """Return an Elman net with this activation."""
     params = affine_maps("h", W, U, b)["h"]
-    return Layer(make_elman(activation), params, "vanilla RNN", *_sizes(params), note)
+    return Layer(make_elman(activation), params, "vanilla RNN", *_sizes(params), np.asarray(U).dtype, note)
 
 
 def _sizes(part: Affine) -> tuple[int, int]:
@@ -148,17 +153,19 @@ def source_of(framework: str, layers: Sequence[Layer], of: str = "") -> str:
         text = kind + (f", {len(layers)} layers" if len(layers) > 1 else "") + f", {units} units"
     else:
         text = " + ".join(f"{layer.kind} of {layer.units} units" for layer in layers)
-    notes = dict.fromkeys(note for note in (*(layer.note for layer in layers), of) if note)
+    precisions = (note for layer in layers for note in precision_note(layer.dtype))
+    notes = dict.fromkeys(note for note in (*(layer.note for layer in layers), *precisions, of) if note)
     return ", ".join([f"{framework} {text}", *notes])
 
 
-def from_original(framework: str, original: Original, recorded: Any = None, of: str = "") -> Imported:
-    """Return the import of a live net, compared with it, and with what was recorded too."""
+def from_original(
+    framework: str, original: Original, recorded: Any = None, of: str = "", *, verify: bool = True
+) -> Imported:
+    """Return the import of a live net, compared with it if `verify`, and with what was recorded too."""
     cell, params = cell_and_params(original.layers)
     source = source_of(framework, original.layers, of)
-    if recorded is not None:
-        compared_with_recorded(cell, params, source, recorded, eps=precision_of(original))
-    return verified_beside(cell, params, source, original)
+    imported = compared_with_recorded(cell, params, source, recorded, eps=precision_of(original))
+    return verified_beside(cell, params, source, original) if verify else imported
 
 
 def verified_beside(cell: Cell, params: Params, source: str, original: Original) -> Imported:
@@ -181,7 +188,8 @@ def precision_of(original: Original) -> float:
 def from_arrays(framework: str, layers: Sequence[Layer], recorded: Any = None, of: str = "") -> Imported:
     """Return the import of arrays, compared with what was recorded, if anything was."""
     cell, params = cell_and_params(layers)
-    return compared_with_recorded(cell, params, source_of(framework, layers, of), recorded)
+    eps = max(float(jnp.finfo(layer.dtype).eps) for layer in layers)
+    return compared_with_recorded(cell, params, source_of(framework, layers, of), recorded, eps=eps)
 
 
 def chain(originals: Sequence[Original]) -> Original:

@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .arrays import as_numpy
 from .imported import Imported
 from .layer_blocks import Layer, from_arrays, natural
-from .weight_files import load, shown
+from .weight_files import MOST_LAYERS, in_words, load, shown
 
 Arrays = dict[str, Any]
 
@@ -49,22 +51,39 @@ def named(arrays: Any) -> Arrays:
     """Return the arrays by their paths, joined with "/"; a path to a file is read."""
     if isinstance(arrays, str | os.PathLike):
         arrays = load(arrays)
-    return dict(_flat(arrays, ()))
+    found: Arrays = {}
+    for path, array in _flat(arrays, ()):
+        if path in found:
+            raise ValueError(f"arrays: got two arrays called {shown(path)}, expected one of each name")
+        found[path] = array
+    return found
 
 
 def _flat(tree: Any, path: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
     if isinstance(tree, Mapping):
         for name, part in tree.items():
-            yield from _flat(part, (*path, *re.split(r"[./]", str(name))))
+            yield from _flat(part, (*path, *(step for one in _tuple(name) for step in _steps(str(one)))))
     elif tree is not None:
         # Flax wraps arrays in boxes
         value = tree.get_value() if hasattr(tree, "get_value") else getattr(tree, "value", tree)
-        yield "/".join(path), as_numpy(value)
+        # the random keys of dropout are no weights
+        if not jnp.issubdtype(getattr(value, "dtype", np.float32), jax.dtypes.prng_key):
+            yield "/".join(path), as_numpy(value)
+
+
+def _tuple(name: Any) -> tuple[Any, ...]:
+    return name if isinstance(name, tuple) else (name,)
+
+
+def _steps(name: str) -> list[str]:
+    """Split a path; JAX writes those of nnx as ['cell']['kernel'].value, and TensorFlow ends names with ":0"."""
+    steps = re.split(r"""[./\[\]'"]+""", name.removesuffix(":0").removesuffix(".value"))
+    return [step for step in steps if step]
 
 
 def layers_in(arrays: Arrays, forms: Iterable[Form]) -> dict[str, Layer]:
     """Return the layers found, by the path that their arrays share."""
-    found = {}
+    found: dict[str, Layer] = {}
     for form in forms:
         for parent in _parents(arrays, form.marks[0]):
             if not all(parent + mark in arrays for mark in form.marks):
@@ -74,7 +93,16 @@ def layers_in(arrays: Arrays, forms: Iterable[Form]) -> dict[str, Layer]:
             missing = [parent + name for name in form.names if parent + name not in arrays]
             if missing:
                 raise ValueError(f"arrays: {in_words(missing)} missing beside {shown(parent + form.marks[0])}")
+            others = _others(arrays, parent, form)
+            if others:
+                raise ValueError(
+                    f"arrays: {in_words(others)} beside {shown(parent + form.marks[0])}, expected nothing but "
+                    f"{', '.join((*form.names, *form.optional))}; leave out what the layer does not use"
+                )
             own = {name: arrays[parent + name] for name in (*form.names, *form.optional) if parent + name in arrays}
+            _check_axes(parent, own)
+            if len(found) >= MOST_LAYERS:
+                raise ValueError(f"arrays: hold more than {MOST_LAYERS} recurrent layers, expected at most as many")
             try:
                 found[parent.rstrip("/")] = form.read(own)
             except (TypeError, ValueError) as error:
@@ -83,24 +111,53 @@ def layers_in(arrays: Arrays, forms: Iterable[Form]) -> dict[str, Layer]:
     return found
 
 
-def in_words(names: Iterable[str]) -> str:
-    """Return names that may come from a file, the first dozen of them, as one short line."""
-    first = list(names)
-    return ", ".join(map(shown, first[:12])) + (", ..." if len(first) > 12 else "")
+def _check_axes(parent: str, arrays: Arrays) -> None:
+    """Raise unless every array is a matrix, but for the biases, whose names begin with b."""
+    for name, array in arrays.items():
+        if not name.split("/")[-1].startswith("b") and np.ndim(array) != 2:
+            raise ValueError(f"{shown(parent + name)}: got shape {np.shape(array)}, expected a matrix")
+
+
+def _others(arrays: Arrays, parent: str, form: Form) -> list[str]:
+    """Return what looks like more weights of a layer, such as the biases of another framework."""
+    known = {*form.names, *form.optional}
+    parts = {name.split("/")[0] for name in known if "/" in name}
+    beside = [name.removeprefix(parent) for name in arrays if name.startswith(parent)]
+    return [
+        parent + name
+        for name in beside
+        if name not in known
+        and (name.split("/")[0] in parts if parts else re.fullmatch(r"(weight|bias|kernel|recurrent)[^/]*", name))
+    ]
 
 
 def _parents(arrays: Arrays, mark: str) -> list[str]:
     return [name[: -len(mark)] for name in arrays if f"/{name}".endswith(f"/{mark}")]
 
 
-def import_arrays(framework: str, arrays: Any, forms: Sequence[Form], recorded: Any) -> Imported:
-    """Return the net whose layers have these forms: one, a chain, or the two halves of a bidirectional layer."""
+def only_for_arrays(**options: Any) -> None:
+    """Raise if an option of arrays was given with a live module, which has its own."""
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"{name}: got {value!r} with a live module, which has its own; leave it out")
+
+
+def import_arrays(
+    framework: str, arrays: Any, forms: Sequence[Form], recorded: Any, *, activation: Any = None, reset: Any = None
+) -> Imported:
+    """Return the net whose layers have these forms: one, a chain, or the two halves of a bidirectional layer.
+
+    An activation is for vanilla layers and a reset for GRUs: it is an error if one was given and there is none of them.
+    """
     if isinstance(arrays, list | tuple):
-        return from_arrays(framework, [_only_layer(framework, one, forms) for one in arrays], recorded)
+        layers = [_only_layer(framework, one, forms) for one in arrays]
+        _check_options(layers, activation, reset)
+        return from_arrays(framework, layers, recorded)
     flat = named(arrays)
     found = layers_in(flat, forms)
     if not found:
         raise ValueError(_none_found(framework, flat, forms))
+    _check_options(found.values(), activation, reset)
     halves = _halves(list(found))
     if halves:
         forward, backward = (found[name] for name in halves)
@@ -112,7 +169,16 @@ def import_arrays(framework: str, arrays: Any, forms: Sequence[Form], recorded: 
         net = from_arrays(framework, [forward], of="the forward half of a bidirectional layer")
         return net._replace(backward=other)
     names = chain_of(list(found))
-    return from_arrays(framework, [found[name] for name in names], recorded)
+    # numbers say in which order layers were made, which need not be that in which they are called
+    of = f"in the order {in_words(names)}" if len(names) > 1 else ""
+    return from_arrays(framework, [found[name] for name in names], recorded, of)
+
+
+def _check_options(layers: Iterable[Layer], activation: Any, reset: Any) -> None:
+    kinds = {layer.kind for layer in layers}
+    for name, value, kind in (("activation", activation, "vanilla RNN"), ("reset", reset, "GRU")):
+        if value is not None and kind not in kinds:
+            raise ValueError(f"{name}: got {value!r}, but the arrays are those of {' and '.join(sorted(kinds))}")
 
 
 def chain_of(names: Sequence[str]) -> list[str]:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
+from .. import argument
 from ..cells import CELLS
 from ..cells.activations import ACTIVATIONS
 from ..cells.affine import Affine
@@ -12,11 +14,14 @@ from ..cells.contract import Cell, Params, made_by
 from ..cells.gru import GRUParams
 from ..cells.lstm import LSTMParams, lstm
 from ..cells.mgu import OneGateParams
+from ..cells.projected_lstm import ProjectedAffine, ProjectedLSTMParams, projected_lstm
+from .arrays import checked_weights
 from .layer_blocks import GRU_GATES, LSTM_GATES
 
 # by what makes the cell: its kind, and the type of its parameters
 KINDS: dict[str, tuple[str, type]] = {
     "lstm": ("lstm", LSTMParams),
+    "projected_lstm": ("projected_lstm", ProjectedLSTMParams),
     "make_gru": ("gru", GRUParams),
     "make_elman": ("vanilla", Affine),
     "make_janet": ("janet", OneGateParams),
@@ -27,7 +32,7 @@ class Ours(NamedTuple):
     """One layer of a net of ours.
 
     Attributes:
-        kind: "lstm", "gru", "vanilla" or "janet".
+        kind: "lstm", "projected_lstm", "gru", "vanilla" or "janet".
         options: What it was made with: `update` and `reset`, or `activation`, or `beta`.
         params: Its parameters.
     """
@@ -47,14 +52,14 @@ class Ours(NamedTuple):
         return self.first.U.shape[1]
 
     @property
-    def first(self) -> Affine:
+    def first(self) -> Affine | ProjectedAffine:
         """The first affine map."""
         return self.params if isinstance(self.params, Affine) else self.params[0]
 
 
 def layers_of(cell: Cell, params: Params, framework: str) -> list[Ours]:
     """Return the layers of a cell or a stack; raise if one has no counterpart in any framework."""
-    name, options = made_by(cell)
+    name, options = made_by(argument.instance("cell", cell, Cell))
     if name == "stack":
         cells = options["cells"]
         if any(made_by(one)[0] == "stack" for one in cells):
@@ -64,12 +69,15 @@ def layers_of(cell: Cell, params: Params, framework: str) -> list[Ours]:
         return [layer for one, own in zip(cells, params, strict=True) for layer in layers_of(one, own, framework)]
     if cell is CELLS["linear"]:
         name, options = "make_elman", {"activation": "identity", "leak": 1.0}
-    kind, of_params = KINDS.get("lstm" if cell is lstm else name, ("", object))
+    name = "lstm" if cell == lstm else "projected_lstm" if cell == projected_lstm else name
+    kind, of_params = KINDS.get(name, ("", object))
     if not kind:
         called = next((name for name, one in CELLS.items() if one is cell), name.removeprefix("make_") or "of your own")
         raise ValueError(f"cell: got the cell {called}, which {framework} does not have; expected LSTM, GRU or vanilla")
     if not isinstance(params, of_params):
         raise TypeError(f"params: got {type(params).__name__}, expected {of_params.__name__}")
+    for leaf in jax.tree.leaves(params):
+        checked_weights("params", np.asarray(leaf))
     if kind == "vanilla":
         options = {**options, "activation": _activation_name(options["activation"])}
         if options["leak"] != 1:
@@ -89,25 +97,20 @@ def with_update(layer: Ours, wanted: str) -> GRUParams:
     return layer.params._replace(update=Affine(-W, -U, None if b is None else -b))
 
 
-def joined(params: LSTMParams | GRUParams, order: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return W (gates · n, n), U (gates · n, m) and b (gates · n,), None if no gate has one, in this order of gates."""
-    names = LSTM_GATES if isinstance(params, LSTMParams) else GRU_GATES
+def joined(
+    params: LSTMParams | ProjectedLSTMParams | GRUParams, order: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return W (gates · n, n), U (gates · n, m) and b (gates · n,), None if no gate has one, in this order of gates.
+
+    With a projection to p numbers W is (gates · n, p).
+    """
+    names = GRU_GATES if isinstance(params, GRUParams) else LSTM_GATES
     parts = [getattr(params, names[letter]) for letter in order]
-    W, U = (
-        np.concatenate([np.asarray(array) for array in of_all]) for of_all in ([*map(_W, parts)], [*map(_U, parts)])
-    )
+    W, U = (np.concatenate([np.asarray(getattr(part, letter)) for part in parts]) for letter in "WU")
     return W, U, None if all(part.b is None for part in parts) else np.concatenate([bias(part) for part in parts])
 
 
-def _W(part: Affine) -> Any:
-    return part.W
-
-
-def _U(part: Affine) -> Any:
-    return part.U
-
-
-def bias(part: Affine) -> np.ndarray:
+def bias(part: Affine | ProjectedAffine) -> np.ndarray:
     """Return the bias, zeros if there is none."""
     return np.zeros_like(np.asarray(part.W[:, 0])) if part.b is None else np.asarray(part.b)
 

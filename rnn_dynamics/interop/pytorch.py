@@ -1,5 +1,6 @@
 """Recurrent layers of PyTorch as cells of ours."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,12 +8,12 @@ from numpy.typing import NDArray
 
 from .. import argument
 from . import pytorch_live as live
-from .arrays import named_arrays
+from .arrays import flat_arrays
 from .imported import Imported, Verification
-from .pytorch_layout import ACTIVATIONS, Layer, Net, net_of, nets_in
+from .pytorch_layout import ACTIVATIONS, Layer, Net, net_of, nets_in, others_beside
 from .pytorch_params import as_cell
 from .verification import compared_with_recorded, recorded_arrays, verified
-from .weight_files import shown
+from .weight_files import in_words, shown
 
 
 def from_torch(
@@ -63,6 +64,10 @@ def from_torch(
         Array(0., dtype=float32)
     """
     argument.flag("verify", verify)
+    if prefix is not None:
+        argument.instance("prefix", prefix, str, "a string such as 'encoder.rnn'")
+    if layer is not None:
+        argument.size("layer", layer, 0)
     if nonlinearity is not None:
         argument.choice("nonlinearity", nonlinearity, ACTIVATIONS)
     if live.is_module(source):
@@ -80,10 +85,14 @@ def from_torch(
 
 
 def _from_arrays(source: Any, prefix: str | None, layer: int | None, nonlinearity: str | None) -> Net:
-    nets = nets_in(named_arrays(source))
+    arrays = flat_arrays(source)
+    nets = nets_in(arrays)
     if not nets:
+        parts = source if isinstance(source, Mapping) else {}
+        inner = [name for name, part in parts.items() if isinstance(part, Mapping)]
         raise ValueError(
             "source: holds no arrays with PyTorch's names (weight_ih_l0, weight_hh_l0, ...), with or without a prefix"
+            + (f"; it holds the dicts {in_words(inner)}: pass the one with the weights" if inner else "")
         )
     if prefix is not None:
         nets = {name: each for name, each in nets.items() if name.rstrip("./") == prefix.rstrip("./")} or nets
@@ -91,8 +100,14 @@ def _from_arrays(source: Any, prefix: str | None, layer: int | None, nonlinearit
             raise ValueError(f"prefix: got {prefix!r}, expected {_choices(nets)}")
     if len(nets) > 1:
         raise ValueError(f"source: holds {len(nets)} recurrent nets; pass prefix={_choices(nets)}")
-    (layers,) = nets.values()
+    ((found, layers),) = nets.items()
     net = net_of(layers, layer=layer, activation=nonlinearity or "tanh", notes=())
+    others = others_beside(arrays, found)
+    if others:
+        raise ValueError(
+            f"source: holds {in_words(others)} beside the weights of the net, which no layer of PyTorch has; leave out "
+            "what the net does not use"
+        )
     if net.kind != "RNN" and nonlinearity is not None:
         raise ValueError(f"nonlinearity: got {nonlinearity!r}, but the arrays are those of a {net.kind}, not of an RNN")
     return net._replace(notes=(*net.notes, "tanh assumed")) if net.kind == "RNN" and nonlinearity is None else net

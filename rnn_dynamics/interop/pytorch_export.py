@@ -1,20 +1,17 @@
 """Cells of ours as recurrent layers of PyTorch."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import argument
 from ..cells.contract import Cell, Params
 from . import pytorch_live as live
-from .layers import Described, described
+from .our_cells import Ours, joined, layers_of, recurrent_bias, with_update
 from .pytorch_layout import ACTIVATIONS, Layer, Net
 from .verification import verified
 
-KINDS = {"elman": "RNN", "gru": "GRU", "lstm": "LSTM", "projected_lstm": "LSTM"}
+KINDS = {"vanilla": "RNN", "gru": "GRU", "lstm": "LSTM", "projected_lstm": "LSTM"}
 
 
 def to_torch(cell: Cell, params: Params, *, batch_first: bool = False) -> Any:
@@ -45,11 +42,11 @@ def to_torch(cell: Cell, params: Params, *, batch_first: bool = False) -> Any:
         ValueError: cell: PyTorch has no GRU with reset="before" the recurrent product, expected make_gru(reset="after")
     """
     argument.flag("batch_first", batch_first)
-    described_layers = described(argument.instance("cell", cell, Cell), params)
-    _check_kinds(described_layers)
-    layers = [_CONVERT[layer.kind](layer) for layer in described_layers]
+    ours = layers_of(cell, params, "PyTorch")
+    _check_kinds(ours)
+    layers = [_converted(layer) for layer in ours]
     _check_sizes(layers)
-    kind, activation = KINDS[described_layers[0].kind], described_layers[0].options.get("activation", "tanh")
+    kind, activation = KINDS[ours[0].kind], ours[0].options.get("activation", "tanh")
     net = Net(kind, _alike_biases(layers), (), activation, (), 0.0)
     module = live.built(net)
     module.batch_first = batch_first
@@ -58,10 +55,10 @@ def to_torch(cell: Cell, params: Params, *, batch_first: bool = False) -> Any:
     return module
 
 
-def _check_kinds(layers: list[Described]) -> None:
+def _check_kinds(layers: list[Ours]) -> None:
     first = layers[0]
     for kind, options, _ in layers:
-        if not kind:
+        if kind not in KINDS:
             raise ValueError(
                 "cell: no layer of PyTorch computes it, expected lstm, projected_lstm, make_gru(reset='after'), elman, "
                 "make_elman('relu'), or a stack of one of these"
@@ -70,10 +67,8 @@ def _check_kinds(layers: list[Described]) -> None:
             raise ValueError(
                 'cell: PyTorch has no GRU with reset="before" the recurrent product, expected make_gru(reset="after")'
             )
-        if options.get("leak", 1) != 1:
-            raise ValueError(f"cell: got leak={options['leak']}, expected 1: PyTorch's RNN has no leak")
         activation = options.get("activation")
-        if kind == "elman" and activation not in ACTIVATIONS:
+        if kind == "vanilla" and activation not in ACTIVATIONS:
             raise ValueError(f"cell: got the activation {activation!r}, expected tanh or relu, all that PyTorch has")
         if (kind, activation) != (first.kind, first.options.get("activation")):
             raise ValueError(f"cell: got layers of kind {first.kind} and {kind}, expected one kind in all layers")
@@ -109,34 +104,15 @@ def _alike_biases(layers: list[Layer]) -> tuple[Layer, ...]:
     )
 
 
-def _joined(maps: Sequence[Any]) -> Layer:
-    """Put the affine maps of a layer below each other."""
-    W, U = (np.concatenate([np.asarray(getattr(each, part)) for each in maps]) for part in ("W", "U"))
-    return Layer(weight_ih=U, weight_hh=W, bias_ih=_joined_biases([each.b for each in maps], maps[0].W))
-
-
-def _joined_biases(biases: Sequence[Any], like: Any) -> NDArray | None:
-    if all(bias is None for bias in biases):
-        return None
-    zero = np.zeros_like(np.asarray(like)[:, 0])
-    return np.concatenate([zero if bias is None else np.asarray(bias) for bias in biases])
-
-
-def _rnn(layer: Described) -> Layer:
-    return _joined([layer.params])
-
-
-def _gru(layer: Described) -> Layer:
-    p = layer.params
-    update = p.update if layer.options["update"] == "keep" else jax.tree.map(lambda leaf: -leaf, p.update)
-    recurrent_bias = _joined_biases([None, None, p.recurrent_bias], p.candidate.W)
-    return _joined([p.reset, update, p.candidate])._replace(bias_hh=recurrent_bias)
-
-
-def _lstm(layer: Described) -> Layer:
-    p = layer.params
-    projection = np.asarray(p.P) if layer.kind == "projected_lstm" else None
-    return _joined([p.input, p.forget, p.cell, p.output])._replace(weight_hr=projection)
-
-
-_CONVERT = {"elman": _rnn, "gru": _gru, "lstm": _lstm, "projected_lstm": _lstm}
+def _converted(layer: Ours) -> Layer:
+    """Return the weights of a layer under PyTorch's names, a missing bias as None."""
+    if layer.kind == "vanilla":
+        W, U, b = layer.params
+        return Layer(np.asarray(U), np.asarray(W), None if b is None else np.asarray(b))
+    if layer.kind == "gru":
+        params = with_update(layer, "keep")
+        W, U, b = joined(params, "rzn")
+        c = recurrent_bias(params)
+        return Layer(U, W, b, None if params.recurrent_bias is None else np.concatenate([0 * c, 0 * c, c]))
+    W, U, b = joined(layer.params, "ifgo")
+    return Layer(U, W, b, weight_hr=np.asarray(layer.params.P) if layer.kind == "projected_lstm" else None)

@@ -10,18 +10,15 @@ direction from the end of a sequence; cells such as `nn.LSTMCell` have neither.
 import itertools
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax.numpy as jnp
 from numpy.typing import NDArray
 
-from .. import argument
-from .arrays import checked_weights, precision
-from .weight_files import shown
+from .arrays import checked_weights, precision, precision_note
+from .weight_files import MOST_LAYERS, shown
 
 KINDS = {1: "RNN", 3: "GRU", 4: "LSTM"}
 ACTIVATIONS = ("tanh", "relu")
-MOST_LAYERS = 64  # a file of thousands would be compiled for hours
 PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 NAME = re.compile(
     rf"(?P<prefix>.*?)(?P<part>{'|'.join(PARTS)})(_l(?P<layer>\d{{1,4}})(?P<reverse>_reverse)?)?", re.DOTALL
@@ -99,6 +96,15 @@ def nets_in(arrays: dict[str, NDArray]) -> dict[str, dict[tuple[int, bool], dict
     return found
 
 
+def others_beside(arrays: Iterable[str], prefix: str) -> list[str]:
+    """Return the names beside those of a net that look like more of its weights, such as a bias under another name."""
+    return [
+        name
+        for name in arrays
+        if re.fullmatch(rf"{re.escape(prefix)}(weight|bias|kernel)[^./]*", name) and not NAME.fullmatch(name)
+    ]
+
+
 def net_of(
     layers: dict[tuple[int, bool], dict[str, NDArray]], *, layer: int | None, activation: str, notes: Iterable[str]
 ) -> Net:
@@ -134,14 +140,6 @@ def net_of(
     return Net(kind, forward, backward, activation, (*notes, *precision_note(forward[0].weight_hh.dtype)), eps)
 
 
-def precision_note(dtype: Any) -> tuple[str, ...]:
-    """Say in what precision weights of this dtype are imported, if it is not their own or a finer one of 32 bits."""
-    ours, theirs = argument.floating(None), jnp.finfo(dtype)
-    if theirs.bits == 16:
-        return (f"{theirs.dtype} weights held in {ours}",)
-    return (f"{theirs.dtype} weights rounded to {ours}",) if theirs.bits > jnp.finfo(ours).bits else ()
-
-
 def _in_words(layers: Iterable[tuple[int, bool]]) -> str:
     names = [f"l{number}{'_reverse' * reverse}" for number, reverse in sorted(layers)]
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
@@ -156,7 +154,7 @@ def _layer(parts: dict[str, NDArray], at: tuple[int, bool]) -> Layer:
     if missing:
         raise ValueError(
             f"source: {where} has {', '.join(sorted(parts))}, but no {' and no '.join(sorted(missing))}; of "
-            "parametrised weights (weight_norm, spectral_norm) pass the live module"
+            "parametrised or pruned weights (weight_norm, spectral_norm, prune) pass the live module"
         )
     layer = Layer(**{part: checked_weights(f"{part} of {where}", array) for part, array in parts.items()})
     if layer.weight_hh.ndim != 2 or layer.weight_ih.ndim != 2:

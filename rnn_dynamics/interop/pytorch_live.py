@@ -36,39 +36,65 @@ def recurrent_module(source: Any, prefix: str | None) -> Any:
             raise ValueError(f"prefix: got {prefix!r}, expected one of {', '.join(map(repr, found)) or 'none'}")
         return found[prefix.rstrip(".")]
     if not found:
-        raise ValueError(f"source: {type(source).__name__} contains no nn.RNN, nn.GRU, nn.LSTM or cell of these")
+        raise ValueError(
+            f"source: {type(source).__name__} contains no nn.RNN, nn.GRU, nn.LSTM or cell of these; of a "
+            "TorchScript or other module with PyTorch's names of weights pass the state_dict()"
+        )
     if len(found) > 1:
         names = ", ".join(f"{name!r} ({type(module).__name__})" for name, module in found.items())
         raise ValueError(f"source: contains {len(found)} recurrent modules; pass prefix= to choose from {names}")
     return next(iter(found.values()))
 
 
-def copied(module: Any) -> Any:
-    """Return a copy on the CPU in evaluation mode, without hooks."""
+def copied(module: Any, dtype: Any = None) -> Any:
+    """Return a copy on the CPU in evaluation mode, without hooks and with weights that are up to date."""
+    computed = [tensor for part in module.modules() for tensor in vars(part).values() if _is_computed(tensor)]
     try:
-        module = copy.deepcopy(module).to(device="cpu").eval()
+        # deepcopy refuses tensors that were computed from others
+        memo = {id(tensor): tensor.detach().clone() for tensor in computed}
+        module = copy.deepcopy(module, memo).to(device="cpu", dtype=dtype).eval()
     except Exception as error:
         raise ValueError(
             f"source: this {type(module).__name__} cannot be copied ({error}); pass its state_dict()"
         ) from error
     for part in module.modules():
+        for hook in _weight_hooks(part):
+            hook(part, ())
         for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
             getattr(part, hooks).clear()
     return module
 
 
+def _is_computed(thing: Any) -> bool:
+    import torch
+
+    return isinstance(thing, torch.Tensor) and not thing.is_leaf
+
+
+def _weight_hooks(module: Any) -> list[Any]:
+    """Return the hooks that compute weights when a module is called: older weight_norm and spectral_norm, pruning."""
+    return [
+        hook
+        for hook in module._forward_pre_hooks.values()
+        if any(base.__module__.startswith("torch.nn.utils.") for base in type(hook).__mro__)
+    ]
+
+
 def readable(module: Any) -> Any:
-    """Return the module, or a copy if reading its weights would change it, as spectral_norm does in training."""
+    """Return the module, or a copy if its weights are computed from others.
+
+    Reading them could change it, as spectral_norm does in training, and older hooks leave them out of date.
+    """
     from torch.nn.utils import parametrize
 
-    return copied(module) if parametrize.is_parametrized(module) else module
+    return copied(module) if parametrize.is_parametrized(module) or _weight_hooks(module) else module
 
 
 def runnable(module: Any) -> Any:
     """Return a copy in JAX's precision."""
     import torch
 
-    return copied(module).to(getattr(torch, np.dtype(argument.floating(None)).name))
+    return copied(module, getattr(torch, np.dtype(argument.floating(None)).name))
 
 
 def layers_of(module: Any) -> dict[tuple[int, bool], dict[str, NDArray]]:

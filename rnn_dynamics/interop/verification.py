@@ -18,13 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cells.contract import Cell, Input, Params, State
-from .arrays import precision
+from .arrays import as_numpy, precision
 from .imported import Imported, MismatchError, Verification, unverified
 
 STEPS, BATCH = 4, 7
 LEAST_RECORDED, MOST_RECORDED = 3, 20
 # rounding of sums of n products, in units of eps; 16-bit nets add up in 32 bits
 ROUNDING, ROUNDING_OF_16_BITS = 200, 8
+CAUSES = {
+    "live": "It computes something else than a plain layer with its weights; both outputs are in the error's fields "
+    "ours and original",
+    "recorded": "The arrays mean something else than their names say, or were not those of the recording, which must "
+    "start from the state zero, without dropout; both outputs are in the error's fields ours and original",
+}
 # outputs smaller than this count as this large
 SMALLEST_SCALE = 0.01
 
@@ -86,7 +92,9 @@ def compared_with_recorded(
 
 def recorded_arrays(recorded: tuple[Any, Any]) -> tuple[NDArray, NDArray]:
     """Return recorded inputs (B, T, m) and outputs (B, T, n), checked, of all steps."""
-    inputs, outputs = (np.asarray(array) for array in recorded)
+    if not isinstance(recorded, tuple | list) or len(recorded) != 2:
+        raise TypeError(f"recorded: got {type(recorded).__name__}, expected a pair, the inputs and the outputs")
+    inputs, outputs = map(as_numpy, recorded)
     if inputs.ndim == 2:
         inputs, outputs = inputs[None], outputs[None]
     if inputs.ndim != 3 or outputs.ndim != 3 or inputs.shape[:2] != outputs.shape[:2]:
@@ -153,7 +161,7 @@ def compared(how: str, ours: Outputs, original: NDArray, source: str) -> Verific
         raise MismatchError(
             f"{source}: the imported net differs from the original by {difference[where]:.2g}, where rounding explains "
             f"at most {tolerance:.1g}; at (sequence, step, unit) = {tuple(map(int, where))} it gives "
-            f"{values[where]:.7g} and the original {original[where]:.7g}",
+            f"{values[where]:.7g} and the original {original[where]:.7g}. {CAUSES[how]}",
             values,
             original,
         )

@@ -9,7 +9,7 @@ import math
 import re
 import stat
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
@@ -22,6 +22,7 @@ MOST_BYTES = 2**32
 # zeros compress a thousandfold, weights hardly at all
 MOST_TIMES_UNPACKED, ALWAYS_UNPACKED = 20, 2**26
 MOST_NAMES, LONGEST_NAME = 10_000, 300
+MOST_LAYERS = 64  # a file of thousands would be compiled for hours
 PLAIN_NAME = re.compile(r"[\w./:\-+~@$=,'()\[\] ]+")
 DTYPES: dict[str, Any] = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": bfloat16, "BOOL": np.bool_}
 DTYPES |= {f"{kind[0].upper()}{bits}": f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
@@ -81,6 +82,12 @@ def shown(name: Any) -> str:
     """Return a name from a file, or that of a file, as one short line without control characters."""
     text = ascii(str(name))
     return text if len(text) <= 100 else f"{text[:60]}...{text[-30:]}"
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Return names that may come from a file, the first dozen of them, as one short line."""
+    first = list(names)
+    return ", ".join(map(shown, first[:12])) + (", ..." if len(first) > 12 else "")
 
 
 def _reader(path: Path) -> Callable[[bytes], dict[str, np.ndarray]]:

@@ -150,7 +150,7 @@ def _log_state_gradients(step: Step, params: Params, h0: State, xs: Input, loss:
 
 def total(loss: Loss, states: State, T: int) -> Float[Array, ""]:
     """Return L, the sum of what the loss returns: a scalar, or one number for each time."""
-    return entry.losses("loss", loss(states), (), (T,)).sum()
+    return jnp.sum(entry.losses("loss", loss(states), (), (T,)))
 
 
 def direct_gradients(

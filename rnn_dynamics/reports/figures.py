@@ -132,6 +132,7 @@ DRAWINGS = (
         sentences.of_spectrum,
         lambda network: (
             "The mean growth of disturbances along the first sequence, by direction. Bars: one standard error. "
+            + sentences.of_first_sequence(network)
             + sentences.reliability(network)
         ),
         panels.spectrum,

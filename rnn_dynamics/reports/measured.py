@@ -62,12 +62,13 @@ def eigenvalues(step: Step, params: Params, h0: State, xs: Input) -> dict[str, N
 
 
 def _partial(path: str) -> str:
-    """Return the name of a diagonal block, such as "∂c'/∂c", or "∂c'/∂c of layer 1" for "1.c"."""
+    """Return the name of a diagonal block, such as "∂c'/∂c", or "∂c'/∂c of layer 2" for "1.c"."""
     layer, _, part = path.rpartition(".")
     part = "h" if part == "state" else part
     if part.isdigit() and not layer:
         layer, part = part, "h"
-    of_layer = f"{'layer ' if layer.isdigit() else ''}{layer}"
+    # counted from 1, as in the diagnosis
+    of_layer = f"layer {int(layer) + 1}" if layer.isdigit() else layer
     return f"∂{part}'/∂{part}" + (f" of {of_layer}" if layer else "")
 
 

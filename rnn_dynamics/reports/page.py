@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..diagnosis.result import Diagnosis
-from . import figures, tables
+from . import figures, sentences, tables
 from .inline_svg import inline_svg
 from .markup import Markup, element, joined
 from .network import Network
@@ -45,9 +45,14 @@ def verdict(network: Network) -> str:
 
 
 def verdict_of(diagnosis: Diagnosis) -> str:
-    """Return the worst finding in a sentence short enough for a title, or that there is none."""
+    """Return the worst finding in a sentence short enough for a title, or that there is none.
+
+    Without a horizon no rule judges how far the gradient reaches, so that its reach itself is the title.
+    """
+    evidence = diagnosis.evidence
     if not diagnosis.findings:
-        return "No fault found"
+        lag = None if evidence.log_norm is None or evidence.horizon is not None else sentences.reach(evidence)
+        return "No fault found" if lag is None else f"The gradient falls to 1 % within {count(lag, 'step')}"
     worst = diagnosis.findings[0]
     sentence = worst.sentence.strip().partition(". ")[0].rstrip(".")
     return sentence if len(sentence) <= LONGEST_TITLE else worst.rule[:1].upper() + worst.rule[1:]
@@ -94,7 +99,7 @@ def _diagnosis(networks: Sequence[Network]) -> Markup:
     return element(
         "section",
         element("h2", heading),
-        tables.together(networks, lambda network: tables.findings(network.diagnosis.findings)),
+        tables.together(networks, lambda network: tables.findings(network.diagnosis)),
         id="diagnosis",
     )
 
@@ -113,7 +118,11 @@ def _remedies(networks: Sequence[Network]) -> Markup:
         "section",
         element("h2", "What to change"),
         element(
-            "p", "Each change was applied to a copy of the network and measured again: before → after.", class_="lead"
+            "p",
+            "Each change was applied to a copy of the network and measured again: before → after. Gradients are "
+            "medians over a few windows as long as the horizon. The effect of an input is how far a step with it "
+            "ends from one without it.",
+            class_="lead",
         ),
         tables.together(networks, lambda network: tables.remedies(network.diagnosis.remedies), class_="stacked"),
         id="remedies",

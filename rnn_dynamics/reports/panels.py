@@ -98,7 +98,9 @@ def flow_caption(network: Network) -> str:
     if evidence.log_rms is not None:
         parts.append("Thin: what is left of a gradient of random direction.")
     if evidence.log_bound is not None:
-        parts.append("Dashed: the product of the norms of the steps, which it can never exceed.")
+        parts.append(
+            "Dashed: the product of the norms of the steps, a bound, estimated from some steps of the first sequence."
+        )
     if evidence.eigenvalue_rate is not None and abs(evidence.eigenvalue_rate) < 100:
         radius = number(math.exp(evidence.eigenvalue_rate))
         parts.append(f"Dotted: what the eigenvalue rule would have said, with ρ = {radius}.")

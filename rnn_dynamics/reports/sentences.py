@@ -52,8 +52,13 @@ def of_flow(network: Network) -> str:
     end = at_lag(evidence, last)
     if end > math.log(2):
         grows = "explodes" if end >= -ONE_PERCENT else "grows"
-        return f"The gradient {grows}: {where} it is {size(end)} its full size"
+        return f"The gradient {grows}: {where} it is {_times(end)} its full size"
     return f"The gradient lasts: {where}, {size(end)} of it is left"
+
+
+def _times(logarithm: float) -> str:
+    shown = size(logarithm)
+    return shown if shown.endswith("times") else f"{shown} times"
 
 
 def of_paths(network: Network) -> str:
@@ -86,8 +91,7 @@ def strongest_paths(evidence: Evidence) -> tuple[int, dict[str, float]]:
 
 def of_spectrum(network: Network) -> str:
     """Say whether neighbouring trajectories meet or part, and how many exponents can be believed."""
-    spectrum: Any = network.spectrum
-    first, error = float(spectrum.exponents[0]), float(spectrum.stderr[0])
+    first, error = largest_exponent(network)
     allowed = 2 * error if math.isfinite(error) else 0.0
     unknown = "" if math.isfinite(error) else ", of unknown error"
     value = f"λ₁ = {with_error(first, error, sign=True)} nats per step{unknown}"
@@ -98,9 +102,29 @@ def of_spectrum(network: Network) -> str:
     if first + allowed < 0:
         return f"{value}: a disturbance shrinks e-fold in {number(-1 / first)} steps"
     if first - allowed > 0:
+        spectrum: Any = network.spectrum
         grow = int(np.sum(np.asarray(spectrum.exponents) > 0))
-        return f"{value}: neighbouring states part, in {count(grow, 'direction')}"
+        return f"{value}: neighbouring states part, in {count(max(grow, 1), 'direction')}"
     return f"{value}: at the edge between shrinking and growing, within its error"
+
+
+def largest_exponent(network: Network) -> tuple[float, float]:
+    """Return λ₁ and its standard error: that of the diagnosis, the mean over all its sequences, if it has one."""
+    evidence, spectrum = network.diagnosis.evidence, network.spectrum
+    if evidence.exponent is not None:
+        error = evidence.exponent_stderr
+        return evidence.exponent, math.inf if error is None else error
+    assert spectrum is not None
+    return float(spectrum.exponents[0]), float(spectrum.stderr[0])
+
+
+def of_first_sequence(network: Network) -> str:
+    """Say how λ₁ of the sequence that the figure shows differs from that of its title, the mean over all sequences."""
+    evidence, spectrum = network.diagnosis.evidence, network.spectrum
+    if spectrum is None or evidence.exponent is None or evidence.sequences == 1:
+        return ""
+    alone = with_error(float(spectrum.exponents[0]), float(spectrum.stderr[0]), sign=True)
+    return f"Its λ₁ is {alone}; the title gives the mean of {evidence.sequences} sequences. "
 
 
 def reliability(network: Network) -> str:

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..diagnosis.result import Finding, Remedy
+from ..diagnosis.result import Diagnosis, Finding, Remedy
+from ..diagnosis.screen import too_short_a_window
 from . import sentences
 from .markup import Markup, element, joined
 from .network import Network
@@ -20,15 +21,23 @@ class Row(NamedTuple):
     values: tuple[str, ...]
 
 
-def findings(found: Sequence[Finding]) -> Markup:
+NO_HORIZON = (
+    "No rule found a fault. None of them judged how far the gradient reaches, since that depends on the task: give the "
+    "horizon, the number of steps back that it needs."
+)
+
+
+def findings(diagnosis: Diagnosis) -> Markup:
     """Return the rules that fired as a list, or a sentence if none did."""
+    found = diagnosis.findings
     if not found:
-        return element("p", "No rule found a fault.", class_="healthy")
+        known = diagnosis.evidence.horizon is not None
+        return element("p", "No rule found a fault." if known else NO_HORIZON, class_="healthy")
     return element("ul", *(_finding(each) for each in found), class_="findings")
 
 
 def _finding(finding: Finding) -> Markup:
-    compared = [f"{name.replace('_', ' ')} {number(value)}" for name, value in finding.numbers.items()]
+    compared = [f"{name.replace('_', ' ')} {number(value)}{_unit(name)}" for name, value in finding.numbers.items()]
     return element(
         "li",
         element("span", finding.severity, class_="severity"),
@@ -39,9 +48,13 @@ def _finding(finding: Finding) -> Markup:
     )
 
 
+def _unit(name: str) -> str:
+    return " nats" if name.startswith("log_") else ""
+
+
 MEASURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("log_gradient", "Gradient at the horizon", size),
-    ("exploding", "Growing directions", number),
+    ("exploding", "Directions that grow e-fold", number),
     ("saturated", "Saturated", percent),
     ("log_input", "Effect of an input", lambda log: number(math.exp(log))),
 )
@@ -128,7 +141,11 @@ def training(network: Network) -> Markup:
     """Return what clipping would do, which truncation is enough, and how much memory a backward pass takes."""
     evidence = network.diagnosis.evidence
     answers = {name: getattr(evidence, field) for field, name in TRAINING.items()}
-    parts = (_entry(name, answer.sentence()) for name, answer in answers.items() if answer is not None)
+    said = {name: answer.sentence() for name, answer in answers.items() if answer is not None}
+    short = too_short_a_window(evidence)
+    if short:
+        said[TRAINING["truncation"]] += f" {short[:1].upper()}{short[1:]}."
+    parts = (_entry(name, sentence) for name, sentence in said.items())
     return element("dl", *(each for pair in parts for each in pair), class_="training")
 
 
@@ -162,7 +179,7 @@ def _numbers(network: Network) -> list[tuple[str, str]]:
         of = "" if evidence.sequences == 1 else f", mean of {evidence.sequences} sequences"
         found.append((f"λ₁{of} (nats per step)", f"{exponent} (doubtful: {doubt})" if doubt else exponent))
     if evidence.exploding is not None:
-        found.append(("Directions that grow", number(evidence.exploding)))
+        found.append((_exponents_above_0(evidence), number(evidence.exploding)))
     found += [(f"ρ of {name}", number(value)) for name, value in (evidence.spectral_radii or {}).items()]
     for name, gate in (evidence.gates or {}).items():
         found.append((f"{name} gate: mean; shut; open", "; ".join(map(percent, (gate.mean, gate.shut, gate.open)))))
@@ -171,6 +188,11 @@ def _numbers(network: Network) -> list[tuple[str, str]]:
     if evidence.first_non_finite:
         found.append(("First value that is not finite", evidence.first_non_finite))
     return found
+
+
+def _exponents_above_0(evidence: Any) -> str:
+    of = "" if evidence.exponents is None else f", of {len(evidence.exponents)} measured"
+    return f"Exponents above 0{of}"
 
 
 def _of_flow(evidence: Any) -> list[tuple[str, str]]:

@@ -63,6 +63,11 @@ def test_targets_are_given_to_the_loss():
     np.testing.assert_allclose(found.norms, [2, 3])
 
 
+def test_a_loss_may_be_a_plain_number():
+    found = clipping(lambda p, h, x: p * x, jnp.ones(1), jnp.zeros(1), jnp.ones((2, 1, 1)), lambda states: 3.0)
+    np.testing.assert_array_equal(found.norms, 0)
+
+
 def test_a_gradient_that_is_not_finite_is_counted_and_left_out():
     found = of([1.0], [2.0])
     assert "not finite" not in found.sentence()

@@ -43,6 +43,7 @@ def test_a_step_that_takes_both_needs_a_word():
         ({"xs": np.ones((2, 3, T, 1))}, ValueError, "fits neither as one sequence"),
         ({"h0": jnp.zeros((2, N))}, ValueError, "h0 is one state, without a batch axis"),
         ({"xs": np.ones((2, 1, 1))}, ValueError, "expected at least 1 sequence of 2 steps"),
+        ({"xs": [[[1.0], [2.0]]]}, TypeError, "xs: got single numbers, expected arrays"),
         ({"xs": None}, ValueError, "length: got None with xs=None"),
         ({"horizon": 0}, ValueError, "horizon: got 0"),
         ({"loss": 3}, TypeError, "loss: got 3"),
@@ -77,15 +78,22 @@ def test_at_most_the_first_sequences_are_measured():
 
 
 def test_an_undriven_net_is_measured():
-    found = rd.diagnose(lambda a, h, x: a * h, 0.5, jnp.ones(3), None, length=40, horizon=10, remedies=False)
+    net, target = (lambda a, h, x: a * h, 0.5, jnp.ones(3), None), jnp.array(2.0)
+    loss = {"loss": lambda states, target: target * states[-1, 0], "targets": target}
+    found = rd.diagnose(*net, length=40, horizon=10, remedies=False, **loss)
     np.testing.assert_allclose(found.evidence.log_norm[0], np.arange(41) * np.log(0.5), atol=1e-6)
     assert [finding.rule for finding in found.findings] == ["gradient vanishes"]
+    # L = 2 a^40
+    np.testing.assert_allclose(found.evidence.gradient_norms, [80 * 0.5**39], rtol=1e-6)
+    np.testing.assert_allclose(np.exp(found.evidence.log_state_gradients[0]), 2 * 0.5 ** np.arange(39.0, -1, -1))
 
 
 def test_remedies_are_tried_on_the_steps_before_an_overflow():
     net = linear(1e6 * rotation(), sequences=2)
     found = rd.diagnose(*net[:4], horizon=30)
     assert found.findings[0].sentence == "Not finite: the state at step 53 of 60, in sequence 0."
+    again = rd.diagnose(*net[:4], horizon=55, remedies=False)
+    assert "sequences too short" not in [finding.rule for finding in again.findings]
     gain = next(remedy for remedy in found.remedies if remedy.name == "critical gain")
     assert gain.before["log_gradient"] == pytest.approx(30 * np.log(1e6))
 

@@ -44,6 +44,7 @@ def test_the_slope_of_a_straight_line_has_no_error():
     fitted = slope(LAGS * np.array([[-0.3], [-0.3]]))
     np.testing.assert_allclose(fitted, [-0.3, 0], atol=1e-12)
     assert slope(np.full((1, 9), -np.inf)) is None
+    assert slope(np.array([[0.0, 0.1, 0.2, -np.inf]])) is None  # a gradient of exactly 0 has no slope
 
 
 def test_the_error_of_a_slope_covers_noise():

@@ -7,7 +7,7 @@ import pytest
 from diagnosed_nets import FAULTY, HEALTHY, SLOW, T, linear
 
 import rnn_dynamics as rd
-from rnn_dynamics.diagnosis import RULES, Evidence, judge
+from rnn_dynamics.diagnosis import RULES, Evidence, GateStatistics, judge
 from rnn_dynamics.diagnosis.remedies import REMEDIES
 
 SMALLEST = Evidence(state_size=8, steps=T, sequences=1)
@@ -17,7 +17,7 @@ def findings(net):
     return rd.diagnose(*net[:4], **net.options, remedies=False).findings
 
 
-@pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in HEALTHY])
 def test_a_healthy_net_gets_no_finding(name):
     assert [finding.sentence for finding in findings(HEALTHY[name]())] == []
 
@@ -81,6 +81,22 @@ def test_problems_come_before_warnings():
     curves = np.arange(61)[None] * math.log(0.7)
     evidence = SMALLEST._replace(lag=np.arange(61), log_norm=curves, horizon=70, dead={"h": 0.5})
     assert [finding.severity for finding in judge(evidence)] == ["problem", "warning", "warning"]
+
+
+def test_two_sequences_of_which_one_keeps_its_gradient():
+    curves = np.arange(61) * np.log([[0.5], [1.0]])
+    (finding,) = judge(SMALLEST._replace(lag=np.arange(61), log_norm=curves, horizon=50))
+    assert "falls to 1 % within 14 steps (7 or more over the sequences); the task needs 50" in finding.sentence
+    assert finding.numbers["reach"] == 14
+
+
+@pytest.mark.parametrize("role", ["write", "replace", "keep, not write"])
+def test_a_gate_that_is_half_open_is_not_shut_because_there_are_few_steps(role):
+    def gate(mean):
+        return SMALLEST._replace(steps=1, horizon=1, gates={"input": GateStatistics(mean, 0, 0, np.ones(1), role)})
+
+    assert judge(gate(0.5)) == ()
+    assert len(judge(gate(0.99 if role == "keep, not write" else 0.01))) == 1
 
 
 def test_a_gate_that_forgets_is_named_as_the_reason():

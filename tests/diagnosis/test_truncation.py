@@ -50,6 +50,7 @@ def random_net(cell, sequences=1, T=16):
 
 
 @pytest.mark.parametrize("loss", [lambda s: jnp.sum(s.h**2, axis=1), lambda s: jnp.sum(s.c[-1])], ids=["all", "last"])
+@pytest.mark.slow
 def test_it_agrees_with_the_sum_over_all_pairs_of_steps(loss):
     step, params, h0, xs = random_net(rd.cells.lstm)
     found = truncation(step, params, h0, xs, loss)

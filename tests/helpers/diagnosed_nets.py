@@ -156,4 +156,4 @@ FAULTY = {
     "a horizon beyond the end": (lambda: linear(rotation(), horizon=2 * T), "sequences too short"),
 }
 # their steps are shared with no other net, so that each compiles programs of its own
-SLOW = {"update gate replaces", "three dead units of eight", "large inputs"}
+SLOW = {"update gate replaces", "three dead units of eight", "large inputs", "chrono GRU"}

@@ -79,8 +79,26 @@ def test_arrays_are_verified_if_recorded():
     assert from_equinox(cell, recorded=(xs, outputs)).verification.how == "live"
     with pytest.raises(MismatchError):
         from_equinox(cell, recorded=(xs, outputs[::-1]))
+    with pytest.raises(ValueError, match=r"recurrent bias: got shape \(1,\), expected \(4,\)"):
+        from_equinox({**arrays, "0.bias_n": np.ones(1, np.float32)})
+    of_torch = {"weight_ih": cell.weight_ih, "weight_hh": cell.weight_hh, "bias_ih": cell.bias, "bias_hh": cell.bias}
+    with pytest.raises(ValueError, match="'bias_ih', 'bias_hh' beside 'weight_hh', expected nothing but"):
+        from_equinox(of_torch)
     with pytest.raises(ValueError, match="one gate; Equinox has no vanilla cell"):
         from_equinox({"weight_ih": np.ones((4, 3), np.float32), "weight_hh": np.ones((4, 4), np.float32)})
+
+
+def test_the_precision_of_the_weights_is_said_and_compared_with():
+    cell = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), made("GRUCell"))
+    arrays = {name: np.asarray(getattr(cell, name)) for name in ("weight_ih", "weight_hh", "bias", "bias_n")}
+    assert from_equinox(arrays).source == "Equinox GRU, 4 units, bfloat16 weights held in float32"
+    xs = np.random.default_rng(0).normal(size=(6, 3))
+    inputs = jnp.asarray(xs, jnp.bfloat16)
+    outputs = jax.lax.scan(lambda h, x: (cell(x, h),) * 2, jnp.zeros(4, jnp.bfloat16), inputs)[1]
+    net = from_equinox(arrays, recorded=(xs.astype(np.float32), np.asarray(outputs, np.float32)))
+    assert 1e-5 < net.verification.difference < net.verification.tolerance < 0.1
+    double = {name: array.astype(np.float64) for name, array in arrays.items()}
+    assert from_equinox(double).source == "Equinox GRU, 4 units, float64 weights rounded to float32"
 
 
 BACK = {
@@ -106,6 +124,6 @@ def test_a_missing_bias_stays_missing_and_cells_without_a_counterpart_are_refuse
         key, inputs=2, hidden=3, input_bias=None, forget_bias=None, cell_bias=None, output_bias=None
     )
     assert to_equinox(rd.cells.lstm, params).bias is None
-    for cell in (rd.cells.gru, rd.cells.elman, rd.cells.mgu):
+    for cell in (rd.cells.gru, rd.cells.elman, rd.cells.mgu, rd.cells.projected_lstm):
         with pytest.raises(ValueError, match="Equinox"):
             to_equinox(cell, cell.init(key, inputs=2, hidden=3))

@@ -182,13 +182,71 @@ def test_arrays_are_found_by_their_names_and_verified_if_recorded():
 def test_arrays_of_several_layers_are_a_chain_if_their_names_count():
     arrays = {f"LSTMCell_{i}": linen_rnn(nn.LSTMCell(3), seed=i)[1]["params"]["cell"] for i in (10, 9, 0)}
     net = from_flax(arrays)
-    assert net.source == "Flax LSTM, 3 layers, 3 units"
+    assert net.source == "Flax LSTM, 3 layers, 3 units, in the order 'LSTMCell_0', 'LSTMCell_9', 'LSTMCell_10'"
     for place, number in enumerate((0, 9, 10)):
         np.testing.assert_array_equal(net.params[place].input.W, arrays[f"LSTMCell_{number}"]["hi"]["kernel"].T)
     with pytest.raises(ValueError, match="layers 'decoder', 'encoder', whose names do not say"):
         from_flax({"encoder": arrays["LSTMCell_0"], "decoder": arrays["LSTMCell_9"]})
     both = {f"{way}_rnn": {"cell": arrays["LSTMCell_0"]} for way in ("forward", "backward")}
     assert "backward half" in from_flax(both).backward.source
+
+
+def test_what_the_arrays_of_a_simple_cell_do_not_show_is_said_or_given():
+    relu = nn.SimpleCell(4, activation_fn=jax.nn.relu)
+    _, variables = linen_rnn(relu)
+    assert from_flax(variables).source == "Flax vanilla RNN, 4 units, tanh and residual=False assumed"
+    net = from_flax(variables, activation="relu")
+    assert (net.source, net.cell) == (
+        "Flax vanilla RNN, 4 units, residual=False assumed",
+        rd.cells.make_elman("relu"),
+    )
+    assert from_flax(relu, variables["params"]["cell"]).source == "Flax vanilla RNN, 4 units"
+    joint = nnx.state(nnx_cell(nnx.SimpleCell), nnx.Param)
+    assert "tanh and residual=False assumed" in from_flax(joint).source
+    assert from_flax(joint, activation="relu").cell is rd.cells.make_elman("relu")
+    with pytest.raises(ValueError, match="activation: got 'relu' with a live module, which has its own"):
+        from_flax(relu, variables, activation="relu")
+    with pytest.raises(ValueError, match="activation: got 'relu', but the arrays are those of LSTM"):
+        from_flax(linen_rnn(nn.LSTMCell(4))[1], activation="relu")
+
+
+def test_arrays_are_found_however_their_paths_are_written():
+    _, variables = linen_rnn(nn.GRUCell(4))
+    paths = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(variables)}
+    assert "['params']['cell']['hn']['bias']" in paths
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, from_flax(paths).params, from_flax(variables).params))
+    tuples = {("params", "cell", path[1].key, path[2].key): leaf for path, leaf in _leaves(variables["params"])}
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, from_flax(tuples).params, from_flax(variables).params))
+    state = nnx.state(nnx_cell(nnx.GRUCell), nnx.Param)
+    paths_of_nnx = {jax.tree_util.keystr(path): leaf for path, leaf in _leaves(state)}
+    assert "['dense_h']['kernel'].value" in paths_of_nnx
+    assert from_flax(paths_of_nnx).cell is from_flax(state).cell
+    with pytest.raises(ValueError, match="two arrays called 'params/cell/hn/bias'"):
+        from_flax({**paths, "params.cell.hn.bias": np.zeros(4)})
+
+
+def _leaves(tree):
+    return jax.tree_util.tree_leaves_with_path(tree)
+
+
+def test_more_arrays_than_a_layer_has_are_refused():
+    _, variables = linen_rnn(nn.LSTMCell(4))
+    variables["params"]["cell"]["ii"]["bias"] = np.ones(4, np.float32)
+    with pytest.raises(ValueError, match=r"'params/cell/ii/bias' beside 'params/cell/hi/kernel', expected nothing but"):
+        from_flax(variables)
+
+
+def test_a_state_with_random_keys_and_a_list_of_nnx():
+    class Net(nnx.Module):
+        def __init__(self):
+            rngs = nnx.Rngs(0)
+            self.drop = nnx.Dropout(0.5, rngs=rngs)
+            self.rnns = nnx.List([nnx.RNN(nnx_cell(nnx.GRUCell)), nnx.RNN(nnx.GRUCell(4, 4, rngs=rngs))])
+
+    net = Net()
+    arrays, live = from_flax(nnx.state(net)), from_flax(net.rnns)
+    assert live.verification.how == "live"
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, arrays.params, live.params))
 
 
 def test_what_our_cells_do_not_have_is_refused_with_the_reason():
@@ -212,8 +270,13 @@ def test_what_our_cells_do_not_have_is_refused_with_the_reason():
         from_flax(nn.LSTMCell(4))
     with pytest.raises(ValueError, match="layer 1, counted from 0, takes 3 inputs, but layer 0 has 4 units"):
         from_flax([nnx_cell(nnx.LSTMCell), nnx_cell(nnx.LSTMCell)])
-    with pytest.raises(ValueError, match="expected those of GRUCell"):
+    with pytest.raises(ValueError, match="expected those of GRUCell; those of a layer are in 'cell'"):
         from_flax(nn.GRUCell(4), variables)
+    for cell in (nn.GRUCell(4), nn.SimpleCell(4)):
+        with pytest.raises(ValueError, match=rf"params: got 'hf/bias', .*, expected those of {type(cell).__name__}$"):
+            from_flax(cell, variables["params"]["cell"])
+    with pytest.raises(ValueError, match="params: those of 4 units, expected 5, as LSTMCell has them"):
+        from_flax(nn.RNN(nn.LSTMCell(5)), variables)
 
 
 def test_an_import_leaves_the_module_as_it_was():
@@ -279,7 +342,14 @@ def test_cells_that_flax_does_not_have_are_refused(key):
         (rd.cells.gru, 'Flax has only the GRU with reset="after"'),
         (rd.cells.janet, "has only the one with beta=0"),
         (rd.cells.lru, "got the cell lru, which Flax does not have"),
+        (rd.cells.make_gru(reset="after"), "got a net without inputs"),
+        (rd.cells.projected_lstm, "Flax has no LSTM with projection"),
         (rd.cells.make_elman(leak=0.5), r"leak=0\.5, which Flax does not have"),
     ):
         with pytest.raises(ValueError, match=reason):
-            to_flax(cell, cell.init(key, inputs=2, hidden=3))
+            to_flax(cell, cell.init(key, inputs=0 if "inputs" in reason else 2, hidden=3))
+    with pytest.raises(TypeError, match="cell"):
+        to_flax(3, None)
+    params = rd.cells.elman.init(key, inputs=2, hidden=3)
+    with pytest.raises(ValueError, match="'params': 9 of 9 values are not finite"):
+        to_flax(rd.cells.elman, params._replace(W=params.W * jnp.nan))

@@ -91,6 +91,10 @@ def test_a_core_is_found_in_the_parameters_of_a_larger_net():
 
 
 def test_what_is_no_chain_of_cores_is_refused():
+    with pytest.raises(TypeError, match=r"core: got <class .*LSTM'>, expected a function such as"):
+        from_haiku({}, core=hk.LSTM)
+    with pytest.raises(ValueError, match="kind: got 'lstm' with a live module"):
+        from_haiku({}, core=lambda: hk.LSTM(3), kind="lstm")
     params = params_of(CORES["DeepRNN"])
     for core, reason in (
         (lambda: hk.DeepRNN([hk.LSTM(4), jax.nn.relu]), "core: got relu, expected hk.LSTM"),
@@ -158,6 +162,6 @@ def test_there_and_back(name, key):
 
 
 def test_cells_that_haiku_does_not_have_are_refused(key):
-    for cell in (rd.cells.make_gru(reset="after"), rd.cells.elman, rd.cells.lru):
+    for cell in (rd.cells.make_gru(reset="after"), rd.cells.elman, rd.cells.lru, rd.cells.projected_lstm):
         with pytest.raises(ValueError, match="Haiku"):
             to_haiku(cell, cell.init(key, inputs=2, hidden=3))

@@ -189,6 +189,15 @@ def test_arrays_say_what_they_are_or_are_asked():
         from_keras(arrays | {"bias": np.zeros(12, np.float32)}, reset="after")
     simple = {"kernel": np.ones((3, 4), np.float32), "recurrent_kernel": np.eye(4, dtype=np.float32)}
     assert from_keras(simple, activation="relu").cell is rd.cells.make_elman("relu")
+    assert from_keras(simple).source == "Keras vanilla RNN, 4 units, tanh assumed"
+    with pytest.raises(ValueError, match="activation: got 'relu', but the arrays are those of GRU"):
+        from_keras(arrays, reset="after", activation="relu")
+    with pytest.raises(ValueError, match="reset: got 'after', but the arrays are those of vanilla RNN"):
+        from_keras(simple, reset="after")
+    with pytest.raises(ValueError, match="reset: got 'after' with a live module"):
+        from_keras(layer, reset="after")
+    old_names = {f"rnn/{name}:0": array for name, array in simple.items()}  # those of TensorFlow
+    assert from_keras(old_names, activation="linear").cell is rd.cells.make_elman("identity")
     with pytest.raises(ValueError, match="activation: got 'elu', expected one of 'tanh'"):
         from_keras(simple, activation="elu")
     with pytest.raises(ValueError, match=r"no recurrent layer of Keras among 'a \(2,\)'"):
@@ -241,6 +250,8 @@ def test_there_and_back(name, key):
 
 
 def test_cells_that_keras_does_not_have_are_refused(key):
-    for cell in (rd.cells.janet, rd.cells.lru, rd.cells.make_elman("erf")):
+    for cell in (rd.cells.janet, rd.cells.lru, rd.cells.projected_lstm, rd.cells.make_elman("erf")):
         with pytest.raises(ValueError, match="Keras"):
             to_keras(cell, cell.init(key, inputs=2, hidden=3))
+    with pytest.raises(ValueError, match="got bfloat16, expected float32 or float64"):
+        to_keras(rd.cells.lstm, rd.cells.lstm.init(key, inputs=2, hidden=3, dtype=jnp.bfloat16))

@@ -432,6 +432,7 @@ def test_an_original_that_computes_something_else_is_refused(name):
     with pytest.raises(MismatchError, match="differs from the original by") as caught:
         importer(*arguments)
     assert caught.value.ours.shape == caught.value.original.shape
+    assert importer(*arguments, verify=False).verification.how == "none"
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: pip install 'rnn_dyn
 
 import torch_nets  # noqa: E402
 from recorded_nets import flat_state  # noqa: E402
+from torch.nn.utils import prune  # noqa: E402
 from torch_mistakes import GATES, mistakes, same_net  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -304,6 +305,28 @@ def test_parametrised_weights_are_those_that_run():
         rd.interop.from_torch({name.replace("parametrizations.", ""): value for name, value in state.items()})
 
 
+def pruned(module, name):
+    prune.random_unstructured(module, name, 0.5)
+
+
+@pytest.mark.parametrize("wrap", [torch.nn.utils.weight_norm, torch.nn.utils.spectral_norm, pruned])
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated")
+def test_weights_of_the_older_wrappers_are_those_of_the_next_call(wrap):
+    """They are computed when the module is called: until then, training leaves the old ones in it."""
+    module, x = torch_nets.make("gru"), torch.ones(6, 2, 3)
+    wrap(module, "weight_hh_l0")
+    module(x)[0].square().sum().backward()
+    torch.optim.SGD(module.parameters(), lr=1.0).step()
+    old = module.weight_hh_l0.detach().clone()
+    net = rd.interop.from_torch(module)
+    assert net.verification.how == "live"
+    assert torch.equal(module.weight_hh_l0, old)
+    states = rd.unroll(*net.problem(np.ones((6, 3))))
+    np.testing.assert_allclose(states, module.eval()(x)[0][:, 0].detach(), atol=1e-6)
+    with torch.no_grad():
+        assert not torch.allclose(module.weight_hh_l0, old, atol=1e-3)
+
+
 def test_a_chaotic_net_is_verified():
     module = torch_nets.make("rnn")
     with torch.no_grad():
@@ -377,11 +400,12 @@ def test_mixed_biases_become_zeros(key):
     ("cell", "options", "message"),
     [
         (rd.cells.gru, {}, 'no GRU with reset="before"'),
-        (rd.cells.make_elman(leak=0.5), {}, "got leak=0.5, expected 1"),
+        (rd.cells.make_elman(leak=0.5), {}, "got leak=0.5, which PyTorch does not have; expected leak=1"),
         (rd.cells.make_elman("erf"), {}, "got the activation 'erf', expected tanh or relu"),
-        (rd.cells.rate, {}, "no layer of PyTorch computes it"),
-        (rd.cells.stack(rd.cells.lstm, rd.cells.elman), {}, "layers of kind lstm and elman"),
-        (rd.cells.stack(rd.cells.elman, rd.cells.make_elman("relu")), {}, "layers of kind elman"),
+        (rd.cells.rate, {}, "got the cell rate, which PyTorch does not have"),
+        (rd.cells.make_janet(), {}, "no layer of PyTorch computes it"),
+        (rd.cells.stack(rd.cells.lstm, rd.cells.elman), {}, "layers of kind lstm and vanilla"),
+        (rd.cells.stack(rd.cells.elman, rd.cells.make_elman("relu")), {}, "layers of kind vanilla"),
         (rd.cells.stack(rd.cells.lstm, rd.cells.lstm), {"hidden": (4, 5)}, r"layers of \[4, 5\] units"),
         (rd.cells.projected_lstm, {"projected": 5}, "a projection of 5 units to 5"),
     ],

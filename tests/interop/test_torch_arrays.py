@@ -58,6 +58,26 @@ def with_value(array, value):
 
 REFUSED = {
     "no names of PyTorch": ({"a": np.zeros(3)}, ValueError, "no arrays with PyTorch's names"),
+    "a checkpoint": (
+        {"epoch": 3, "model": weights("lstm"), "optimizer": {}},
+        ValueError,
+        "holds the dicts 'model', 'optimizer': pass the one with the weights",
+    ),
+    "pruned weights": (
+        {**without("lstm", "weight_hh_l0"), "rnn.weight_hh_l0_orig": np.ones((20, 5)), "rnn.weight_hh_l0_mask": 1.0},
+        ValueError,
+        "no weight_hh; of parametrised or pruned weights",
+    ),
+    "a bias under another name": (
+        {**without("lstm", "bias_ih_l0", "bias_hh_l0"), "rnn.bias_l0": np.ones(20, np.float32)},
+        ValueError,
+        "holds 'rnn.bias_l0' beside the weights of the net",
+    ),
+    "the arrays of Equinox": (
+        {"weight_ih": np.ones((4, 3)), "weight_hh": np.ones((4, 1)), "bias": np.ones(4)},
+        ValueError,
+        "holds 'bias' beside",
+    ),
     "no arrays at all": ({}, ValueError, "no arrays with PyTorch's names"),
     "no dict": ([1, 2], TypeError, "got list, expected a live module, a dict of arrays, or the path"),
     "no weight_hh": (without("lstm", "weight_hh_l0"), ValueError, "but no weight_hh"),
@@ -144,6 +164,10 @@ def test_options():
         rd.interop.from_torch(weights("rnn"), nonlinearity="elu")
     with pytest.raises(ValueError, match="nonlinearity: got 'relu', but the arrays are those of a LSTM"):
         rd.interop.from_torch(weights("lstm"), nonlinearity="relu")
+    with pytest.raises(TypeError, match="prefix"):
+        rd.interop.from_torch(weights("lstm"), prefix=3)
+    with pytest.raises(ValueError, match="layer: got True, expected a whole number"):
+        rd.interop.from_torch(weights("lstm"), layer=True)
 
 
 X, Y = recorded("lstm")
@@ -155,6 +179,14 @@ RECORDED = {
     "NaN": ((X, np.full_like(Y, np.nan)), "not finite"),
     "other units": ((X, Y[:, :-1]), r"outputs have shape \(1, 20, 5\), the original's \(1, 20, 4\)"),
 }
+
+
+def test_a_recording_is_a_pair_of_arrays():
+    with pytest.raises(TypeError, match="recorded"):
+        imported("lstm", recorded=(X, Y, Y))
+    torch = pytest.importorskip("torch")
+    outputs = torch.tensor(Y, requires_grad=True)
+    assert imported("lstm", recorded=(torch.tensor(X), outputs)).verification.how == "recorded"
 
 
 @pytest.mark.parametrize("name", RECORDED)

@@ -31,6 +31,32 @@ def written(path, arrays=ARRAYS):
     return path
 
 
+SHAPES = {
+    "haiku LSTM": ("haiku", {"lstm/linear/w": (), "lstm/linear/b": ()}),
+    "haiku LSTM, a row": ("haiku", {"lstm/linear/w": (1,), "lstm/linear/b": (1,)}),
+    "haiku GRU": ("haiku", {"w_h": (), "w_i": (), "b": ()}),
+    "flax": ("flax", {"h/kernel": (), "i/kernel": (), "i/bias": ()}),
+    "flax, three axes": ("flax", {"h/kernel": (2, 2, 2), "i/kernel": (2, 2), "i/bias": (2,)}),
+    "keras": ("keras", {"recurrent_kernel": (), "kernel": ()}),
+    "equinox": ("equinox", {"weight_hh": (1,), "weight_ih": (1,)}),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_arrays_of_any_shape_end_in_one_clear_line(tmp_path, name):
+    layout, shapes = SHAPES[name]
+    path = written(tmp_path / "net.safetensors", {name: np.ones(shape, np.float32) for name, shape in shapes.items()})
+    with pytest.raises(ValueError, match=r"got shape \(.*\), expected a matrix"):
+        rd.interop.LAYOUTS[layout](path)
+
+
+def test_a_file_of_thousands_of_layers_is_refused_at_once(tmp_path):
+    parts = {"weight_hh": np.ones((4, 1), np.float32), "weight_ih": np.ones((4, 1), np.float32)}
+    arrays = {f"cells/{number}/{part}": array for number in range(4000) for part, array in parts.items()}
+    with pytest.raises(ValueError, match="hold more than 64 recurrent layers"):
+        rd.interop.from_equinox(written(tmp_path / "net.safetensors", arrays))
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors", ".NPZ"])
 def test_arrays_come_back_as_they_were(tmp_path, suffix):
     path = written(tmp_path / f"net{suffix.lower()}").rename(tmp_path / f"other{suffix}")

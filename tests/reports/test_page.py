@@ -12,11 +12,11 @@ from report_networks import HOSTILE, evidence, network
 
 from rnn_dynamics import plot
 from rnn_dynamics.diagnosis.result import Diagnosis
-from rnn_dynamics.reports import figures, sentences, words
+from rnn_dynamics.reports import figures, sentences, tables, words
 from rnn_dynamics.reports.files import place_of_file, place_of_folder, write, write_folder
 from rnn_dynamics.reports.inline_svg import VARIABLES, inline_svg
 from rnn_dynamics.reports.markup import Markup, element, escaped
-from rnn_dynamics.reports.page import page
+from rnn_dynamics.reports.page import page, verdict
 from rnn_dynamics.reports.plain_data import data
 from rnn_dynamics.reports.report import write_report
 from rnn_dynamics.reports.tables import rows
@@ -196,7 +196,7 @@ def test_a_network_of_which_nothing_was_measured_has_a_page(styled):
     assert "No fault found" in said(text)
 
 
-@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e3])
+@pytest.mark.parametrize("value", [np.nan, *(pytest.param(v, marks=pytest.mark.slow) for v in (-np.inf, 1e3))])
 def test_any_number_is_drawn_and_named(styled, value):
     held = evidence()
     sick = held._replace(
@@ -293,9 +293,28 @@ def test_sentences_of_known_curves():
     assert flow(0.1, horizon=None) == "The gradient falls to 1 % in 47 steps"
     assert flow(0.1, horizon=20) == "The gradient lasts: at the horizon of 20 steps, 14 % of it is left"
     assert flow(0.0, horizon=None) == "The gradient lasts: after 200 steps, 100 % of it is left"
-    assert flow(-0.1, horizon=None) == "The gradient explodes: after 200 steps it is 4.9·10⁸ its full size"
+    assert flow(-0.1, horizon=None) == "The gradient explodes: after 200 steps it is 4.9·10⁸ times its full size"
     assert flow(-0.02, horizon=None) == "The gradient grows: after 200 steps it is 54.6 times its full size"
     assert flow(0.1, log_norm=np.full((8, 201), np.nan)) == "The gradient is not finite, first at lag 0"
+
+
+def test_without_a_horizon_the_reach_is_the_title():
+    held = network(healthy=True)
+    asked = held._replace(diagnosis=held.diagnosis._replace(evidence=held.diagnosis.evidence._replace(horizon=None)))
+    assert verdict(asked) == "The gradient falls to 1 % within 14 steps"
+    assert "give the horizon" in tables.findings(asked.diagnosis)
+    assert verdict(held) == "No fault found"
+
+
+def test_the_title_and_the_table_give_the_same_exponent(one):
+    held = network()
+    alone = held._replace(spectrum=held.spectrum._replace(exponents=held.spectrum.exponents - 0.01))
+    assert sentences.of_spectrum(alone).startswith("λ₁ = −0.350 ± 0.004 ")
+    assert {row.name: row.values[0] for row in rows([alone])}["λ₁, mean of 8 sequences (nats per step)"] == (
+        "−0.350 ± 0.004"
+    )
+    assert sentences.of_first_sequence(alone) == ("Its λ₁ is −0.360 ± 0.004; the title gives the mean of 8 sequences. ")
+    assert "the title gives the mean of 8 sequences" in said(one)
 
 
 def test_a_gate_at_its_end_is_named_with_what_it_does():

@@ -52,9 +52,9 @@ def test_blocks_of_a_stack_are_named_by_layer_and_part(key):
     cell = rd.cells.stack(rd.cells.lstm, rd.cells.elman)
     params = cell.init(key, inputs=1, hidden=2)
     found = eigenvalues(cell.step, params, cell.initial_state(params), jnp.ones((3, 1)))
-    assert list(found) == ["∂h'/∂h of layer 0", "∂c'/∂c of layer 0", "∂h'/∂h of layer 1"]
+    assert list(found) == ["∂h'/∂h of layer 1", "∂c'/∂c of layer 1", "∂h'/∂h of layer 2"]
     # c' = f ⊙ c + i ⊙ g, so that these are the values of the forget gate
-    assert np.all((found["∂c'/∂c of layer 0"].real > 0) & (found["∂c'/∂c of layer 0"].real < 1))
+    assert np.all((found["∂c'/∂c of layer 1"].real > 0) & (found["∂c'/∂c of layer 1"].real < 1))
     assert all(len(values) == 2 for values in found.values())
 
 

@@ -10,6 +10,27 @@ EVIDENCE_TEST, RESULT_TEST = "diagnosis/test_evidence.py", "diagnosis/test_resul
 
 DIAGNOSIS = [
     Fault(
+        "diagnosis-few-steps-are-a-shut-gate",
+        CHECKS,
+        "written < SHUT and written * steps < 1",
+        "written * steps < 1",
+        "diagnosis/test_rules.py::test_a_gate_that_is_half_open_is_not_shut_because_there_are_few_steps",
+    ),
+    Fault(
+        "diagnosis-never-steps",
+        CHECKS,
+        "float(reach(median_log_norm(evidence)[: index + 1], math.log(threshold)))",
+        "float(np.median(lags))",
+        "diagnosis/test_rules.py::test_two_sequences_of_which_one_keeps_its_gradient",
+    ),
+    Fault(
+        "diagnosis-healthy-without-a-horizon",
+        "diagnosis/screen.py",
+        "if evidence.horizon is None and np.isfinite(lag):",
+        "if False:",
+        f"{RESULT_TEST}::test_without_a_horizon_a_net_is_not_called_healthy",
+    ),
+    Fault(
         "diagnosis-first-crossing",
         EVIDENCE,
         "    last = curves.shape[-1] - 1 - np.argmax(above[..., ::-1], axis=-1)\n",
@@ -110,7 +131,7 @@ DIAGNOSIS = [
     Fault(
         "diagnosis-input-gates-shut-by-share",
         CHECKS,
-        'elif gate.role in ("write", "replace") and gate.mean * steps < 1:',
+        'elif gate.role in ("write", "replace") and _never(gate.mean, steps):',
         'elif gate.role in ("write", "replace") and gate.shut > 0.5:',
         HEALTHY_TEST,
     ),

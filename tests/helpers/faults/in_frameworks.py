@@ -10,6 +10,20 @@ MISTAKES = "interop/test_mistakes.py::test"
 
 FRAMEWORKS = [
     Fault(
+        "bias-left-over",
+        "interop/named_arrays.py",
+        "            if others:\n",
+        "            if not others and others:\n",
+        f"{EQUINOX}_arrays_are_verified_if_recorded",
+    ),
+    Fault(
+        "tanh-assumed-unsaid",
+        "interop/keras_layers.py",
+        '"tanh assumed" if vanilla and activation is None',
+        '"tanh assumed" if not vanilla and activation is None',
+        f"{KERAS}_arrays_say_what_they_are_or_are_asked",
+    ),
+    Fault(
         "flax-transposed",
         "interop/flax_arrays.py",
         "[np.asarray(arrays[name]).T for name in names]",
@@ -124,8 +138,8 @@ FRAMEWORKS = [
     Fault(
         "live-recorded-ignored",
         "interop/layer_blocks.py",
-        "    if recorded is not None:\n        compared_with_recorded",
-        "    if recorded is None:\n        compared_with_recorded",
+        "source, recorded, eps=precision_of(original))",
+        "source, None, eps=precision_of(original))",
         f"{EQUINOX}_arrays_are_verified_if_recorded",
     ),
     Fault(

@@ -46,8 +46,8 @@ REMEDIES = [
     Fault(
         "chrono-leaves-inputs-open",
         GATES,
-        "node = node._replace(input=node.input._replace(b=-bias))",
-        "node = node._replace(input=node.input._replace(b=bias))",
+        "node.input._replace(b=-bias)",
+        "node.input._replace(b=bias)",
         "diagnosis/test_remedies.py::test_chrono",
     ),
     Fault(
@@ -60,8 +60,8 @@ REMEDIES = [
     Fault(
         "bias-of-the-lag",
         CHANGES,
-        "params = with_gate_bias(params, place, fill, needed, sign=sign, inputs=inputs)",
-        "params = with_gate_bias(params, place, fill, problem.horizon, sign=sign, inputs=inputs)",
+        "params = with_gate_bias(params, layer.place, fill, needed, sign=layer.sign, inputs=inputs)",
+        "params = with_gate_bias(params, layer.place, fill, problem.horizon, sign=layer.sign, inputs=inputs)",
         "diagnosis/test_remedies.py::test_the_horizon_may_be_longer_than_the_sequences",
     ),
     Fault(

@@ -9,6 +9,20 @@ COLOURS = f"{PAGE}::test_figures_take_the_colours_of_the_page"
 
 REPORTS = [
     Fault(
+        "report-two-exponents",
+        "reports/sentences.py",
+        "    if evidence.exponent is not None:\n        error",
+        "    if False:\n        error",
+        f"{PAGE}::test_the_title_and_the_table_give_the_same_exponent",
+    ),
+    Fault(
+        "report-no-fault-without-a-horizon",
+        "reports/page.py",
+        'return "No fault found" if lag is None else',
+        'return "No fault found" if True else',
+        f"{PAGE}::test_without_a_horizon_the_reach_is_the_title",
+    ),
+    Fault(
         "report-quotes-unescaped",
         "reports/markup.py",
         ESCAPED,
