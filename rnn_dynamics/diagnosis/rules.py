@@ -97,7 +97,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "gradient lives in few units",
-        "Is the gradient at the horizon on less than this share of the directions and units, or on one direction of one?",
+        "Is the gradient at the horizon on less than this share of the directions and units, or on one of each?",
         *(WARNING, 0.02, checks.few_units, ("log_norm", "log_rms", "unit_shares")),
         ("orthogonal", "time scales", "chrono", "flossing"),
     ),
