@@ -29,8 +29,12 @@ def summary(diagnosis: Any) -> str:
     numbers = [line for row in rows_of(diagnosis.evidence) for line in _row(*row)]
     findings = [line for f in diagnosis.findings for line in _item(f"{f.severity}, {f.rule}: {f.sentence}", 3)]
     remedies: list[str] = []
-    for helping, others in ((3, 2), (2, 2), (2, 1)):
-        remedies = [line for r in diagnosis.remedies for line in _item(remedy_line(r), helping if r.helps else others)]
+    # how many lines for the first remedy, those that help, and those that do not
+    for first, helping, others in ((5, 3, 2), (5, 2, 2), (5, 2, 1), (2, 2, 1)):
+        limits = [helping if r.helps else others for r in diagnosis.remedies]
+        limits[:1] = [first] * bool(limits)
+        each = zip(diagnosis.remedies, limits, strict=True)
+        remedies = [line for r, limit in each for line in _item(remedy_line(r), limit)]
         if len(head + numbers + findings + remedies) + 2 <= LINES:
             break
     lines, room = head + numbers, LINES - len(head) - len(numbers)
