@@ -120,7 +120,7 @@ def rows_of(evidence: Evidence) -> list[Row]:
 def _gradient_rows(evidence: Evidence, index: int) -> list[Row]:
     norms = np.asarray(evidence.log_norm)
     lags, typical = reach(norms), float(reach(median_log_norm(evidence)))
-    never = f"not within {count(norms.shape[1] - 1, 'step')}"
+    never = f"never, in {count(norms.shape[1] - 1, 'step')}"
     rows = [("falls to 1 % within", never if np.isinf(typical) else span_of_lags(lags, typical))]
     remains = f"{power_of_e(float(np.median(norms[:, index])))} at best"
     if evidence.log_rms is not None:

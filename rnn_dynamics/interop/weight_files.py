@@ -123,15 +123,17 @@ def _safetensors(data: bytes) -> dict[str, np.ndarray]:
     from safetensors import SafetensorError, deserialize
 
     try:
-        tensors = deserialize(data)
+        tensors = dict(deserialize(data))
     except SafetensorError as error:
         said = shown(str(error).removeprefix("Error while deserializing: ")).strip("'")
         raise Refused(f"not a complete .safetensors file ({said})") from None
-    # of two equal names the package keeps one
+    # the package keeps one of two equal names, and returns arrays in an order that changes from process to process
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")], object_pairs_hook=list)
-    _checked_names([name for name, _ in header if name != "__metadata__"])
+    names = [name for name, _ in header if name != "__metadata__"]
+    _checked_names(names)
     arrays = {}
-    for name, tensor in tensors:
+    for name in names:
+        tensor = tensors[name]
         if tensor["dtype"] not in DTYPES:
             raise Refused(f"{shown(name)} has the type {tensor['dtype']}, expected one of {', '.join(DTYPES)}")
         arrays[name] = np.frombuffer(tensor["data"], DTYPES[tensor["dtype"]]).reshape(tensor["shape"])

@@ -67,6 +67,13 @@ def test_arrays_come_back_as_they_were(tmp_path, suffix):
         np.testing.assert_array_equal(found[name], array)
 
 
+def test_arrays_come_in_the_order_of_the_file(tmp_path):
+    names = [f"layer{i}" for i in range(50)]
+    path = written(tmp_path / "net.safetensors", {name: np.zeros(2, np.float32) for name in names})
+    header = json.loads(path.read_bytes()[8:].split(b"}}")[0] + b"}}")
+    assert list(rd.interop.load(path)) == list(header)
+
+
 def test_compressed_column_major_and_big_endian_arrays(tmp_path):
     arrays = {"a": np.asfortranarray(np.arange(6.0).reshape(2, 3)), "b": np.arange(3, dtype=">f4")}
     np.savez_compressed(tmp_path / "net.npz", **arrays)
