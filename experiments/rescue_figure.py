@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from rnn_dynamics import plot
@@ -19,7 +20,7 @@ def draw(dataset: xarray.Dataset) -> Figure:
     """Draw one row per cell: the gradient over the lag, and the loss over training for each task."""
     cells, tasks = dataset.cell.values, dataset.task.values
     figure, axes = plt.subplots(
-        len(cells), 1 + len(tasks), figsize=(1.2 + 3.8 * (1 + len(tasks)), 0.8 + 2.9 * len(cells)), squeeze=False
+        len(cells), 1 + len(tasks), figsize=(0.8 + 2.9 * (1 + len(tasks)), 0.8 + 2.1 * len(cells)), squeeze=False
     )
     for row, cell in zip(axes, cells, strict=True):
         gradients(row[0], dataset.sel(cell=cell))
@@ -53,6 +54,11 @@ def colour(position: int) -> str:
     return f"C{position - 1}" if position else BEFORE
 
 
+def paler(position: int) -> tuple[float, ...]:
+    """Return the same colour mixed with white, for single nets."""
+    return tuple(0.55 * part + 0.45 for part in to_rgb(colour(position)))
+
+
 def finding(dataset: xarray.Dataset) -> str:
     """State how many nets learn before and after, over all cells and tasks."""
     counts = [learnt(dataset.sel(cell=cell, task=task)) for cell in dataset.cell.values for task in dataset.task.values]
@@ -71,7 +77,7 @@ def gradients(axes: Axes, of: xarray.Dataset) -> None:
     for position, start in enumerate(of.start.values):
         heights = decades(of.flow.sel(start=start).transpose("task", "net", "lag").values)
         heights = heights.reshape(-1, heights.shape[-1])
-        axes.plot(of.lag.values, heights.T, color=colour(position), lw=0.6, alpha=0.4, label="_one")
+        axes.plot(of.lag.values, heights.T, color=paler(position), lw=0.6, label="_one")
         axes.plot(of.lag.values, np.median(heights, axis=0), color=colour(position), label=str(start))
         ends[str(start)] = np.median(heights[:, -1])
     plot.in_powers_of_ten(axes.yaxis)
@@ -86,7 +92,7 @@ def losses(axes: Axes, at: xarray.Dataset) -> None:
     """Plot the held-out loss of every net over its training, from each start."""
     for position, start in enumerate(at.start.values):
         heights = np.log10(at.loss.sel(start=start).transpose("net", "look").values)
-        axes.plot(at.made.values, heights.T, color=colour(position), lw=0.8, alpha=0.6, label="_one")
+        axes.plot(at.made.values, heights.T, color=paler(position), lw=0.6, label="_one")
         # the first panel of the row names the colours
         axes.plot(at.made.values, np.median(heights, axis=0), color=colour(position), label=f"_{start}")
     said_line(axes, np.log10(at.chance.item()), "chance")
@@ -94,8 +100,8 @@ def losses(axes: Axes, at: xarray.Dataset) -> None:
     plot.in_powers_of_ten(axes.yaxis)
     axes.set(xlabel="updates", ylabel="held-out loss")
     counts, nets = learnt(at), at.sizes["net"]
-    others = [f"{count} with {start}" for start, count in counts.items() if start not in (AS_DRAWN, FIRST)]
+    others = [f"with {start} {count}" for start, count in counts.items() if start not in (AS_DRAWN, FIRST)]
     axes.set_title(
-        f"{at.cell.item()}, {at.task.item()}: {counts[AS_DRAWN]} of {nets} learn as initialised,\n"
-        + ", ".join([f"{counts[FIRST]} as advised", *others])
+        f"{at.cell.item()}, {at.task.item()}: {counts[AS_DRAWN]} of {nets} learn;\n"
+        + ", ".join([f"as advised {counts[FIRST]}", *others])
     )

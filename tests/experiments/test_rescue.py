@@ -89,7 +89,7 @@ def test_the_figure_counts_the_nets_that_learn():
         "Over 4 steps 0 of 2 nets learn as initialised, 1 of 2 as advised (remedy: chrono)"
     )
     titles = [axes.get_title(loc="left") + axes.get_title() for axes in figure.axes]
-    assert titles[1] == "GRU, adding: 0 of 2 learn as initialised,\n1 as advised"
+    assert titles[1] == "GRU, adding: 0 of 2 learn;\nas advised 1"
     plt.close(figure)
 
 
