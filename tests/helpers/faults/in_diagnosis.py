@@ -157,6 +157,13 @@ DIAGNOSIS = [
         RULES_TEST,
     ),
     Fault(
+        "diagnosis-one-direction-is-a-fault",
+        CHECKS,
+        "    if units >= max(threshold * n, FEWEST_UNITS):\n        return None\n",
+        "",
+        "diagnosis/test_rules.py::test_a_healthy_net_gets_no_finding",
+    ),
+    Fault(
         "diagnosis-nan-in-json",
         "diagnosis/as_json.py",
         "            return None\n",

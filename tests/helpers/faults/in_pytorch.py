@@ -129,6 +129,13 @@ PYTORCH = [
     Fault("files-way-out", READER, ' and ".." not in name.split("/")', "", FILES),
     Fault("files-names", READER, "if len({*names}) < len(names):", "if len({*names}) > len(names):", FILES),
     Fault(
+        "files-in-any-order",
+        READER,
+        "    for name in names:\n        tensor =",
+        "    for name in tensors:\n        tensor =",
+        "interop/test_weight_files.py::test_arrays_come_in_the_order_of_the_file",
+    ),
+    Fault(
         "files-pipe",
         READER,
         "if not stat.S_ISREG(path.stat().st_mode):",
