@@ -25,11 +25,12 @@ def flossed(step: Step, params: Params, h0: State, xs: Input, *, horizon: int, k
         one = xs[jax.random.randint(key, (), 0, sequences)]
         return Example(one, jnp.zeros((T, 1), one.dtype), jnp.ones(T, bool))
 
-    def nothing(*args: Any, **options: Any) -> Any:
-        raise NotImplementedError
+    def undrawn(*args: Any, **options: Any) -> Any:
+        # a `Cell` must have an init, but prefloss is given parameters and draws none
+        raise AssertionError("flossing drew parameters")
 
     n = sum(leaf.size for leaf in jax.tree.leaves(h0))
-    cell = Cell(nothing, lambda _: h0, step)
+    cell = Cell(undrawn, lambda _: h0, step)
     task = make_task(sample, lambda answer, target: jnp.sum((answer - target) ** 2))
     optimizer, k = optax.adam(RATE), min(n, DIRECTIONS)
     # optax relies on it, whatever the caller has set

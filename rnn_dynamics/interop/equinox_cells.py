@@ -62,7 +62,7 @@ def from_equinox(module: Any, *, recorded: tuple[Any, Any] | None = None, verify
         An `Imported` with our `cell`, its `params` and the `verification`.
 
     Cost:
-        One compilation of the original and one of ours, for a batch of 7 and 5 steps.
+        One compilation of the original and one of ours, for a batch of 7 sequences of 4 steps.
 
     Example:
         >>> import equinox as eqx

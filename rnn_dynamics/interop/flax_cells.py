@@ -49,7 +49,7 @@ def from_flax(
         and its field `backward` is the other one.
 
     Cost:
-        One compilation of the original and one of ours, for a batch of 7 and 5 steps.
+        One compilation of the original and one of ours, for a batch of 7 sequences of 4 steps.
 
     Example:
         >>> import flax.linen as nn

@@ -85,7 +85,7 @@ def from_haiku(
         An `Imported` with our `cell`, its `params` and the `verification`.
 
     Cost:
-        One compilation of the original and one of ours, for a batch of 7 and 5 steps.
+        One compilation of the original and one of ours, for a batch of 7 sequences of 4 steps.
 
     Example:
         >>> import haiku as hk

@@ -64,7 +64,7 @@ def from_keras(
         and its field `backward` is the other one.
 
     Cost:
-        One compilation of the original and one of ours, for a batch of 7 and 5 steps.
+        One compilation of the original and one of ours, for a batch of 7 sequences of 4 steps.
 
     Example:
         >>> lstm = {"kernel": np.ones((2, 12)), "recurrent_kernel": np.ones((3, 12)), "bias": np.ones(12)}
