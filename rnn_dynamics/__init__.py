@@ -8,8 +8,17 @@ with a network, and `rd.watch` takes a few in your own training loop. `rd.theory
 
 from typing import TYPE_CHECKING, Any
 
-from . import cells, diagnosis, interop, sweeps, theory
+from . import cells, diagnosis, fixed_points, interop, sweeps, theory
 from .diagnosis import Diagnosis, diagnose
+from .fixed_points import (
+    Cycles,
+    FixedPoints,
+    bifurcation_diagram,
+    continuation,
+    find_cycles,
+    find_fixed_points,
+    visited_states,
+)
 from .measure import (
     Contributions,
     CovariantVectors,
@@ -71,8 +80,10 @@ __version__ = "0.1.0"
 __all__ = [
     "Contributions",
     "CovariantVectors",
+    "Cycles",
     "Diagnosis",
     "Doubt",
+    "FixedPoints",
     "GradientFlow",
     "GradientWarning",
     "LargestExponent",
@@ -80,13 +91,18 @@ __all__ = [
     "LyapunovSpectrum",
     "ParallelStates",
     "Scaled",
+    "bifurcation_diagram",
     "blocks",
     "cells",
+    "continuation",
     "covariant_vectors",
     "diagnose",
     "diagnosis",
     "eigen",
     "entropy_rate",
+    "find_cycles",
+    "find_fixed_points",
+    "fixed_points",
     "gradient_contributions",
     "gradient_flow",
     "interop",
@@ -113,6 +129,7 @@ __all__ = [
     "train",
     "truncation_bias",
     "unroll",
+    "visited_states",
     "watch",
 ]
 

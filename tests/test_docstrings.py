@@ -9,7 +9,7 @@ from programs import output
 import rnn_dynamics as rd
 
 MODULES = ("", ".cells", ".cells.activations", ".cells.initializers", ".eigen", ".plot", ".sweeps", ".theory", ".train")
-MODULES += (".diagnosis", ".interop", ".train.probes", ".train.tasks")
+MODULES += (".diagnosis", ".fixed_points", ".interop", ".train.probes", ".train.tasks")
 ALIASES = {"Step", "Penalty"}
 
 

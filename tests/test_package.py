@@ -19,22 +19,24 @@ MAY_IMPORT = {
     "cells": set(),
     "machinery": {"cells"},
     "measure": {"cells", "machinery"},
+    "fixed_points": {"cells", "machinery", "measure"},
     "theory": set(),
     "train": {"cells", "machinery", "measure"},
     "sweeps": set(),
-    "plot": {"measure"},
+    "plot": {"measure", "fixed_points"},
     "interop": {"cells"},
     "diagnosis": {"cells", "machinery", "measure", "train"},
     "monitor": {"cells", "diagnosis", "interop", "machinery", "measure"},
-    "reports": {"cells", "machinery", "measure", "diagnosis", "interop", "plot", "sweeps"},
+    "reports": {"cells", "fixed_points", "machinery", "measure", "diagnosis", "interop", "plot", "sweeps"},
 }
-MODULES = {"cells", "diagnosis", "eigen", "interop", "plot", "sweeps", "theory", "train"}
+MODULES = {"cells", "diagnosis", "eigen", "fixed_points", "interop", "plot", "sweeps", "theory", "train"}
 # files beside the folders that all of them may import
 COMMON = {"argument"}
 # the files of a folder that others may import from, where not all of them are
 DOORS = {
     ("machinery", "cells"): {"contract"},
     ("measure", "cells"): {"contract"},
+    ("fixed_points", "cells"): {"contract"},
     ("reports", "cells"): {"contract"},
     ("reports", "machinery"): {"state_vector"},
     ("reports", "sweeps"): {"terminal_text"},
@@ -122,6 +124,7 @@ PUBLIC = [
     rd.cells.initializers,
     rd.diagnosis,
     rd.eigen,
+    rd.fixed_points,
     rd.interop,
     rd.plot,
     rd.sweeps,

@@ -178,25 +178,32 @@ def whole_number(name: str, value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-def time_steps(xs: Input, length: int | None, argument: str = "xs") -> int:
-    """Return T, from the leading axes of `xs` or from `length`, which must agree; `argument` is the name of `xs`."""
+def time_steps(xs: Input, length: int | None, argument: str = "xs", unit: str = "time steps") -> int:
+    """Return T, from the leading axes of `xs` or from `length`, which must agree; `argument` is the name of `xs`.
+
+    `unit` is what the leading axis counts.
+    """
     sizes = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(xs):
         name = argument + jax.tree_util.keystr(path)
         if jnp.ndim(leaf) == 0:
-            raise ValueError(f"{name}: got a scalar, expected an array with a leading time axis")
+            raise ValueError(f"{name}: got a scalar, expected an array with a leading axis of {unit}")
         sizes[name] = jnp.shape(leaf)[0]
     if length is not None:
         sizes["length"] = length
     if not sizes:
-        other = "inputs over time or length=T for an undriven map" if argument == "xs" else "an array with a time axis"
+        other = (
+            "inputs over time or length=T for an undriven map"
+            if argument == "xs"
+            else f"an array with a leading axis of {unit}"
+        )
         raise ValueError(f"{argument}: got no array and length=None, expected {other}")
     name, T = next(iter(sizes.items()))
     for other, size in sizes.items():
         if size != T:
-            raise ValueError(f"{other}: got {size} time steps, which disagrees with {name}, which has {T}")
+            raise ValueError(f"{other}: got {size} {unit}, which disagrees with {name}, which has {T}")
     if T < 1:
-        raise ValueError(f"{name}: got {T} time steps, expected at least 1")
+        raise ValueError(f"{name}: got {T} {unit}, expected at least 1")
     return T
 
 
@@ -205,11 +212,14 @@ def opened(step: Step, params: Params, h0: State, xs: Input) -> State:
     return closed(step, params, h0, jax.tree.map(lambda leaf: leaf[0], xs))
 
 
-def closed(step: Step, params: Params, h0: State, x: Input) -> State:
-    """Return `h0` as arrays without weak types, after checking that `step` returns the same tree, shapes and dtypes."""
+def closed(step: Step, params: Params, h0: State, x: Input, argument: str = "h0") -> State:
+    """Return `h0` as arrays without weak types, after checking that `step` returns the same tree, shapes and dtypes.
+
+    `argument` is the name of `h0` in errors.
+    """
     h0 = jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.result_type(leaf)), h0)
     if not sum(leaf.size for leaf in jax.tree.leaves(h0)):
-        raise ValueError(f"h0: got {jax.tree.structure(h0)} without a number, expected at least one number")
+        raise ValueError(f"{argument}: got {jax.tree.structure(h0)} without a number, expected at least one number")
     after = jax.eval_shape(lambda *args: step(*args), params, h0, x)
     trees: list[Any] = [jax.tree.structure(h0), jax.tree.structure(after)]
     if trees[0] != trees[1]:
@@ -218,9 +228,9 @@ def closed(step: Step, params: Params, h0: State, x: Input) -> State:
                 "step: returned a pair, as the body of a scan does, expected the next state alone: "
                 "measure lambda params, state, x: step(params, state, x)[0]"
             )
-        raise TypeError(f"h0: got a tree {trees[0]}, but step returns {trees[1]}; expected equal trees")
+        raise TypeError(f"{argument}: got a tree {trees[0]}, but step returns {trees[1]}; expected equal trees")
     for (path, before), leaf in zip(jax.tree_util.tree_leaves_with_path(h0), jax.tree.leaves(after), strict=True):
-        name = "h0" + jax.tree_util.keystr(path)
+        name = argument + jax.tree_util.keystr(path)
         if before.shape != leaf.shape:
             raise ValueError(f"{name}: got shape {before.shape}, but step returns {leaf.shape}; expected equal shapes")
         if before.dtype != leaf.dtype:
@@ -228,11 +238,11 @@ def closed(step: Step, params: Params, h0: State, x: Input) -> State:
     return varying_like(h0, after)
 
 
-def decomposable(state: State) -> None:
+def decomposable(state: State, argument: str = "h0") -> None:
     """Refuse a state of 16-bit numbers, for which there are no matrix decompositions."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
         if jnp.finfo(leaf.dtype).bits < 32:
-            name = "h0" + jax.tree_util.keystr(path)
+            name = argument + jax.tree_util.keystr(path)
             raise TypeError(
                 f"{name}: got dtype {leaf.dtype}, expected float32 or float64, in which norms can be found; cast "
                 "params, h0 and xs, each with jax.tree.map(lambda leaf: leaf.astype(jnp.float32), ...)"

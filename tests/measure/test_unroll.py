@@ -107,7 +107,7 @@ H0, XS = jnp.zeros(3), jnp.zeros((5, 2))
         ({"xs": None}, "xs: got no array and length=None, expected inputs over time or length=T"),
         ({"xs": None, "length": 0}, "length: got 0 time steps, expected at least 1"),
         ({"length": 4}, "length: got 4 time steps, which disagrees with xs, which has 5"),
-        ({"xs": jnp.zeros(())}, "xs: got a scalar, expected an array with a leading time axis"),
+        ({"xs": jnp.zeros(())}, "xs: got a scalar, expected an array with a leading axis of time steps"),
         ({"xs": XS.at[2, 1].set(jnp.nan)}, "xs: got 1 non-finite of 10 values"),
         ({"h0": H0 + jnp.inf}, "h0: got 3 non-finite of 3 values"),
         ({"params": PARAMS._replace(b=PARAMS.b * jnp.nan)}, r"params.b: got 3 non-finite of 3 values"),

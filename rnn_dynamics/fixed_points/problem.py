@@ -1,0 +1,54 @@
+"""Check the arguments of a search for fixed points or cycles, and lay the candidates out as vectors."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..cells.contract import Input, Params, State, Step
+from ..machinery import entry
+from ..machinery.captured_arrays import Traced
+from ..machinery.compiled_programs import inside_transformation
+from ..machinery.state_vector import flatten
+
+
+class Problem(NamedTuple):
+    """What is searched: a map of states to states, from many states at once.
+
+    Attributes:
+        step: The traced step.
+        params: Its parameters.
+        x: The constant input, or None.
+        vectors: The candidates as vectors of the n numbers of a state, (candidates, n).
+        unflatten: Turns one such vector into a state; map it with `jax.vmap` over several.
+    """
+
+    step: Traced
+    params: Params
+    x: Input
+    vectors: Float[Array, "candidates n"]
+    unflatten: Callable[[Float[Array, " n"]], State]
+
+
+def opened(step: Step, params: Params, candidates: State, x: Input) -> Problem:
+    """Check the arguments and return them as a `Problem`; errors name the argument."""
+    entry.enter(step, params=params, candidates=candidates, x=x)
+    if inside_transformation(params, candidates, x):
+        raise TypeError(
+            "candidates: got arrays that are being traced by jit, vmap or grad, expected concrete ones, since the "
+            "number of points found depends on the values; call it outside, with all candidates at once"
+        )
+    count = entry.time_steps(candidates, None, "candidates", "candidates")
+    state = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], candidates)
+    try:
+        traced = entry.traced_step(step, params, state, x)
+    except (TypeError, ValueError, AttributeError) as error:
+        if x is None:
+            error.add_note("x is None here: if step needs an input, pass a constant one as x")
+        raise
+    state = entry.closed(traced, params, state, x, "candidates")
+    entry.decomposable(state, "candidates")
+    rows = jax.tree.map(lambda leaf, one: jnp.asarray(leaf, one.dtype).reshape(count, *one.shape), candidates, state)
+    return Problem(traced, params, x, jax.vmap(lambda row: flatten(row)[0])(rows), flatten(state)[1])

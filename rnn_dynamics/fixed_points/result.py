@@ -1,0 +1,115 @@
+"""The result of `find_fixed_points`."""
+
+import enum
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Bool, Complex, Float, Int
+
+from ..cells.contract import State
+from ..machinery.printed import Table, fields_of, number, printable, span
+
+
+class Ending(enum.IntEnum):
+    """How the search from one candidate ended.
+
+    Attributes:
+        NOT_CONVERGED: At neither of the two below, within the iterations allowed, or at numbers that are not finite.
+        SLOW: At a slow point: a local minimum of the speed at which the state still moves.
+        FIXED: At a fixed point, to the last digits of the float type.
+
+    Example:
+        >>> rd.fixed_points.Ending(2).name
+        'FIXED'
+    """
+
+    NOT_CONVERGED = 0
+    SLOW = 1
+    FIXED = 2
+
+
+@printable
+class FixedPoints(NamedTuple):
+    """The distinct fixed points and slow points of a step, from `find_fixed_points`: N of them, the most visited first.
+
+    J is the Jacobian of the step at a point. Eigenvalues are in descending order of their magnitudes.
+
+    Attributes:
+        points: The points, a pytree like a state with a leading axis N.
+        speed: How far one step moves the state, the 2-norm of step(h) - h, (N,).
+        residual: The largest component of step(h) - h, (N,).
+        fixed: Whether it is a fixed point, (N,); otherwise it is a slow point.
+        eigenvalues: The eigenvalues of J, (N, n), complex.
+        right: The right eigenvectors, the columns of (N, n, n), complex, of norm 1.
+        left: The left eigenvectors, the columns of (N, n, n), complex, so scaled that leftᴴ · right is the identity;
+            NaN at a point where J has no full set of eigenvectors.
+        stable: Whether all |eigenvalues| are below 1 by more than `margin_error`, (N,).
+        undecided: Whether some |eigenvalue| is so close to 1 that rounding decides on which side, (N,).
+        unstable: How many |eigenvalues| are above 1 by more than their error, (N,).
+        margin: 1 - the largest |eigenvalue|, (N,): positive where perturbations die out.
+        margin_error: How far rounding can have moved the |eigenvalue| that is nearest to 1, (N,).
+        time_constants: The steps in which a perturbation along each eigenvector shrinks to 1/e, (N, n): -1 / ln |λ|.
+            Negative where it grows, by e in as many steps; infinite at |λ| = 1.
+        frequencies: How often a perturbation along each eigenvector turns, (N, n), in cycles per step: |arg λ| / 2π.
+        share: The share of the candidates that ended there, (N,).
+        distance: The distance to the nearest candidate, relative to the spread of the candidates, (N,).
+        outlier: Whether that distance is large: the point is then far from where the network works, (N,).
+        dimension: The number of directions along which neighbouring points are fixed or slow as well, (N,): 0 for an
+            isolated point, 1 on a line attractor.
+        manifold: Which line or surface of such points it belongs to, (N,); -1 for an isolated point. Of a line or
+            surface only some points are listed.
+        input: Which of several inputs it belongs to, (N,); 0 for one input.
+        jacobians: J at each point, (N, n, n).
+        ending: How each candidate ended, (inputs · candidates,), as `Ending` codes.
+        ended_at: The point at which each candidate ended, (inputs · candidates,); -1 where it did not converge.
+    """
+
+    points: State
+    speed: Float[Array, " N"]
+    residual: Float[Array, " N"]
+    fixed: Bool[Array, " N"]
+    eigenvalues: Complex[Array, "N n"]
+    right: Complex[Array, "N n n"]
+    left: Complex[Array, "N n n"]
+    stable: Bool[Array, " N"]
+    undecided: Bool[Array, " N"]
+    unstable: Int[Array, " N"]
+    margin: Float[Array, " N"]
+    margin_error: Float[Array, " N"]
+    time_constants: Float[Array, "N n"]
+    frequencies: Float[Array, "N n"]
+    share: Float[Array, " N"]
+    distance: Float[Array, " N"]
+    outlier: Bool[Array, " N"]
+    dimension: Int[Array, " N"]
+    manifold: Int[Array, " N"]
+    input: Int[Array, " N"]
+    jacobians: Float[Array, "N n n"]
+    ending: Int[Array, " candidates"]
+    ended_at: Int[Array, " candidates"]
+
+    def _headline(self) -> str:
+        fixed, stable = int(np.sum(self.fixed)), int(np.sum(np.asarray(self.fixed) & np.asarray(self.stable)))
+        slow, lost = len(np.asarray(self.fixed)) - fixed, np.mean(np.asarray(self.ending) == Ending.NOT_CONVERGED)
+        words = f"{fixed} fixed ({stable} stable), {slow} slow"
+        return f"(n={np.shape(self.eigenvalues)[-1]}): {words}; {lost:.0%} of {np.size(self.ending)} candidates lost"
+
+    def _table(self) -> Table:
+        if np.ndim(self.eigenvalues) != 2:
+            return fields_of(self)
+        rows = [
+            [
+                str(i),
+                "fixed" if self.fixed[i] else "slow",
+                "undecided"
+                if self.undecided[i]
+                else "stable"
+                if self.stable[i]
+                else f"{int(self.unstable[i])} unstable",
+                number(self.speed[i]),
+                span(np.abs(self.eigenvalues[i, :1])),
+                f"{float(self.share[i]):.1%}",
+            ]
+            for i in range(len(self.eigenvalues))
+        ]
+        return Table(["point", "kind", "stability", "speed", "|λ_1|", "candidates"], rows)
