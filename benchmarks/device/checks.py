@@ -153,6 +153,22 @@ def products(n: int) -> Found:
     return {"difference": ours, "by_default": default, "fine": ours < FLOAT32}
 
 
+def findings(n: int, T: int) -> Found:
+    """Diagnose a net whose gradient vanishes and one whose gradient explodes; all findings are to be as on the CPU."""
+    device, cpu = jax.devices()[0], jax.devices("cpu")[0]
+    named: dict[str, dict[str, str]] = {}
+    for place, where in (("device", device), ("cpu", cpu)):
+        for gain in (0.3, 3.0):
+            step, *net = on_cpu(partial(problem, "elman", n, T, gain))
+            found = on(where, lambda *net, step=step: rd.diagnose(step, *net, loss=_loss, horizon=T // 2), *net)
+            remedies = [remedy.name for remedy in found.remedies if remedy.helps]
+            findings = ", ".join(finding.rule for finding in found.findings)
+            named.setdefault(place, {})[f"gain {gain}"] = f"{findings}; {', '.join(sorted(remedies))} would help"
+    expected = "vanishes" in named["cpu"]["gain 0.3"] and "explodes" in named["cpu"]["gain 3.0"]
+    fine = expected and named["device"] == named["cpu"]
+    return {"fine": fine} | ({} if fine else named)
+
+
 def way() -> Found:
     """Say how eigenvalues are found on this device."""
     platform = jax.devices()[0].platform
@@ -163,6 +179,10 @@ def checks(small: bool) -> list[Row]:
     """Return one check for each measurement, precision and cell; those of the first cell come first."""
     n, T = (4, 30) if small else (16, 60)
     rows = [Row("float32 products", partial(products, 32 if small else 512)), Row("eigenvalues", way)]
+    for dtype in ("float32", "float64"):
+        one_step = partial(check, training(n, T, 1), dtype, True, lambda: (jax.random.key(1),))
+        rows.append(Row(f"one training step {dtype}", one_step, 90))
+    rows.append(Row("diagnosis of two nets", partial(findings, 16, 60), 150))
     for cell in ("elman",) if small else ("elman", "lstm", "gru"):
         for dtype in ("float32", "float64"):
             for name, measure in (MEASUREMENTS | DRAWN).items():
@@ -173,6 +193,4 @@ def checks(small: bool) -> list[Row]:
             if cell == "elman":
                 for name, measure in EIGEN.items():
                     rows.append(Row(f"eigen.{name} {dtype}", partial(check, measure, dtype, False, partial(matrix, n))))
-                one_step = partial(check, training(n, T, 1), dtype, True, lambda: (jax.random.key(1),))
-                rows.append(Row(f"one training step {dtype}", one_step))
     return rows

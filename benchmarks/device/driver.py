@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 Found = dict[str, Any]
 
 # seconds that a process may take to start and to import everything
-START = 40.0
+START = 60.0
 
 
 class Row(NamedTuple):

@@ -18,30 +18,20 @@ OTHERS = [
 def parts(small: bool) -> dict[str, Part]:
     """Return the parts: checks run several at a time, times one after the other, peaks each in a fresh process."""
     return {
-        "checks": Part(checks(small), at_once=2 if small else 8, share=0.4),
-        "speed": Part([*_first(small), *_compared(small)], share=0.8),
+        "checks": Part(checks(small), at_once=2 if small else 12, share=0.4),
+        "speed": Part([*_first(small), *_compared(small), *_flows(small)], share=0.9),
         "memory": Part(_peaks(small), in_each=1, share=0.6),
         "more speed": Part([*_others(small), *_last(small)]),
     }
 
 
 def _first(small: bool) -> Iterator[Row]:
-    large = 64 if small else 8192
-    for precision in ("highest", "default"):
-        name = f"one product, n = {large}, {precision}"
-        yield Row(name, partial(speed.product_rate, large, precision))
     sizes = (64, 64, 4, 40) if small else (32_768, 2048, 32, 400)
     yield Row("sweep of spectra, and on all cores", partial(sweep_rows.speed, *sizes), 90)
     yield Row("sweep killed and resumed", partial(sweep_rows.kill, 64, 4 if small else 32), 90)
-    n, T = (4, 20) if small else (64, 200)
-    for count in (1, 2) if small else (1, 64):
-        yield Row(f"gradient flow, n = {n}, {count} nets", partial(speed.flow, n, T, count))
-    for n, count in [(4, 2)] if small else [(64, 64), (256, 16)]:
-        yield Row(f"bare product, n = {n}, {count} nets", partial(speed.bare_product, n, T, count))
-    hidden, updates = (4, 2) if small else (128, 10)
+    hidden, T, updates, sequences = (4, 20, 2, 2) if small else (128, 200, 10, 16)
     yield Row(f"{updates} updates, LSTM of {hidden}, T = {T}", partial(speed.updates, hidden, T, updates), 60)
-    n, T = (4, 200) if small else (64, 4000)
-    yield Row(f"windows, n = {n}, T = {T}", partial(speed.windows, n, T, 1), 60)
+    yield Row(f"diagnosis, LSTM of {hidden}, T = {T}", partial(speed.diagnosis, hidden, T, sequences), 150)
 
 
 def _compared(small: bool) -> Iterator[Row]:
@@ -51,6 +41,20 @@ def _compared(small: bool) -> Iterator[Row]:
         yield Row(f"{name}, PyTorch", partial(peers.in_torch, n, of_torch, count))
         yield Row(f"{name}, jnp.linalg.qr", partial(peers.in_jax, n, T, count))
         yield Row(f"{name}, our QR", partial(speed.spectrum, n, T, count, "our QR"))
+
+
+def _flows(small: bool) -> Iterator[Row]:
+    large = 64 if small else 8192
+    for precision in ("highest", "default"):
+        name = f"one product, n = {large}, {precision}"
+        yield Row(name, partial(speed.product_rate, large, precision))
+    n, T = (4, 20) if small else (64, 200)
+    for count in (1, 2) if small else (1, 64):
+        yield Row(f"gradient flow, n = {n}, {count} nets", partial(speed.flow, n, T, count))
+    for n, count in [(4, 2)] if small else [(64, 64), (256, 16)]:
+        yield Row(f"bare product, n = {n}, {count} nets", partial(speed.bare_product, n, T, count))
+    n, T = (4, 200) if small else (64, 4000)
+    yield Row(f"windows, n = {n}, T = {T}", partial(speed.windows, n, T, 1), 60)
 
 
 def _others(small: bool) -> Iterator[Row]:

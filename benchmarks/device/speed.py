@@ -16,14 +16,16 @@ from .nets import batched, nets, on_cpu, problem, seconds, training
 MOST_ON_CPU = 6e10
 
 
-def timed(function: Callable[..., Any], make: Callable[[], Any], steps: int = 0, cpu: bool = True) -> Found:
+def timed(
+    function: Callable[..., Any], make: Callable[[], Any], steps: int = 0, cpu: bool = True, most: float = 3.0
+) -> Found:
     """Return the seconds of the first call and of later ones on the device and on the CPU, and their ratio."""
     found: Found = {}
     devices = {"": jax.devices()[0]} | ({"cpu_": jax.devices("cpu")[0]} if cpu else {})
     for name, device in devices.items():
         args = jax.device_put(on_cpu(make), device)
         with jax.default_device(device):
-            found[f"{name}first_s"], found[f"{name}s"] = seconds(partial(function, *args))
+            found[f"{name}first_s"], found[f"{name}s"] = seconds(partial(function, *args), most)
         if steps:
             found[f"{name}us_per_step"] = found[f"{name}s"] / steps * 1e6
     if cpu:
@@ -110,6 +112,24 @@ def newton(n: int, T: int) -> Found:
 def updates(hidden: int, T: int, steps: int) -> Found:
     """Time updates of an LSTM on the adding problem; each call traces them again, as `fit` does."""
     return timed(training(hidden, T, steps), lambda: (jax.random.key(1),))
+
+
+def diagnosis(hidden: int, T: int, sequences: int) -> Found:
+    """Time the diagnosis of an LSTM with a loss at the last step, with the trial of its remedies."""
+
+    def make() -> Any:
+        _, params, h0, _ = problem("lstm", hidden, 1, gain=1.0)
+        return params, h0, jax.random.normal(jax.random.key(1), (sequences, T, 1))
+
+    def diagnosed(params: Any, h0: Any, xs: jax.Array) -> Any:
+        def loss(states: Any, target: jax.Array) -> jax.Array:
+            return (states.h[-1].mean() - target) ** 2
+
+        return rd.diagnose(
+            rd.cells.lstm.step, params, h0, xs, loss=loss, targets=xs[:, -T // 2, 0], horizon=T // 2
+        ).evidence.log_norm
+
+    return timed(diagnosed, make, most=1.0)
 
 
 def peak(call: Callable[[], Any]) -> Found:

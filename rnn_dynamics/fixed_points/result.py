@@ -97,15 +97,13 @@ class FixedPoints(NamedTuple):
     def _table(self) -> Table:
         if np.ndim(self.eigenvalues) != 2:
             return fields_of(self)
+        stability = np.where(self.stable, "stable", [f"{int(count)} unstable" for count in np.asarray(self.unstable)])
+        stability = np.where(self.undecided, "undecided", stability)
         rows = [
             [
                 str(i),
                 "fixed" if self.fixed[i] else "slow",
-                "undecided"
-                if self.undecided[i]
-                else "stable"
-                if self.stable[i]
-                else f"{int(self.unstable[i])} unstable",
+                str(stability[i]),
                 number(self.speed[i]),
                 span(np.abs(self.eigenvalues[i, :1])),
                 f"{float(self.share[i]):.1%}",

@@ -192,11 +192,9 @@ def time_steps(xs: Input, length: int | None, argument: str = "xs", unit: str = 
     if length is not None:
         sizes["length"] = length
     if not sizes:
-        other = (
-            "inputs over time or length=T for an undriven map"
-            if argument == "xs"
-            else f"an array with a leading axis of {unit}"
-        )
+        other = f"an array with a leading axis of {unit}"
+        if argument == "xs":
+            other = "inputs over time or length=T for an undriven map"
         raise ValueError(f"{argument}: got no array and length=None, expected {other}")
     name, T = next(iter(sizes.items()))
     for other, size in sizes.items():
