@@ -90,11 +90,13 @@ def _one_process(plan: Plan, name: str, rows: list[Row], numbers: list[int]) -> 
         try:
             # the first answer says that everything is imported
             for limit in (START, *(rows[number].seconds for number in numbers)):
-                left = max(min(plan.patience * limit, plan.until - time.monotonic()), 0.1)
+                most = plan.patience * limit
+                left = max(min(most, plan.until - time.monotonic()), 0.1)
                 try:
                     line = _answer(lines, left)
                 except queue.Empty:
-                    yield {"error": f"no end after {left:.0f} s"}
+                    cut = "" if left == most else "not run to its end, as no time was left: "
+                    yield {"error": f"{cut}no end after {left:.0f} s"}
                     return
                 if not line:
                     errors.seek(0)

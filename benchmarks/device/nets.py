@@ -36,10 +36,13 @@ def batched(measure: Callable[..., Any], cell: str) -> Callable[..., Any]:
     return jax.jit(jax.vmap(partial(measure, rd.cells.CELLS[cell].step)))
 
 
-def training(hidden: int, T: int, updates: int, batch: int = 64) -> Callable[[jax.Array], jax.Array]:
-    """Return a function of the key that trains an LSTM on the adding problem and returns its losses."""
+def training(hidden: int, T: int, updates: int, batch: int = 64) -> Callable[[jax.Array], Any]:
+    """Return a function of the key that trains an LSTM on the adding problem.
 
-    def run(key: jax.Array) -> jax.Array:
+    It returns the losses, the norms of the gradients, and the held-out losses before and after.
+    """
+
+    def run(key: jax.Array) -> Any:
         import optax
 
         from rnn_dynamics import train
@@ -55,7 +58,7 @@ def training(hidden: int, T: int, updates: int, batch: int = 64) -> Callable[[ja
             evaluation=train.Evaluation(updates, examples=1),
             execution=train.Execution(devices=list(key.devices())),
         )
-        return found.loss
+        return found.loss, found.log_gradient_norm, found.held_out_loss
 
     return run
 

@@ -14,11 +14,16 @@ def line(found: Found) -> str:
         return f"{found['row']:<52} FAILED  {' '.join(str(found['error']).split())[:170]}"
     mark = {True: "fine   ", False: "WRONG  ", None: ""}[found.get("fine")]
     shown = {name: value for name, value in found.items() if name not in HIDDEN and value is not None}
-    return f"{found['row']:<52} {mark}" + "  ".join(f"{name} {_short(value)}" for name, value in shown.items())
+    numbers = "  ".join(f"{name} {_short(value)}" for name, value in shown.items())
+    return f"{found['row']:<52} {mark}{numbers}".rstrip()
 
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _late(found: Found) -> bool:
+    return str(found.get("error", "")).startswith("not run")
 
 
 def ratios(rows: list[Found]) -> list[str]:
@@ -39,8 +44,8 @@ def ratios(rows: list[Found]) -> list[str]:
 
 def summary(rows: list[Found]) -> str:
     """Return in a line how many rows failed, were wrong, or were not reached."""
-    failed = sum("error" in found and not found["error"].startswith("not run") for found in rows)
-    late = sum("error" in found for found in rows) - failed
+    late = sum(_late(found) for found in rows)
+    failed = sum("error" in found for found in rows) - late
     checked = [found["fine"] for found in rows if "fine" in found]
     return (
         f"{len(rows)} rows: {len(checked)} checks, {checked.count(False)} of them wrong; {failed} rows failed; "
@@ -57,7 +62,7 @@ def write(folder: Path, title: str, rows: list[Found]) -> str:
 
 
 def short_table(title: str, rows: list[Found]) -> str:
-    """Return the table without the checks that are fine, which are counted instead."""
+    """Return the table without the checks that are fine and the rows that were not run, which are counted instead."""
     checks = [found for found in rows if "difference" in found]
     fine = [found for found in checks if found["fine"]]
     counted = [f"{len(checks)} measurements against the CPU, {len(fine)} fine"] if checks else []
@@ -66,5 +71,5 @@ def short_table(title: str, rows: list[Found]) -> str:
         if some:
             worst = max(some, key=lambda found: found["difference"])
             counted.append(f"largest relative difference in {kind}: {worst['difference']:.1e}, {worst['row']}")
-    others = [line(found) for found in rows if found not in fine]
+    others = [line(found) for found in rows if found not in fine and not _late(found)]
     return "\n".join([title, *counted, *others, *ratios(rows), summary(rows)]) + "\n"
