@@ -21,12 +21,16 @@ Arrays = dict[str, np.ndarray]
 
 
 class Program(NamedTuple):
-    """A compiled program for `devices` devices, each of which takes up to `capacity` windows of `width` points."""
+    """A compiled program for `devices` devices, each of which takes up to `capacity` windows of `width` points.
+
+    `on_cpu` says that its outputs are read where they lie. From other devices, they are copied.
+    """
 
     compiled: Any
     devices: int
     capacity: int
     width: int
+    on_cpu: bool
 
     @property
     def memory(self) -> int:
@@ -81,7 +85,7 @@ def compile_program(
         )
         .compile()
     )
-    return Program(compiled, len(devices), capacity, width)
+    return Program(compiled, len(devices), capacity, width, devices[0].platform == "cpu")
 
 
 def run(program: Program, key: jax.Array, numbers: np.ndarray, traced: Arrays) -> Arrays:
@@ -109,4 +113,12 @@ def _run(program: Program, key: jax.Array, numbers: np.ndarray, traced: Arrays) 
         return spread
 
     found = program.compiled(key, count, spread(numbers), {name: spread(values) for name, values in traced.items()})
-    return {name: np.asarray(values)[rows] for name, values in found.items()}
+    if program.on_cpu:
+        return {name: np.asarray(values)[rows] for name, values in found.items()}
+    return {name: _copied(values, count) for name, values in found.items()}
+
+
+def _copied(values: jax.Array, count: np.ndarray) -> np.ndarray:
+    """Copy only the windows that were computed: an accelerator's whole outputs take longer than many a chunk."""
+    shards = sorted(values.addressable_shards, key=lambda shard: shard.index[0].start or 0)
+    return np.concatenate([np.asarray(shard.data[:many]) for shard, many in zip(shards, count, strict=True)])

@@ -169,6 +169,8 @@ def test_a_program_takes_any_number_of_windows(key, width):
         np.testing.assert_array_equal(found["twice"], 2 * gain)
         keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(np.arange(windows * width, dtype=np.uint32))
         np.testing.assert_allclose(found["draw"].ravel(), jax.vmap(jax.random.normal)(keys), rtol=1e-12)
+        copied = program.run(made._replace(on_cpu=False), key, gain.astype(np.uint32), {"gain": gain})
+        assert all(copied[name].tobytes() == found[name].tobytes() for name in found)
 
 
 def test_more_windows_than_a_program_holds(key, monkeypatch):
