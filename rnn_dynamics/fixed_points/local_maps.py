@@ -1,0 +1,73 @@
+"""The step near many points: how far it moves each of them, and its Jacobian there, as float64 arrays of NumPy."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..cells.contract import Input, Params, State
+from ..machinery import entry
+from ..machinery.captured_arrays import Traced
+from ..machinery.state_vector import flatten
+from .problem import Problem
+
+# points are computed so many at a time, however many there are: their number then compiles nothing
+BATCH = 32
+
+
+class LocalMaps(NamedTuple):
+    """The step near N points: f = step(h) - h as (N, n), and the Jacobian J of the step as (N, n, n)."""
+
+    f: np.ndarray
+    J: np.ndarray
+
+
+def local_maps(problem: Problem, vectors: np.ndarray, which: np.ndarray, x_axis: int | None) -> LocalMaps:
+    """Return f and J at each of N points; `which` says to which input along `x_axis` each belongs."""
+    count, n = vectors.shape
+    parts = []
+    for first in range(0, count, BATCH):
+        rows = np.minimum(np.arange(first, first + BATCH), count - 1)
+        x = inputs_at(problem.x, which[rows], x_axis)
+        batch = vectors[rows].astype(problem.vectors.dtype)
+        found = _local_maps(problem.step, problem.params, batch, x, several=x_axis is not None)
+        parts.append(jax.tree.map(lambda array, kept=min(BATCH, count - first): np.asarray(array)[:kept], found))
+    empty = (np.zeros((0, n)), np.zeros((0, n, n)))
+    return LocalMaps(*(np.concatenate(arrays, dtype=np.float64) for arrays in zip(empty, *parts, strict=True)))
+
+
+def inputs_at(x: Input, which: np.ndarray, x_axis: int | None) -> Input:
+    """Return the inputs with these numbers along a new first axis; x itself if there is only one."""
+    if x_axis is None:
+        return x
+    return jax.tree.map(lambda leaf: np.moveaxis(np.take(np.asarray(leaf), which, axis=x_axis), x_axis, 0), x)
+
+
+def as_states(problem: Problem, vectors: np.ndarray) -> State:
+    """Return vectors (N, n) as states with a leading axis N. NumPy does this: it compiles nothing for another N."""
+    leaves, tree = jax.tree.flatten(problem.step.out)
+    states, start = [], 0
+    for leaf in leaves:
+        is_complex = jnp.issubdtype(leaf.dtype, jnp.complexfloating)
+        parts = []
+        for _ in range(2 if is_complex else 1):
+            size = int(np.prod(leaf.shape))
+            parts.append(vectors[:, start : start + size].reshape(len(vectors), *leaf.shape))
+            start += size
+        values: Any = parts[0] + 1j * parts[1] if is_complex else parts[0]
+        states.append(jnp.asarray(values.astype(leaf.dtype)))
+    return jax.tree.unflatten(tree, states)
+
+
+@entry.compiled()
+def _local_maps(step: Traced, params: Params, vectors: Any, x: Input, *, several: bool) -> tuple[Any, Any]:
+    unflatten = flatten(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), step.out))[1]
+
+    def both(vector: Any, x: Input) -> tuple[Any, Any]:
+        def after(v: Any) -> Any:
+            return flatten(step(params, unflatten(v), x))[0]
+
+        return after(vector) - vector, jax.jacfwd(after)(vector)
+
+    return jax.vmap(both, in_axes=(0, 0 if several else None))(vectors, x)
