@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..cells.contract import Input
 from .eigen_analysis import EigenAnalysis, eigen_analysis
 from .local_maps import as_states, local_maps
 from .merge import merged
@@ -16,6 +17,28 @@ from .result import Ending, FixedPoints
 POLISHING = 12
 # a point farther from every candidate than so many times the spread of the candidates is an outlier
 FAR = 2.0
+
+
+class Searched(NamedTuple):
+    """What is to be described.
+
+    Attributes:
+        problem: The step and the candidates.
+        xs: The inputs, with a leading axis.
+        vectors: The ends, (N, n), in float64.
+        ending: How each ended, (N,).
+        input: The row of xs of each, (N,).
+        spread: The spread of the candidates.
+        eps: The relative precision of the float type of the states.
+    """
+
+    problem: Problem
+    xs: Input
+    vectors: np.ndarray
+    ending: np.ndarray
+    input: np.ndarray
+    spread: float
+    eps: float
 
 
 class Ends(NamedTuple):
@@ -40,41 +63,68 @@ class Ends(NamedTuple):
     shift: np.ndarray
 
 
-def described(problem: Problem, ends: np.ndarray, ending: np.ndarray, *, x_axis: int | None = None) -> FixedPoints:
+def described(
+    problem: Problem,
+    vectors: np.ndarray,
+    ending: np.ndarray,
+    *,
+    input: np.ndarray | None = None,
+    xs: Input = None,
+    more: np.ndarray | None = None,
+    more_input: np.ndarray | None = None,
+) -> FixedPoints:
     """Return the distinct points among the ends of a search, and what is known of each.
 
     Args:
-        problem: What was searched; its x has all the inputs.
-        ends: Where the search from each candidate ended, (inputs · candidates, n), all candidates of the first input
-            first. Rows that did not converge may hold anything.
+        problem: What was searched, and its candidates.
+        vectors: Where the search from each candidate ended, (inputs · candidates, n). Rows that did not converge may
+            hold anything.
         ending: How each ended, as `Ending` codes, (inputs · candidates,).
-        x_axis: The axis of x along which the inputs are; None for one input.
+        input: The row of xs that each belongs to; None for 0.
+        xs: The inputs, a pytree with a leading axis of inputs; None for an undriven step or for problem.x alone.
+        more: Further fixed points, at which no candidate ended, (M, n).
+        more_input: The row of xs that each of those belongs to.
 
     Returns:
         A `FixedPoints`.
     """
-    ends, ending = np.asarray(ends, np.float64), np.asarray(ending)
-    which = np.arange(len(ends)) // len(problem.vectors)
-    spread = spread_of(np.asarray(problem.vectors, np.float64))
-    eps = float(jnp.finfo(problem.vectors.dtype).eps)
-    ended_at = np.full(len(ends), -1)
-    found = []
-    for kind in (Ending.FIXED, Ending.SLOW):
-        for one in np.unique(which):
-            rows = np.flatnonzero((ending == kind) & (which == one))
-            first = sum(len(part.vectors) for part in found)
-            points, label = _distinct(problem, ends[rows], kind == Ending.FIXED, int(one), x_axis, spread, eps)
-            ended_at[rows] = first + label
-            found.append(points)
-    points = Ends(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
-    count = np.bincount(ended_at[ended_at >= 0], minlength=len(points.vectors))
+    ended = len(vectors)
+    more = np.zeros((0, vectors.shape[1])) if more is None else more
+    inputs = [np.zeros(len(part), int) if of is None else of for part, of in ((vectors, input), (more, more_input))]
+    if xs is None:
+        xs = jax.tree.map(lambda leaf: np.asarray(leaf)[None], problem.x)
+    search = Searched(
+        problem,
+        xs,
+        np.concatenate([vectors, more], dtype=np.float64),
+        np.concatenate([ending, np.full(len(more), Ending.FIXED)]),
+        np.concatenate(inputs),
+        spread_of(np.asarray(problem.vectors, np.float64)),
+        float(jnp.finfo(problem.vectors.dtype).eps),
+    )
+    points, ended_at = _points(search)
+    count = np.bincount(ended_at[:ended][ended_at[:ended] >= 0], minlength=len(points.vectors))
     order = np.lexsort((-count, points.input))
     place = np.append(np.argsort(order), -1)
     points = Ends(*(array[order] for array in points))
     share = count[order] / max(len(problem.vectors), 1)
-    shifted = local_maps(problem, points.vectors + points.shift, points.input, x_axis).J
-    analysis = eigen_analysis(points.J, shifted - points.J, eps)
-    return _result(problem, points, analysis, share, spread, ending, place[ended_at])
+    shifted = local_maps(problem, xs, points.vectors + points.shift, points.input).J
+    analysis = eigen_analysis(points.J, shifted - points.J, search.eps)
+    return _result(search, points, analysis, share, search.ending[:ended], place[ended_at[:ended]])
+
+
+def _points(search: Searched) -> tuple[Ends, np.ndarray]:
+    """Return the distinct points, and for each end which of them it is; -1 for those that did not converge."""
+    ended_at = np.full(len(search.vectors), -1)
+    found, count = [], 0
+    for kind in (Ending.FIXED, Ending.SLOW):
+        for one in np.unique(search.input):
+            rows = np.flatnonzero((search.ending == kind) & (search.input == one))
+            points, label = _distinct(search, rows, kind == Ending.FIXED)
+            ended_at[rows] = count + label
+            count += len(points.vectors)
+            found.append(points)
+    return Ends(*(np.concatenate(arrays) for arrays in zip(*found, strict=True))), ended_at
 
 
 def spread_of(candidates: np.ndarray) -> float:
@@ -83,42 +133,46 @@ def spread_of(candidates: np.ndarray) -> float:
     return spread if spread > 0 else max(float(np.linalg.norm(candidates[0])), 1.0)
 
 
-def _distinct(
-    problem: Problem, vectors: np.ndarray, fixed: bool, which: int, x_axis: int | None, spread: float, eps: float
-) -> tuple[Ends, np.ndarray]:
-    """Return the distinct points among the ends of one kind and one input, and for each end which of them it is."""
-    floor = eps * (np.linalg.norm(vectors, axis=1) + 1e-3 * spread)
+def _distinct(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np.ndarray]:
+    """Return the distinct points among some ends of one kind and one input, and for each end which of them it is."""
+    vectors = search.vectors[rows]
+    floor = search.eps * (np.linalg.norm(vectors, axis=1) + search.spread)
     kept, first_label = merged(vectors, floor, np.zeros(len(vectors)))
-    at = Ends(*_examined(problem, vectors[kept], fixed, which, x_axis, spread, eps))
+    at = _examined(search, rows[kept], fixed)
     kept, label = merged(at.vectors, np.maximum(at.error, floor[kept]), np.max(np.abs(at.f), axis=1, initial=0.0))
     return Ends(*(array[kept] for array in at)), label[first_label]
 
 
-def _examined(
-    problem: Problem, vectors: np.ndarray, fixed: bool, which: int, x_axis: int | None, spread: float, eps: float
-) -> Ends:
+def _examined(search: Searched, rows: np.ndarray, fixed: bool) -> Ends:
     """Return f, J and the error of each end; fixed points are moved on to the last digits first."""
-    inputs = np.full(len(vectors), which)
-    f, J = local_maps(problem, vectors, inputs, x_axis)
-    error, shift, correction = newton_error(vectors, f, J, eps)
-    for _ in range(POLISHING if fixed else 0):
+    vectors, inputs = search.vectors[rows], search.input[rows]
+    f, J = local_maps(search.problem, search.xs, vectors, inputs)
+    if fixed:
+        vectors, f, J = polished(search, vectors, inputs, f, J)
+        error, shift, _ = newton_error(vectors, f, J, search.eps)
+    else:
+        error, shift = np.full(len(vectors), search.eps**0.25 * search.spread), np.zeros_like(vectors)
+    return Ends(vectors, inputs, np.full(len(vectors), fixed), f, J, np.minimum(error, search.spread), shift)
+
+
+def polished(
+    search: Searched, vectors: np.ndarray, inputs: np.ndarray, f: np.ndarray, J: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Make Newton steps where rounding allows a better fixed point; return the points, f and J."""
+    vectors, f, J = vectors.copy(), f.copy(), J.copy()
+    rows = np.arange(len(vectors))
+    for _ in range(POLISHING):
+        error, _, correction = newton_error(vectors[rows], f[rows], J[rows], search.eps)
         size = np.linalg.norm(correction, axis=1)
-        rows = np.flatnonzero((size > 0.5 * error) & (size < 1e-2 * spread))
+        hopeful = (size > 0.5 * error) & (size < 1e-2 * search.spread)
+        rows, moved = rows[hopeful], (vectors[rows] + correction)[hopeful]
         if not len(rows):
             break
-        moved = vectors[rows] + correction[rows]
-        f_new, J_new = local_maps(problem, moved, inputs[rows], x_axis)
-        better = np.linalg.norm(f_new, axis=1) < np.linalg.norm(f[rows], axis=1)
-        if not better.any():
-            break
+        new = local_maps(search.problem, search.xs, moved, inputs[rows])
+        better = np.linalg.norm(new.f, axis=1) < np.linalg.norm(f[rows], axis=1)
         rows = rows[better]
-        vectors, f, J = vectors.copy(), f.copy(), J.copy()
-        vectors[rows], f[rows], J[rows] = moved[better], f_new[better], J_new[better]
-        error, shift, correction = newton_error(vectors, f, J, eps)
-    if not fixed:
-        error, shift = np.full(len(vectors), eps**0.25 * spread), np.zeros_like(vectors)
-    error = np.minimum(error, spread)
-    return Ends(vectors, inputs, np.full(len(vectors), fixed), f, J, error, shift)
+        vectors[rows], f[rows], J[rows] = moved[better], new.f[better], new.J[better]
+    return vectors, f, J
 
 
 def newton_error(
@@ -139,7 +193,7 @@ def newton_error(
 
 
 def inverses(matrices: np.ndarray) -> np.ndarray:
-    """Return the inverses of (N, n, n); where there is none, of the matrix with eps² in place of its zero singular values."""
+    """Return the inverses of (N, n, n); where there is none, with eps² for its zero singular values."""
     try:
         return np.linalg.inv(matrices)
     except np.linalg.LinAlgError:
@@ -149,21 +203,22 @@ def inverses(matrices: np.ndarray) -> np.ndarray:
 
 
 def _result(
-    problem: Problem,
+    search: Searched,
     points: Ends,
     analysis: EigenAnalysis,
     share: np.ndarray,
-    spread: float,
     ending: np.ndarray,
     ended_at: np.ndarray,
 ) -> FixedPoints:
-    real = problem.vectors.dtype
+    """Return what is known of the points, in the float type of the states."""
+    candidates = search.problem.vectors
+    real = candidates.dtype
     size = np.abs(analysis.eigenvalues)
     off = np.abs(size - 1)
     nearest = np.argmin(off, axis=1)[:, None]
     with np.errstate(divide="ignore"):
         time_constants = np.where(size == 1, np.inf, -1 / np.log(size))
-    distance = distances(points.vectors, np.asarray(problem.vectors, np.float64)) / spread
+    distance = distances(points.vectors, np.asarray(candidates, np.float64)) / search.spread
     unsaid = np.zeros(len(points.vectors), int)
     numbers = {
         "speed": np.linalg.norm(points.f, axis=1),
@@ -191,7 +246,7 @@ def _result(
     }
     cast = {"f": real, "c": jnp.result_type(real, jnp.complex64), "i": np.int32, "b": np.bool_}
     arrays = {name: jnp.asarray(array.astype(cast[array.dtype.kind])) for name, array in numbers.items()}
-    return FixedPoints(points=as_states(problem, points.vectors), **arrays)
+    return FixedPoints(points=as_states(search.problem, points.vectors), **arrays)
 
 
 def distances(points: np.ndarray, candidates: np.ndarray) -> np.ndarray:

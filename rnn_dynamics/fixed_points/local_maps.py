@@ -23,25 +23,18 @@ class LocalMaps(NamedTuple):
     J: np.ndarray
 
 
-def local_maps(problem: Problem, vectors: np.ndarray, which: np.ndarray, x_axis: int | None) -> LocalMaps:
-    """Return f and J at each of N points; `which` says to which input along `x_axis` each belongs."""
+def local_maps(problem: Problem, xs: Input, vectors: np.ndarray, which: np.ndarray) -> LocalMaps:
+    """Return f and J at each of N points; `which` says to which row of xs each belongs."""
     count, n = vectors.shape
     parts = []
     for first in range(0, count, BATCH):
         rows = np.minimum(np.arange(first, first + BATCH), count - 1)
-        x = inputs_at(problem.x, which[rows], x_axis)
+        x = jax.tree.map(lambda leaf, rows=rows: np.asarray(leaf)[which[rows]], xs)
         batch = vectors[rows].astype(problem.vectors.dtype)
-        found = _local_maps(problem.step, problem.params, batch, x, several=x_axis is not None)
-        parts.append(jax.tree.map(lambda array, kept=min(BATCH, count - first): np.asarray(array)[:kept], found))
+        found = _local_maps(problem.step, problem.params, batch, x)
+        parts.append([np.asarray(array)[: count - first] for array in found])
     empty = (np.zeros((0, n)), np.zeros((0, n, n)))
     return LocalMaps(*(np.concatenate(arrays, dtype=np.float64) for arrays in zip(empty, *parts, strict=True)))
-
-
-def inputs_at(x: Input, which: np.ndarray, x_axis: int | None) -> Input:
-    """Return the inputs with these numbers along a new first axis; x itself if there is only one."""
-    if x_axis is None:
-        return x
-    return jax.tree.map(lambda leaf: np.moveaxis(np.take(np.asarray(leaf), which, axis=x_axis), x_axis, 0), x)
 
 
 def as_states(problem: Problem, vectors: np.ndarray) -> State:
@@ -61,7 +54,7 @@ def as_states(problem: Problem, vectors: np.ndarray) -> State:
 
 
 @entry.compiled()
-def _local_maps(step: Traced, params: Params, vectors: Any, x: Input, *, several: bool) -> tuple[Any, Any]:
+def _local_maps(step: Traced, params: Params, vectors: Any, x: Input) -> tuple[Any, Any]:
     unflatten = flatten(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), step.out))[1]
 
     def both(vector: Any, x: Input) -> tuple[Any, Any]:
@@ -70,4 +63,4 @@ def _local_maps(step: Traced, params: Params, vectors: Any, x: Input, *, several
 
         return after(vector) - vector, jax.jacfwd(after)(vector)
 
-    return jax.vmap(both, in_axes=(0, 0 if several else None))(vectors, x)
+    return jax.vmap(both)(vectors, x)
