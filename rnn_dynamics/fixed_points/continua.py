@@ -22,8 +22,9 @@ TRIED = 3
 
 
 def continua(search: Searched, ends: Ends) -> tuple[Ends, np.ndarray]:
-    """Return the listed points of all lines and surfaces among loose ends, and for each end the nearest; -1 for none."""
-    listed, label, count = [], np.full(len(ends.vectors), -1), 0
+    """Return the listed points of all lines and surfaces among loose ends, and for each end the nearest, else -1."""
+    listed: list[Ends] = []
+    label, count = np.full(len(ends.vectors), -1), 0
     loose = np.flatnonzero(ends.error >= LOOSE * search.spread)
     groups = _groups(search, ends.at(loose))
     for group in np.unique(groups):

@@ -1,18 +1,17 @@
 """Say what is known of the points at which a search has ended: which are one, how stable each is, who comes there."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..cells.contract import Input
-from .eigen_analysis import EigenAnalysis, eigen_analysis
 from .continua import LOOSE, continua
+from .eigen_analysis import EigenAnalysis, eigen_analysis
 from .ends import Ends, Searched, joined
 from .local_maps import as_states
 from .merge import merged
 from .newton_error import newton_error
 from .problem import Problem
 from .result import Ending, FixedPoints
+from .search import Search
 
 # steps of Newton's method for an end that was not yet at the last digits
 POLISHING = 12
@@ -20,61 +19,43 @@ POLISHING = 12
 FAR = 2.0
 
 
-def described(
-    problem: Problem,
-    vectors: np.ndarray,
-    ending: np.ndarray,
-    *,
-    inputs: np.ndarray | None = None,
-    xs: Input = None,
-    more: np.ndarray | None = None,
-    more_inputs: np.ndarray | None = None,
-) -> FixedPoints:
-    """Return the distinct points among the ends of a search, and what is known of each.
-
-    Args:
-        problem: What was searched, and its candidates.
-        vectors: Where the search from each candidate ended, (inputs · candidates, n). Rows that did not converge may
-            hold anything.
-        ending: How each ended, as `Ending` codes, (inputs · candidates,).
-        inputs: The row of xs that each belongs to; None for 0.
-        xs: The inputs, a pytree with a leading axis of inputs; None for an undriven step or for problem.x alone.
-        more: Further fixed points, at which no candidate ended, (M, n).
-        more_inputs: The row of xs that each of those belongs to.
-
-    Returns:
-        A `FixedPoints`.
-    """
-    ended = len(vectors)
-    more = np.zeros((0, vectors.shape[1])) if more is None else more
-    rows = [np.zeros(len(part), int) if of is None else of for part, of in ((vectors, inputs), (more, more_inputs))]
-    if xs is None:
-        xs = jax.tree.map(lambda leaf: np.asarray(leaf)[None], problem.x)
-    search = Searched(
+def described(problem: Problem, search: Search) -> FixedPoints:
+    """Return the distinct points among the ends of a search, and what is known of each."""
+    count = len(search.vectors)
+    searched = Searched(
         problem,
-        xs,
-        np.concatenate([vectors, more], dtype=np.float64),
-        np.concatenate([ending, np.full(len(more), Ending.FIXED)]),
-        np.concatenate(rows),
+        search.xs,
+        np.concatenate([search.vectors, search.more], dtype=np.float64),
+        np.concatenate([search.ending, np.full(len(search.more), Ending.FIXED)]),
+        np.concatenate([search.input, search.more_input]),
         spread_of(np.asarray(problem.vectors, np.float64)),
         float(jnp.finfo(problem.vectors.dtype).eps),
     )
-    points, ended_at = _points(search)
-    count = np.bincount(ended_at[:ended][ended_at[:ended] >= 0], minlength=len(points.vectors))
-    order = np.lexsort((-count, points.inputs))
-    place = np.append(np.argsort(order), -1)
-    points = points.at(order)
-    share = count[order] / max(len(problem.vectors), 1)
-    shifted = search.near(points.vectors + points.shift, points.inputs).J
-    analysis = eigen_analysis(points.J, shifted - points.J, search.eps)
-    ending = np.where(ended_at < 0, Ending.NOT_CONVERGED, search.ending)[:ended]
-    return _result(search, points, analysis, share, ending, place[ended_at[:ended]])
+    points, ended_at = _points(searched)
+    share = np.bincount(ended_at[:count][ended_at[:count] >= 0], minlength=len(points.vectors)) / len(problem.vectors)
+    order = _most_visited_first(points, share)
+    points, share = points.at(order), share[order]
+    shifted = searched.near(points.vectors + points.shift, points.inputs).J
+    analysis = eigen_analysis(points.J, shifted - points.J, searched.eps)
+    ending = np.where(ended_at < 0, Ending.NOT_CONVERGED, searched.ending)
+    ended_at = np.append(np.argsort(order), -1)[ended_at]
+    return _result(searched, points, analysis, share, ending[:count], ended_at[:count])
+
+
+def _most_visited_first(points: Ends, share: np.ndarray) -> np.ndarray:
+    """Return the order of points by input and share, in which those of a line or surface stay together."""
+    together = share.copy()
+    for manifold in range(points.manifold.max(initial=-1) + 1):
+        members = points.manifold == manifold
+        together[members] = share[members].sum()
+    return np.lexsort((-share, points.manifold, -together, points.inputs))
 
 
 def _points(search: Searched) -> tuple[Ends, np.ndarray]:
     """Return the distinct points, and for each end which of them it is; -1 for those that did not converge."""
     ended_at = np.full(len(search.vectors), -1)
-    found, count = [], 0
+    found: list[Ends] = []
+    count = 0
     for kind in (Ending.FIXED, Ending.SLOW):
         for one in np.unique(search.inputs):
             rows = np.flatnonzero((search.ending == kind) & (search.inputs == one))
