@@ -9,6 +9,7 @@ import numpy as np
 from ..cells.contract import Input, Params, State
 from ..machinery import entry
 from ..machinery.captured_arrays import Traced
+from ..machinery.compiled_programs import PLAIN
 from ..machinery.state_vector import flatten
 from .problem import Problem
 
@@ -53,7 +54,7 @@ def as_states(problem: Problem, vectors: np.ndarray) -> State:
     return jax.tree.unflatten(tree, states)
 
 
-@entry.compiled()
+@entry.compiled(compiler=PLAIN)
 def _local_maps(step: Traced, params: Params, vectors: Any, x: Input) -> tuple[Any, Any]:
     unflatten = flatten(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), step.out))[1]
 
