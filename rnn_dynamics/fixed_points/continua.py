@@ -8,15 +8,13 @@ vanishes altogether, or for slow points is what it was.
 import numpy as np
 
 from .ends import Ends, Searched, joined
-from .manifolds import LISTED, linked, nearest, spread_out
+from .manifolds import LISTED, lies_between, linked, nearest, spread_out
 from .newton_error import inverses_across, newton_error, rounding_of
 
 # an end is loose if rounding alone could have moved it by this share of the spread of the candidates
 LOOSE = 1e-3
 # how far the steps along a direction go, in units of that spread, and how many corrections bring them back
 ALONG, CORRECTIONS = 1e-2, 4
-# from both of two neighbours, a point between them is nearer than this share of their distance
-BETWEEN = 0.8
 # directions tried at each point; more are believed if these hold
 TRIED = 3
 
@@ -95,7 +93,6 @@ def _groups(search: Searched, ends: Ends) -> np.ndarray:
         start = ends.at(edges[:, 0])
         one, other = start.vectors, ends.vectors[edges[:, 1]]
         vectors, holds = _onto(search, (one + other) / 2, start, _flat(search, start)[0])
-        farther = np.maximum(np.linalg.norm(vectors - one, axis=1), np.linalg.norm(vectors - other, axis=1))
-        return holds & (farther < BETWEEN * np.linalg.norm(one - other, axis=1))
+        return holds & lies_between(vectors, one, other)
 
     return linked(ends.vectors, bridged) if len(ends.vectors) else np.zeros(0, int)

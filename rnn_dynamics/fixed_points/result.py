@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from ..cells.contract import State
-from ..machinery.printed import Table, fields_of, number, printable, span
+from ..machinery.printed import Table, fields_of, printable, span
 
 
 class Ending(enum.IntEnum):
