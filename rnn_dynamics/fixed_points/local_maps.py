@@ -56,7 +56,7 @@ def as_states(problem: Problem, vectors: np.ndarray) -> State:
 
 def as_arrays(numbers: dict[str, np.ndarray], real: Any) -> dict[str, Any]:
     """Return NumPy arrays as arrays of JAX, in the real type or the complex type that goes with it."""
-    kinds = {"f": real, "c": jnp.result_type(real, jnp.complex64), "i": np.int32, "b": np.bool_}
+    kinds = {"f": real, "c": np.result_type(real, np.complex64), "i": np.int32, "b": np.bool_}
     return {name: jnp.asarray(array.astype(kinds[array.dtype.kind])) for name, array in numbers.items()}
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from .local_maps import LocalMaps, local_maps
 from .problem import Problem
 
-# no step is longer than this share of the spread of the candidates
-LONGEST = 0.3
+# no step is longer than so many times the spread of the candidates
+LONGEST = 1.0
 
 
 class SlowStates(NamedTuple):
