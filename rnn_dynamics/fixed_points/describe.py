@@ -1,82 +1,181 @@
-"""What is said of each point that a search found: a plain version."""
+"""Say what is known of the points at which a search has ended: which are one, how stable each is, who comes there."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .newton import local_maps
+from .continua import LOOSE, continua
+from .eigen_analysis import EigenAnalysis, eigen_analysis
+from .ends import Ends, Searched, joined
+from .local_maps import as_states
+from .merge import merged
+from .newton_error import newton_error
 from .problem import Problem
 from .result import Ending, FixedPoints
 from .search import Search
 
+# steps of Newton's method for an end that was not yet at the last digits
+POLISHING = 12
+# a point farther from every candidate than so many times the spread of the candidates is an outlier
+FAR = 2.0
 
-def described(problem: Problem, search: Search, x_axis: int | None = None) -> FixedPoints:
-    """Merge the ends of a search and describe each distinct point."""
-    del x_axis
-    converged = np.flatnonzero(search.ending != Ending.NOT_CONVERGED)
-    converged = converged[np.argsort(search.residual[converged], kind="stable")]
-    C = len(search.vectors)
-    vectors = np.concatenate([search.vectors, search.more])
-    which = np.concatenate([search.input, search.more_input])
-    endings = np.concatenate([search.ending, np.full(len(search.more), Ending.FIXED)])
-    ended_at, points, counts = np.full(C, -1), [], []
-    eps = np.finfo(search.vectors.dtype).eps
-    for i in [*converged, *range(C, len(vectors))]:
-        near = [
-            np.max(abs(vectors[i] - vectors[p])) < eps**0.4 * search.scale
-            and which[i] == which[p]
-            and endings[i] == endings[p]
-            for p in points
-        ]
-        at = int(np.argmax(near)) if any(near) else len(points)
-        if at == len(points):
-            points.append(i)
-            counts.append(0)
-        if i < C:
-            counts[at] += 1
-            ended_at[i] = at
-    order = np.argsort(-np.array(counts, int), kind="stable")
-    place = np.argsort(order)
-    ended_at = np.where(ended_at >= 0, place[ended_at] if len(place) else -1, -1)
-    points = np.array(points, int)[order]
-    n, N = vectors.shape[1], len(points)
-    v, counts = vectors[points], np.array(counts, int)[order]
-    f, J = local_maps(problem.step, problem.params, search.xs, jnp.asarray(which[points]), jnp.asarray(v))
-    f, J = np.asarray(f, float), np.asarray(J, float)
-    values, right = np.linalg.eig(J) if N else (np.zeros((0, n)), np.zeros((0, n, n)))
-    rank = np.argsort(-abs(values), axis=1)
-    values = np.take_along_axis(values, rank, 1).astype(complex)
-    right = np.take_along_axis(right, rank[:, None, :], 2).astype(complex)
-    left = np.conj(np.swapaxes(np.linalg.inv(right), 1, 2)) if N else right
-    size = abs(values)
-    error = np.full(N, n * eps * 10)
-    starts = np.asarray(problem.vectors, float)
-    distance = np.array([np.min(np.linalg.norm(starts - p, axis=1)) for p in v])
-    distance = distance / max(np.linalg.norm(np.std(starts, axis=0)), 1e-30)
-    with np.errstate(divide="ignore"):
-        time = -1 / np.log(size)
-    return FixedPoints(
-        points=jax.vmap(problem.unflatten)(jnp.asarray(v)),
-        speed=np.linalg.norm(f, axis=1),
-        residual=np.max(abs(f), axis=1, initial=0.0),
-        fixed=endings[points] == Ending.FIXED,
-        eigenvalues=values,
-        right=right,
-        left=left,
-        stable=np.all(size < 1 - error[:, None], axis=1),
-        undecided=np.any(abs(size - 1) <= error[:, None], axis=1),
-        unstable=np.sum(size > 1 + error[:, None], axis=1),
-        margin=1 - size[:, 0],
-        margin_error=error,
-        time_constants=time,
-        frequencies=abs(np.angle(values)) / (2 * np.pi),
-        share=counts / C,
-        distance=distance,
-        outlier=distance > 10,
-        dimension=np.zeros(N, int),
-        manifold=np.full(N, -1),
-        input=which[points],
-        jacobians=J,
-        ending=search.ending,
-        ended_at=ended_at,
+
+def described(problem: Problem, search: Search) -> FixedPoints:
+    """Return the distinct points among the ends of a search, and what is known of each."""
+    count = len(search.vectors)
+    searched = Searched(
+        problem,
+        search.xs,
+        np.concatenate([search.vectors, search.more], dtype=np.float64),
+        np.concatenate([search.ending, np.full(len(search.more), Ending.FIXED)]),
+        np.concatenate([search.input, search.more_input]),
+        spread_of(np.asarray(problem.vectors, np.float64)),
+        float(jnp.finfo(problem.vectors.dtype).eps),
     )
+    points, ended_at = _points(searched)
+    share = np.bincount(ended_at[:count][ended_at[:count] >= 0], minlength=len(points.vectors)) / len(problem.vectors)
+    order = _most_visited_first(points, share)
+    points, share = points.at(order), share[order]
+    shifted = searched.near(points.vectors + points.shift, points.inputs).J
+    analysis = eigen_analysis(points.J, shifted - points.J, searched.eps)
+    ending = np.where(ended_at < 0, Ending.NOT_CONVERGED, searched.ending)
+    ended_at = np.append(np.argsort(order), -1)[ended_at]
+    return _result(searched, points, analysis, share, ending[:count], ended_at[:count])
+
+
+def _most_visited_first(points: Ends, share: np.ndarray) -> np.ndarray:
+    """Return the order of points by input and share, in which those of a line or surface stay together."""
+    together = share.copy()
+    for manifold in range(points.manifold.max(initial=-1) + 1):
+        members = points.manifold == manifold
+        together[members] = share[members].sum()
+    return np.lexsort((-share, points.manifold, -together, points.inputs))
+
+
+def _points(search: Searched) -> tuple[Ends, np.ndarray]:
+    """Return the distinct points, and for each end which of them it is; -1 for those that did not converge."""
+    ended_at = np.full(len(search.vectors), -1)
+    found: list[Ends] = []
+    count = 0
+    for kind in (Ending.FIXED, Ending.SLOW):
+        for one in np.unique(search.inputs):
+            rows = np.flatnonzero((search.ending == kind) & (search.inputs == one))
+            points, label = _distinct(search, rows, kind == Ending.FIXED)
+            ended_at[rows] = np.where(label < 0, -1, count + label)
+            count += len(points.vectors)
+            listed = 1 + max((part.manifold.max(initial=-1) for part in found), default=-1)
+            found.append(points._replace(manifold=np.where(points.manifold < 0, -1, points.manifold + listed)))
+    return joined(found), ended_at
+
+
+def spread_of(candidates: np.ndarray) -> float:
+    """Return the root mean square distance of the candidates from their mean; for a single one its norm, at least 1."""
+    spread = float(np.sqrt(np.sum(np.var(candidates, axis=0))))
+    return spread if spread > 0 else max(float(np.linalg.norm(candidates[0])), 1.0)
+
+
+def _distinct(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np.ndarray]:
+    """Return the distinct points among some ends of one kind and one input, and for each end which of them it is.
+
+    That is -1 for an end at which the step or its Jacobian is not finite.
+    """
+    vectors = search.vectors[rows]
+    floor = search.eps * (np.linalg.norm(vectors, axis=1) + search.spread)
+    kept, first_label = merged(vectors, floor, np.zeros(len(vectors)))
+    ends, known = _examined(search, rows[kept], fixed)
+    points, label = continua(search, ends)
+    # the least speed is known to the root of the precision of the speed, which is the root of that of its square
+    least = floor[kept][known] if fixed else np.full(len(known), search.eps**0.25 * search.spread)
+    alone = np.flatnonzero(label < 0)
+    ends = ends.at(alone)._replace(error=np.maximum(np.minimum(ends.error, LOOSE * search.spread), least)[alone])
+    isolated, alone_label = merged(ends.vectors, ends.error, np.max(np.abs(ends.f), axis=1, initial=0.0))
+    label[alone] = len(points.vectors) + alone_label
+    labels = np.full(len(kept), -1)
+    labels[known] = label
+    return joined([points, ends.at(isolated)]), labels[first_label]
+
+
+def _examined(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np.ndarray]:
+    """Return the ends at which f and J are finite, with their errors, and which they are.
+
+    Fixed points are moved on to the last digits first.
+    """
+    vectors, inputs = search.vectors[rows], search.inputs[rows]
+    f, J = search.near(vectors, inputs)
+    known = np.flatnonzero(np.isfinite(f).all(axis=1) & np.isfinite(J).all(axis=(1, 2)))
+    vectors, inputs, f, J = (array[known] for array in (vectors, inputs, f, J))
+    if fixed:
+        vectors, f, J = polished(search, vectors, inputs, f, J)
+    error, shift, _ = newton_error(vectors, f if fixed else np.zeros_like(f), J, search.eps)
+    nothing = np.zeros(len(known), int)
+    return Ends(vectors, inputs, np.full(len(known), fixed), f, J, error, shift, nothing, nothing - 1), known
+
+
+def polished(
+    search: Searched, vectors: np.ndarray, inputs: np.ndarray, f: np.ndarray, J: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Make Newton steps where rounding allows a better fixed point; return the points, f and J."""
+    vectors, f, J = vectors.copy(), f.copy(), J.copy()
+    rows = np.arange(len(vectors))
+    for _ in range(POLISHING):
+        error, _, correction = newton_error(vectors[rows], f[rows], J[rows], search.eps)
+        size = np.linalg.norm(correction, axis=1)
+        hopeful = (size > 0.5 * error) & (size < 1e-2 * search.spread)
+        rows, moved = rows[hopeful], (vectors[rows] + correction)[hopeful]
+        if not len(rows):
+            break
+        new = search.near(moved, inputs[rows])
+        better = np.linalg.norm(new.f, axis=1) < np.linalg.norm(f[rows], axis=1)
+        rows = rows[better]
+        vectors[rows], f[rows], J[rows] = moved[better], new.f[better], new.J[better]
+    return vectors, f, J
+
+
+def _result(
+    search: Searched,
+    points: Ends,
+    analysis: EigenAnalysis,
+    share: np.ndarray,
+    ending: np.ndarray,
+    ended_at: np.ndarray,
+) -> FixedPoints:
+    """Return what is known of the points, in the float type of the states."""
+    candidates = search.problem.vectors
+    real = candidates.dtype
+    size = np.abs(analysis.eigenvalues)
+    off = np.abs(size - 1)
+    nearest = np.argmin(off, axis=1)[:, None]
+    with np.errstate(divide="ignore"):
+        time_constants = np.where(size == 1, np.inf, -1 / np.log(size))
+    distance = distances(points.vectors, np.asarray(candidates, np.float64)) / search.spread
+    numbers = {
+        "speed": np.linalg.norm(points.f, axis=1),
+        "residual": np.max(np.abs(points.f), axis=1),
+        "fixed": points.fixed,
+        "eigenvalues": analysis.eigenvalues,
+        "right": analysis.right,
+        "left": analysis.left,
+        "stable": np.all(size < 1 - analysis.error, axis=1),
+        "undecided": np.any(off <= analysis.error, axis=1),
+        "unstable": np.sum(size > 1 + analysis.error, axis=1),
+        "margin": 1 - np.max(size, axis=1),
+        "margin_error": np.take_along_axis(analysis.error, nearest, 1)[:, 0],
+        "time_constants": time_constants,
+        "frequencies": np.abs(np.angle(analysis.eigenvalues)) / (2 * np.pi),
+        "share": share,
+        "distance": distance,
+        "outlier": distance > FAR,
+        "dimension": points.dimension,
+        "manifold": points.manifold,
+        "input": points.inputs,
+        "jacobians": points.J,
+        "ending": ending,
+        "ended_at": ended_at,
+    }
+    cast = {"f": real, "c": jnp.result_type(real, jnp.complex64), "i": np.int32, "b": np.bool_}
+    arrays = {name: jnp.asarray(array.astype(cast[array.dtype.kind])) for name, array in numbers.items()}
+    return FixedPoints(points=as_states(search.problem, points.vectors), **arrays)
+
+
+def distances(points: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Return the distance from each point to the nearest candidate."""
+    return np.array([np.min(np.linalg.norm(candidates - point, axis=1)) for point in points])
