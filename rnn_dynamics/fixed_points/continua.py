@@ -8,15 +8,13 @@ vanishes altogether, or for slow points is what it was.
 import numpy as np
 
 from .ends import Ends, Searched, joined
-from .manifolds import LISTED, linked, nearest, spread_out
+from .manifolds import LISTED, lies_between, linked, nearest, spread_out
 from .newton_error import inverses_across, newton_error, rounding_of
 
 # an end is loose if rounding alone could have moved it by this share of the spread of the candidates
 LOOSE = 1e-3
 # how far the steps along a direction go, in units of that spread, and how many corrections bring them back
 ALONG, CORRECTIONS = 1e-2, 4
-# from both of two neighbours, a point between them is nearer than this share of their distance
-BETWEEN = 0.8
 # directions tried at each point; more are believed if these hold
 TRIED = 3
 
@@ -72,12 +70,15 @@ def _flat(search: Searched, ends: Ends) -> tuple[np.ndarray, np.ndarray]:
 def _goes_on(search: Searched, ends: Ends, directions: np.ndarray, flat: np.ndarray) -> np.ndarray:
     """Return whether there are such points a little farther along a direction as well, (N,)."""
     step = ALONG * search.spread * directions
-    vectors, holds = _onto(search, ends.vectors + step, ends, flat)
+    vectors, holds, _ = _onto(search, ends.vectors + step, ends, flat)
     return holds & (np.linalg.norm(vectors - ends.vectors - step, axis=1) < 0.5 * ALONG * search.spread)
 
 
-def _onto(search: Searched, vectors: np.ndarray, ends: Ends, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Move vectors onto a continuum of such points as the ends; return them, and whether they are such points too."""
+def _onto(search: Searched, vectors: np.ndarray, ends: Ends, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray, Ends]:
+    """Move vectors onto a continuum of such points as the ends.
+
+    Return where they are, whether they are such points too, and what they are.
+    """
     f, J = search.near(vectors, ends.inputs)
     for _ in range(CORRECTIONS):
         across = inverses_across(np.eye(J.shape[-1]) - J, flat)
@@ -85,7 +86,8 @@ def _onto(search: Searched, vectors: np.ndarray, ends: Ends, flat: np.ndarray) -
         f, J = search.near(vectors, ends.inputs)
     change = f - np.where(ends.fixed[:, None], 0.0, ends.f)
     rounding = rounding_of(vectors, f, J, search.eps)
-    return vectors, np.linalg.norm(change, axis=1) <= 10 * np.linalg.norm(rounding, axis=1)
+    holds = np.linalg.norm(change, axis=1) <= 10 * np.linalg.norm(rounding, axis=1)
+    return vectors, holds, ends._replace(vectors=vectors, f=f, J=J)
 
 
 def _groups(search: Searched, ends: Ends) -> np.ndarray:
@@ -94,8 +96,7 @@ def _groups(search: Searched, ends: Ends) -> np.ndarray:
     def bridged(edges: np.ndarray) -> np.ndarray:
         start = ends.at(edges[:, 0])
         one, other = start.vectors, ends.vectors[edges[:, 1]]
-        vectors, holds = _onto(search, (one + other) / 2, start, _flat(search, start)[0])
-        farther = np.maximum(np.linalg.norm(vectors - one, axis=1), np.linalg.norm(vectors - other, axis=1))
-        return holds & (farther < BETWEEN * np.linalg.norm(one - other, axis=1))
+        vectors, holds, found = _onto(search, (one + other) / 2, start, _flat(search, start)[0])
+        return holds & (_flat(search, found)[0] > 0) & lies_between(vectors, one, other)
 
     return linked(ends.vectors, bridged) if len(ends.vectors) else np.zeros(0, int)

@@ -6,7 +6,7 @@ import numpy as np
 from .continua import LOOSE, continua
 from .eigen_analysis import EigenAnalysis, eigen_analysis
 from .ends import Ends, Searched, joined
-from .local_maps import as_states
+from .local_maps import as_arrays, as_states
 from .merge import merged
 from .newton_error import newton_error
 from .problem import Problem
@@ -140,7 +140,6 @@ def _result(
 ) -> FixedPoints:
     """Return what is known of the points, in the float type of the states."""
     candidates = search.problem.vectors
-    real = candidates.dtype
     size = np.abs(analysis.eigenvalues)
     off = np.abs(size - 1)
     nearest = np.argmin(off, axis=1)[:, None]
@@ -171,8 +170,7 @@ def _result(
         "ending": ending,
         "ended_at": ended_at,
     }
-    cast = {"f": real, "c": jnp.result_type(real, jnp.complex64), "i": np.int32, "b": np.bool_}
-    arrays = {name: jnp.asarray(array.astype(cast[array.dtype.kind])) for name, array in numbers.items()}
+    arrays = as_arrays(numbers, candidates.dtype)
     return FixedPoints(points=as_states(search.problem, points.vectors), **arrays)
 
 

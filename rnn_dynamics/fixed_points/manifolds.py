@@ -1,6 +1,7 @@
 """Points that are not isolated: lines and surfaces of them, told apart, and thinned out to a few well-spread ones."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +9,10 @@ import numpy as np
 LISTED = 16
 # neighbours are far apart at more than so many times the median distance; all are if there are so few
 GAP, TOO_FEW = 3.0, 8
+# from both of two neighbours, a point between them is nearer than this share of their distance
+BETWEEN = 0.8
+# neighbours for each dimension of a principal component analysis, and the relative spread of a direction that counts
+NEIGHBOURS, NARROW = 4, 0.2
 
 
 def spread_out(vectors: np.ndarray, most: int) -> np.ndarray:
@@ -70,15 +75,50 @@ def linked(vectors: np.ndarray, bridged: Callable[[np.ndarray], np.ndarray]) -> 
 
 def extent(vectors: np.ndarray, dimension: int) -> float:
     """Return the length of a line, along it; of a surface the largest distance between two of its points."""
-    from scipy.sparse import coo_array
     from scipy.sparse.csgraph import dijkstra
 
     if len(vectors) < 2:
         return 0.0
     if dimension > 1:
-        ends = spread_out(vectors, 64)
-        return float(max(np.linalg.norm(vectors - vectors[end], axis=1).max() for end in ends))
-    edges, lengths = shortest_tree(vectors)
-    tree = coo_array((lengths, (edges[:, 0], edges[:, 1])), shape=(len(vectors), len(vectors)))
+        return float(max(np.linalg.norm(vectors - vectors[end], axis=1).max() for end in spread_out(vectors, 64)))
+    tree = _tree(vectors)
     far = int(np.argmax(dijkstra(tree, directed=False, indices=0)))
     return float(np.max(dijkstra(tree, directed=False, indices=far)))
+
+
+def _tree(vectors: np.ndarray) -> Any:
+    """Return the shortest tree as a sparse matrix of lengths."""
+    from scipy.sparse import coo_array
+
+    edges, lengths = shortest_tree(vectors)
+    # a length of 0 would be no edge
+    return coo_array((np.maximum(lengths, 1e-300), (edges[:, 0], edges[:, 1])), shape=(len(vectors), len(vectors)))
+
+
+def along(vectors: np.ndarray) -> np.ndarray:
+    """Return the order of the points of a line from one of its ends to the other."""
+    from scipy.sparse.csgraph import dijkstra
+
+    tree = _tree(vectors)
+    far = int(np.argmax(dijkstra(tree, directed=False, indices=0)))
+    return np.argsort(dijkstra(tree, directed=False, indices=far), kind="stable")
+
+
+def lies_between(vectors: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return whether each vector is between two others: not much nearer to one of them than to the other, (N,)."""
+    farther = np.maximum(np.linalg.norm(vectors - one, axis=1), np.linalg.norm(vectors - other, axis=1))
+    return farther < BETWEEN * np.linalg.norm(one - other, axis=1)
+
+
+def local_dimension(vectors: np.ndarray, most: int) -> int:
+    """Return along how many directions neighbouring points spread out, up to `most`: a principal component analysis.
+
+    Directions count that have at least a fifth of the spread of the first; the median over some points.
+    """
+    near = min(NEIGHBOURS * (most + 1), len(vectors))
+    counts = []
+    for i in spread_out(vectors, LISTED):
+        closest = np.argsort(np.linalg.norm(vectors - vectors[i], axis=1))[:near]
+        spreads = np.linalg.svd(vectors[closest] - vectors[closest].mean(axis=0), compute_uv=False)
+        counts.append(np.sum(spreads > NARROW * spreads[0]))
+    return int(min(np.median(counts), most))

@@ -20,8 +20,13 @@ class NewtonError(NamedTuple):
 
 
 def rounding_of(vectors: np.ndarray, f: np.ndarray, J: np.ndarray, eps: float) -> np.ndarray:
-    """Return how far rounding may have moved each component of f: about eps (|J| |h| + 2 |h| + |f|)."""
-    return eps * (np.einsum("kij,kj->ki", np.abs(J), np.abs(vectors)) + 2 * np.abs(vectors) + np.abs(f))
+    """Return how far rounding may have moved each component of f: about eps (|J| |h| + |h| + |f| + max |h|).
+
+    The last term is for steps that compute a small component from large numbers.
+    """
+    size = np.abs(vectors)
+    largest = np.max(size, axis=1, keepdims=True, initial=0.0)
+    return eps * (np.einsum("kij,kj->ki", np.abs(J), size) + size + np.abs(f) + largest)
 
 
 def newton_error(
@@ -31,10 +36,13 @@ def newton_error(
     rounding = rounding_of(vectors, f, J, eps)
     inverse = inverses(np.eye(J.shape[-1]) - J) if inverse is None else inverse
     correction = np.einsum("kij,kj->ki", inverse, f)
-    by_rounding = np.einsum("kij,kj->ki", np.abs(inverse), rounding)
+    # components are rounded independently of each other
+    scaled = inverse * rounding[:, None, :]
+    by_rounding = np.linalg.norm(scaled, axis=2)
     worst = by_rounding.argmax(axis=1)[:, None, None] if len(vectors) else np.zeros((0, 1, 1), int)
-    signs = np.sign(np.take_along_axis(inverse, worst, 1)[:, 0])
-    shift = np.einsum("kij,kj->ki", inverse, signs * rounding) + correction
+    direction = np.take_along_axis(scaled, worst, 1)[:, 0]
+    direction = direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-300)
+    shift = np.einsum("kij,kj->ki", scaled, direction) + correction
     size = np.linalg.norm(by_rounding, axis=1) + np.linalg.norm(correction, axis=1)
     return NewtonError(size, shift, correction)
 
