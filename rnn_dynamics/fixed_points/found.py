@@ -1,0 +1,48 @@
+"""The distinct fixed points that a search knows so far, and how likely it is that there are others."""
+
+import numpy as np
+
+
+class Found:
+    """Distinct points (K, n), the input of each, and how often starts that combine others have ended there.
+
+    Two ends are one point here if no number differs by more than `near`: coarse, since a point that is lost by it is
+    only a place to start from. `describe.py` merges the ends again, each with its own tolerance.
+    """
+
+    def __init__(self, n: int, near: float) -> None:
+        self.near = near
+        self.vectors, self.inputs = np.zeros((0, n)), np.zeros(0, int)
+        self.met = np.zeros(0, int)
+
+    def add(self, vectors: np.ndarray, inputs: np.ndarray, *, counted: bool = True) -> np.ndarray:
+        """Add those that are new and return their places among `vectors`."""
+        new = []
+        for i, (vector, of) in enumerate(zip(vectors, inputs, strict=True)):
+            same = (self.inputs == of) & (np.max(np.abs(self.vectors - vector), axis=1) <= self.near)
+            if not same.any():
+                new.append(i)
+                self.vectors, self.inputs = np.vstack([self.vectors, vector]), np.append(self.inputs, of)
+                self.met, same = np.append(self.met, 0), np.append(same, True)
+            self.met[np.argmax(same)] += counted
+        return np.array(new, int)
+
+    def unseen(self) -> float:
+        """Return the share of starts that ended at points met once, the estimate of Good (1953) of a new one's."""
+        return float(np.sum(self.met == 1) / max(np.sum(self.met), 1))
+
+
+def starts(found: Found, candidates: np.ndarray, count: int, generation: int) -> np.ndarray:
+    """Return `count` combinations a + (b - c) / 2 of found points, where to look for others.
+
+    Fixed points lie on a common set: midpoints, and points moved by half a difference, are nearer to it than
+    candidates with noise of the same size. Below three points b and c are candidates. Which are combined follows a
+    sequence of low discrepancy, so that a search draws nothing and is the same each time.
+    """
+    pool = found.vectors if len(found.vectors) > 2 else candidates
+    base = found.vectors if len(found.vectors) else candidates
+    # the generators of Roberts' sequence in three dimensions
+    steps = 1.2207440846057596 ** -np.arange(1.0, 4.0)
+    place = ((np.arange(count) + generation * count + 1)[:, None] * steps + 0.5) % 1.0
+    a, b, c = (np.floor(place * [len(base), len(pool), len(pool)])).astype(int).T
+    return base[a] + (pool[b] - pool[c]) / 2
