@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from .continua import LOOSE, continua
+from .continua import LOOSE, continua, is_loose
 from .eigen_analysis import EigenAnalysis, eigen_analysis
 from .ends import Ends, Searched, joined
 from .local_maps import as_arrays, as_states
@@ -105,9 +105,9 @@ def _examined(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np
     vectors, inputs, f, J = (array[known] for array in (vectors, inputs, f, J))
     if fixed:
         vectors, f, J = polished(search, vectors, inputs, f, J)
-    error, shift, _ = newton_error(vectors, f if fixed else np.zeros_like(f), J, search.eps)
-    nothing = np.zeros(len(known), int)
-    return Ends(vectors, inputs, np.full(len(known), fixed), f, J, error, shift, nothing, nothing - 1), known
+    error = newton_error(vectors, f if fixed else np.zeros_like(f), J, search.eps)
+    kind, loose, nothing = np.full(len(known), fixed), is_loose(search, J, error), np.zeros(len(known), int)
+    return Ends(vectors, inputs, kind, f, J, error.size, error.shift, loose, nothing, nothing - 1), known
 
 
 def polished(
@@ -117,14 +117,15 @@ def polished(
     vectors, f, J = vectors.copy(), f.copy(), J.copy()
     rows = np.arange(len(vectors))
     for _ in range(POLISHING):
-        error, _, correction = newton_error(vectors[rows], f[rows], J[rows], search.eps)
-        size = np.linalg.norm(correction, axis=1)
-        hopeful = (size > 0.5 * error) & (size < 1e-2 * search.spread)
-        rows, moved = rows[hopeful], (vectors[rows] + correction)[hopeful]
+        error = newton_error(vectors[rows], f[rows], J[rows], search.eps)
+        size = np.linalg.norm(error.correction, axis=1)
+        hopeful = (size > 0.5 * error.size) & (size < 1e-2 * search.spread)
+        rows, moved = rows[hopeful], (vectors[rows] + error.correction)[hopeful]
         if not len(rows):
             break
         new = search.near(moved, inputs[rows])
         better = np.linalg.norm(new.f, axis=1) < np.linalg.norm(f[rows], axis=1)
+        better &= np.isfinite(new.J).all(axis=(1, 2))
         rows = rows[better]
         vectors[rows], f[rows], J[rows] = moved[better], new.f[better], new.J[better]
     return vectors, f, J

@@ -105,7 +105,7 @@ class FixedPoints(NamedTuple):
         for members in _rows_of(np.asarray(self.manifold)):
             row = _row(self, members)
             row += [str(int(self.input[members[0]]))] * several
-            row += ["outlier" if np.any(np.asarray(self.outlier)[members]) else ""] * outliers
+            row += ["outlier" if np.all(np.asarray(self.outlier)[members]) else ""] * outliers
             rows.append(row)
         return Table(columns, rows)
 
