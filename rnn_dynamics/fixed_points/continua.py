@@ -15,7 +15,7 @@ from .newton_error import NewtonError, inverses_across, newton_error, rounding_o
 # singular but for so many eps ‖J‖
 LOOSE, SINGULAR = 1e-3, 64.0
 # how far the steps along a direction go, in units of that spread, and how many corrections bring them back
-ALONG, CORRECTIONS = 1e-2, 4
+ALONG, CORRECTIONS = 5e-2, 6
 # directions tried at each point; more are believed if these hold
 TRIED = 3
 

@@ -32,7 +32,8 @@ class Ending(enum.IntEnum):
 class FixedPoints(NamedTuple):
     """The distinct fixed points and slow points of a step, from `find_fixed_points`: N of them, the most visited first.
 
-    J is the Jacobian of the step at a point. Eigenvalues are in descending order of their magnitudes.
+    J is the Jacobian of the step at a point. Eigenvalues are in descending order of their magnitudes. At a slow point
+    one of them is 1, since (J - I)ᵀ f = 0 there, and `stable`, `undecided` and `unstable` are about the others.
 
     Attributes:
         points: The points, a pytree like a state with a leading axis N.

@@ -54,16 +54,23 @@ STABILITY_OF_POINTS = [
     Fault(
         "real-parts-for-magnitudes",
         "fixed_points/describe.py",
-        "np.sum(size > 1 + analysis.error, axis=1)",
+        "np.sum(judged > 1 + analysis.error, axis=1)",
         "np.sum(analysis.eigenvalues.real > 1 + analysis.error, axis=1)",
         f"{POINTS}_eigenvalues_are_judged_by_their_magnitude",
     ),
     Fault(
         "stable-without-its-error",
         "fixed_points/describe.py",
-        "np.all(size < 1 - analysis.error, axis=1)",
-        "np.all(size <= 1, axis=1)",
+        "np.all(judged < 1 - analysis.error, axis=1)",
+        "np.all(judged <= 1, axis=1)",
         f"{POINTS}_stability_is_undecided_at_one_and_only_there",
+    ),
+    Fault(
+        "slow-points-judged-by-their-eigenvalue-1",
+        "fixed_points/describe.py",
+        "slow = np.flatnonzero(~fixed)",
+        "slow = np.flatnonzero(fixed & ~fixed)",
+        f"{POINTS}_slow_points_are_merged_and_are_not_fixed",
     ),
     Fault(
         "error-of-the-point-forgotten",
