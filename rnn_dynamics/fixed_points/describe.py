@@ -87,14 +87,18 @@ def _distinct(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np
     ends, known = _examined(search, rows[kept], fixed)
     points, label = continua(search, ends)
     alone = np.flatnonzero(label < 0)
-    ends = ends.at(alone)._replace(
-        error=np.maximum(np.minimum(ends.error, LOOSE * search.spread), floor[kept][known])[alone]
-    )
+    ends = _bounded(ends, LOOSE * search.spread, floor[kept][known]).at(alone)
     isolated, alone_label = merged(ends.vectors, ends.error, np.max(np.abs(ends.f), axis=1, initial=0.0))
     label[alone] = len(points.vectors) + alone_label
     labels = np.full(len(kept), -1)
     labels[known] = label
     return joined([points, ends.at(isolated)]), labels[first_label]
+
+
+def _bounded(ends: Ends, most: float, least: np.ndarray) -> Ends:
+    """Return isolated ends with errors between these bounds."""
+    shrunk = np.minimum(1, most / np.maximum(np.linalg.norm(ends.shift, axis=1), most))
+    return ends._replace(error=np.clip(ends.error, least, np.maximum(most, least)), shift=ends.shift * shrunk[:, None])
 
 
 def _examined(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np.ndarray]:

@@ -37,11 +37,12 @@ def slow_error(search: Searched, vectors: np.ndarray, inputs: np.ndarray, f: np.
         there = search.near(vectors + side * v, inputs)
         slopes.append(np.einsum("kj,kij,ki->k", v, there.J - np.eye(J.shape[-1]), there.f))
     curvature = s**2
-    curvature[:, -1] = np.maximum((slopes[0] - slopes[1]) / (2 * aside), np.finfo(float).tiny)
-    rounding = np.linalg.norm(rounding_of(vectors, f, J, search.eps), axis=1) * np.linalg.norm(A, axis=(1, 2))
-    rounding += 4 * search.eps * np.linalg.norm(J, axis=(1, 2)) * np.linalg.norm(f, axis=1)
-    with np.errstate(over="ignore", divide="ignore"):
-        steps = np.einsum("kij,kj->ki", Vh, np.einsum("kij,ki->kj", A, f)) / np.maximum(curvature, search.eps**2)
-        by_rounding = rounding / curvature[:, -1]
-    size = np.minimum(np.linalg.norm(steps, axis=1) + by_rounding, search.spread)
+    curvature[:, -1] = (slopes[0] - slopes[1]) / (2 * aside)
+    # rounding of f counts little along v, which A maps to nearly nothing; that of A counts everywhere
+    of_f = np.linalg.norm(rounding_of(vectors, f, J, search.eps), axis=1) / np.sqrt(len(s[0]) if len(s) else 1)
+    of_A = 4 * search.eps * np.linalg.norm(J, axis=(1, 2)) * np.linalg.norm(f, axis=1)
+    slope = np.einsum("kij,kj->ki", Vh, np.einsum("kij,ki->kj", A, f))
+    curvature = np.maximum(curvature, search.eps**2)
+    off = np.hypot(slope, s * of_f[:, None] + of_A[:, None]) / curvature
+    size = np.minimum(np.linalg.norm(off, axis=1), search.spread)
     return SlowError(size, size[:, None] * v)
