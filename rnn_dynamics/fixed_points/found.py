@@ -31,6 +31,13 @@ class Found:
         """Return the share of starts that ended at points met once, the estimate of Good (1953) of a new one's."""
         return float(np.sum(self.met == 1) / max(np.sum(self.met), 1))
 
+    def displaced(self, of: int, count: int, otherwise: np.ndarray, by: float) -> np.ndarray:
+        """Return `count` states near the points of one input; near other states if there are none."""
+        near = self.vectors[self.inputs == of]
+        near = near if len(near) else otherwise
+        turns = np.arange(1, count + 1)[:, None] * np.sqrt(2.0) * np.arange(1, near.shape[1] + 1) ** 1.5
+        return near[np.arange(count) % len(near)] + by * np.sqrt(2.0) * np.cos(2 * np.pi * turns)
+
 
 def starts(found: Found, candidates: np.ndarray, count: int, generation: int) -> np.ndarray:
     """Return `count` combinations a + (b - c) / 2 of found points, where to look for others.
