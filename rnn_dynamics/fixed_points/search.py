@@ -24,7 +24,7 @@ from .result import Ending
 from .stages import NEAR, Maps, Stages, coarse_maps, dtype_of
 
 # generations of combined starts, at least and at most, and the share of unknown points at which they end
-LEAST, MOST, UNSEEN = 3, 24, 0.005
+LEAST, MOST, UNSEEN = 4, 24, 0.005
 # rounds of deflation from the candidates at most
 DEFLATIONS = 4
 
@@ -107,7 +107,7 @@ def _table(stages: Stages, found: Found, inputs: int) -> Divided:
 
 def _further(stages: Stages, found: Found, candidates: np.ndarray, inputs: int) -> tuple[np.ndarray, np.ndarray]:
     """Look for points at which no candidate ended; return them with their inputs."""
-    count = int(np.clip(len(candidates) // 8, 16, 256))
+    count = int(np.clip(len(candidates) // 4, 16, 256))
     which = np.repeat(np.arange(inputs), count)
     some = candidates[np.linspace(0, len(candidates) - 1, count // 2).astype(int)]
     parts = []
