@@ -9,12 +9,13 @@ import numpy as np
 
 from .ends import Ends, Searched, joined
 from .manifolds import LISTED, lies_between, linked, nearest, spread_out
-from .newton_error import inverses_across, newton_error, rounding_of
+from .newton_error import NewtonError, inverses_across, newton_error, rounding_of
 
-# an end is loose if rounding alone could have moved it by this share of the spread of the candidates
-LOOSE = 1e-3
+# an end is loose if rounding of f could have moved it by this share of the spread of the candidates, or if I - J is
+# singular but for so many eps ‖J‖
+LOOSE, SINGULAR = 1e-3, 64.0
 # how far the steps along a direction go, in units of that spread, and how many corrections bring them back
-ALONG, CORRECTIONS = 1e-2, 4
+ALONG, CORRECTIONS = 5e-2, 6
 # directions tried at each point; more are believed if these hold
 TRIED = 3
 
@@ -23,7 +24,7 @@ def continua(search: Searched, ends: Ends) -> tuple[Ends, np.ndarray]:
     """Return the listed points of all lines and surfaces among loose ends, and for each end the nearest, else -1."""
     listed: list[Ends] = []
     label, count = np.full(len(ends.vectors), -1), 0
-    loose = np.flatnonzero(ends.error >= LOOSE * search.spread)
+    loose = np.flatnonzero(ends.loose)
     groups = _groups(search, ends.at(loose))
     for group in np.unique(groups):
         members = loose[groups == group]
@@ -35,6 +36,12 @@ def continua(search: Searched, ends: Ends) -> tuple[Ends, np.ndarray]:
             listed.append(points._replace(manifold=np.full(len(points.vectors), len(listed))))
             count += len(points.vectors)
     return joined([ends.at(loose[:0]), *listed]), label
+
+
+def is_loose(search: Searched, J: np.ndarray, error: NewtonError) -> np.ndarray:
+    """Return whether rounding leaves the places of ends open, (N,)."""
+    singular = SINGULAR * search.eps * np.linalg.norm(J, axis=(1, 2)) * error.inverse_norm >= 1
+    return singular | (error.size >= LOOSE * search.spread)
 
 
 def _point_on(search: Searched, ends: Ends, dimension: np.ndarray) -> Ends:
@@ -62,7 +69,7 @@ def _dimensions(search: Searched, ends: Ends) -> np.ndarray:
 def _flat(search: Searched, ends: Ends) -> tuple[np.ndarray, np.ndarray]:
     """Return how many singular values of I - J are 0 but for rounding, as far as `LOOSE` can tell, and its Vᴴ."""
     rounding = np.linalg.norm(rounding_of(ends.vectors, ends.f, ends.J, search.eps), axis=1)
-    zero = rounding / (LOOSE * search.spread) + 4 * search.eps * np.linalg.norm(ends.J, axis=(1, 2))
+    zero = rounding / (LOOSE * search.spread) + SINGULAR * search.eps * np.linalg.norm(ends.J, axis=(1, 2))
     _, s, Vh = np.linalg.svd(np.eye(ends.J.shape[-1]) - ends.J)
     return np.sum(s <= zero[:, None], axis=1), Vh
 

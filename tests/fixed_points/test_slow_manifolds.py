@@ -97,6 +97,14 @@ def test_what_is_slow_is_an_option():
     assert repr(rd.slow_manifolds(linear, W, candidates)) == "SlowManifolds(n=2): none; 100% of the candidates on none"
 
 
+def test_a_rotation_is_not_slow():
+    turn = jnp.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.99]])
+    found = rd.slow_manifolds(linear, turn, np.random.default_rng(6).normal(size=(40, 3)))
+    assert found.dimension.tolist() == [1]
+    np.testing.assert_allclose(found.points[:, :2], 0, atol=1e-9)
+    assert found.across[0] == pytest.approx(1)
+
+
 def test_a_chain_of_saddles_and_nodes_is_one_line():
     def step(p, h, x):
         return jnp.stack([h[0] + 3e-3 * jnp.sin(6 * h[0]), 0.3 * h[1] + 0.1 * h[0] ** 2])
