@@ -31,18 +31,32 @@ class Found:
         """Return the share of starts that ended at points met once, the estimate of Good (1953) of a new one's."""
         return float(np.sum(self.met == 1) / max(np.sum(self.met), 1))
 
+    def displaced(self, of: int, count: int, otherwise: np.ndarray, by: float) -> np.ndarray:
+        """Return `count` states near the points of one input; near other states if there are none."""
+        near = self.vectors[self.inputs == of]
+        near = near if len(near) else otherwise
+        turns = np.arange(1, count + 1)[:, None] * np.sqrt(2.0) * np.arange(1, near.shape[1] + 1) ** 1.5
+        return near[np.arange(count) % len(near)] + by * np.sqrt(2.0) * np.cos(2 * np.pi * turns)
+
 
 def starts(found: Found, candidates: np.ndarray, count: int, generation: int) -> np.ndarray:
-    """Return `count` combinations a + (b - c) / 2 of found points, where to look for others.
+    """Return `count` combinations of found points, where to look for others.
 
-    Fixed points lie on a common set: midpoints, and points moved by half a difference, are nearer to it than
-    candidates with noise of the same size. Below three points b and c are candidates. Which are combined follows a
-    sequence of low discrepancy, so that a search draws nothing and is the same each time.
+        a + (b - c) / 2                          in even generations
+        u a + v b + w c,   -1 < u, v, w < 1      in odd ones
+
+    The first look among the points found, the second between them and the origin. Below three points, candidates take
+    their place. Which are combined follows a sequence of low discrepancy (Roberts 2018), so that a search draws nothing
+    and gives the same each time.
     """
-    pool = found.vectors if len(found.vectors) > 2 else candidates
+    few = len(found.vectors) < 3
+    pool = np.concatenate([found.vectors, candidates]) if few else found.vectors
     base = found.vectors if len(found.vectors) else candidates
-    # the generators of Roberts' sequence in three dimensions
-    steps = 1.2207440846057596 ** -np.arange(1.0, 4.0)
+    # the root of x^7 = x + 1, which generates the sequence in six dimensions
+    steps = 1.1127756842787055 ** -np.arange(1.0, 7.0)
     place = ((np.arange(count) + generation * count + 1)[:, None] * steps + 0.5) % 1.0
-    a, b, c = (np.floor(place * [len(base), len(pool), len(pool)])).astype(int).T
-    return base[a] + (pool[b] - pool[c]) / 2
+    a, b, c = np.floor(place[:, :3] * [len(base), len(pool), len(pool)]).astype(int).T
+    if generation % 2 == 0:
+        return base[a] + (pool[b] - pool[c]) / 2
+    u, v, w = (2 * place[:, 3:, None] - 1).swapaxes(0, 1)
+    return u * base[a] + v * pool[b] + w * pool[c]

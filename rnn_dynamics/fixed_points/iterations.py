@@ -31,7 +31,8 @@ class Rows(NamedTuple):
 
     Attributes:
         vectors: The states, (B, n).
-        change: The largest number in the last step, (B,); for a descent ‖Aᵀf‖ / (‖A‖ ‖f‖), which is 0 at a minimum.
+        change: The largest number in the last step, (B,); for a descent the share of ‖f‖ that the next step would take
+            away if q were a parabola: 0 at a slow point, 1 near a fixed point.
         residual: The largest number in f, (B,).
         rounding: An estimate of the error of that by rounding, (B,).
         damping: μ over the mean diagonal of H, (B,), of descents.
@@ -112,18 +113,17 @@ def descended(
         if exact:
             H = H + jax.jacfwd(lambda v: jax.vjp(lambda v: f(v, x), v)[1](value)[0])(h)
         eps = jnp.finfo(h.dtype).eps
-        shift = (row.damping + eps) * squared / h.size
+        shift = (row.damping + eps) * (squared / h.size + 1e-4)
         change = _positive_solve(H + shift * jnp.eye(h.size, dtype=h.dtype), gradient)
         after = f(h - change, x)
         gained, foreseen = jnp.sum(value**2) - jnp.sum(after**2), change @ (gradient + shift * change)
-        norm = jnp.sqrt(squared * jnp.sum(value**2))
-        slope = jnp.sqrt(jnp.sum(gradient**2)) / jnp.where(norm > 0, norm, 1.0)
+        left = jnp.sqrt(jnp.abs(foreseen) / jnp.sum(value**2))
         # at a minimum the matrix is positive definite, and rounding decides whether q falls
-        still = jnp.all(jnp.isfinite(change)) & (slope < jnp.sqrt(eps))
+        still = jnp.all(jnp.isfinite(change)) & (left < jnp.sqrt(eps))
         factor = jnp.where((gained > 0.75 * foreseen) | still, 0.1, jnp.where(gained > 0.25 * foreseen, 1.0, 4.0))
         return Rows(
             vectors=jnp.where(gained > 0, h - change, h),
-            change=slope,
+            change=jnp.where(jnp.isfinite(left), left, jnp.inf).astype(h.dtype),
             residual=jnp.max(jnp.abs(jnp.where(gained > 0, after, value))),
             rounding=_rounding(A, h),
             damping=jnp.clip(row.damping * factor, 1e-12, 1e12).astype(h.dtype),

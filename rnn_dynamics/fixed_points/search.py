@@ -21,10 +21,12 @@ from .deflation import Divided, divided
 from .found import Found, starts
 from .problem import Problem
 from .result import Ending
-from .stages import NEAR, Maps, Stages, coarse_maps
+from .stages import NEAR, Maps, Stages, coarse_maps, dtype_of
 
 # generations of combined starts, at least and at most, and the share of unknown points at which they end
-LEAST, MOST, UNSEEN = 2, 24, 0.005
+LEAST, MOST, UNSEEN = 4, 24, 0.005
+# rounds of deflation from the candidates at most
+DEFLATIONS = 4
 
 
 class Search(NamedTuple):
@@ -100,27 +102,30 @@ def _from_candidates(
 def _table(stages: Stages, found: Found, inputs: int) -> Divided:
     points = [found.vectors[found.inputs == i] for i in range(inputs)]
     n = found.vectors.shape[1]
-    return divided(points, n, 0.1 * stages.scale * np.sqrt(n), np.dtype(float))
+    return divided(points, n, stages.scale, dtype_of(stages.coarse.step))
 
 
 def _further(stages: Stages, found: Found, candidates: np.ndarray, inputs: int) -> tuple[np.ndarray, np.ndarray]:
     """Look for points at which no candidate ended; return them with their inputs."""
-    count = int(np.clip(len(candidates) // 8, 16, 256))
+    count = int(np.clip(len(candidates) // 4, 16, 256))
     which = np.repeat(np.arange(inputs), count)
-    some = candidates[np.linspace(0, len(candidates) - 1, count).astype(int)]
+    some = candidates[np.linspace(0, len(candidates) - 1, count // 2).astype(int)]
     parts = []
 
-    def new_from(start: np.ndarray, known: Divided, counted: bool) -> int:
+    def new_from(start: np.ndarray, known: Divided, counted: bool) -> bool:
         ends, near = stages.explore(start, which, known)
         at = np.flatnonzero(near)
         new = at[found.add(ends[at], which[at], counted=counted)]
         points, fixed = stages.polish(ends[new], which[new])
         parts.append((points[fixed], which[new[fixed]]))
-        return len(new)
+        return len(new) > 0
 
-    new_from(np.tile(some, (inputs, 1)), _table(stages, found, inputs), counted=False)
-    nothing = divided([np.zeros((0, candidates.shape[1]))] * inputs, candidates.shape[1], 1.0, np.dtype(float))
-    quiet = 0
+    for _ in range(DEFLATIONS):
+        near = [found.displaced(i, count - len(some), some, 0.2 * stages.scale) for i in range(inputs)]
+        start = np.concatenate([part for each in near for part in (some, each)])
+        if not new_from(start, _table(stages, found, inputs), counted=False):
+            break
+    nothing, quiet = _table(stages, Found(candidates.shape[1], 0.0), inputs), 0
     for generation in range(MOST):
         start = np.concatenate([starts(found, candidates, count, generation)] * inputs)
         quiet = 0 if new_from(start, nothing, counted=True) else quiet + 1

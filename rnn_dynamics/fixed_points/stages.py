@@ -18,8 +18,8 @@ from .problem import Problem
 EXPLORING = 16
 # Newton's method has come near when its step is this small against the size of the states
 NEAR = 1e-3
-# a descent in float32 has come close to a minimum when ‖Aᵀf‖ / (‖A‖ ‖f‖) is this small
-CLOSE = 5e-3
+# a descent in float32 has come close to a slow point when a step takes away no more than this share of ‖f‖
+CLOSE = 0.1
 
 
 class Maps(NamedTuple):
@@ -53,7 +53,6 @@ class Stages(NamedTuple):
         """Run capped Newton from each row; return where it ended, and who came near a fixed point."""
         kind = dtype_of(self.coarse.step)
         rows, cap = new_rows(vectors.astype(kind)), jnp.asarray(0.4 * self.scale, kind)
-        known = jax.tree.map(lambda leaf: leaf.astype(kind), known)
         near = self._run(
             lambda of, at: explored(*self.coarse, of, at, known, cap, steps=4),
             rows,
@@ -117,8 +116,9 @@ class Stages(NamedTuple):
 
 
 def _slow(at: Rows) -> np.ndarray:
-    """Return who is at a minimum of q: no slope, and next to no damping for a positive definite Hessian."""
-    return np.asarray((at.change <= np.sqrt(np.finfo(at.vectors.dtype).eps)) & (at.damping <= 1e-3))
+    """Return who is at a minimum of q: no slope beyond rounding, and the Hessian is positive definite undamped."""
+    least = np.sqrt(np.finfo(at.vectors.dtype).eps) + 4 * at.rounding / np.maximum(at.residual, 1e-300)
+    return np.asarray((at.change <= least) & (at.damping <= 1e-3))
 
 
 def dtype_of(step: Traced) -> Any:
