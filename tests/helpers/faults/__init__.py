@@ -3,6 +3,7 @@
 from .fault import Fault
 from .in_cells import CELLS
 from .in_diagnosis import DIAGNOSIS
+from .in_fixed_points_stability import STABILITY_OF_POINTS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
 from .in_measure import MEASURE
@@ -31,6 +32,7 @@ FAULTS = [
     *REMEDIES,
     *REPORTS,
     *SPECTRA_IN_WINDOWS,
+    *STABILITY_OF_POINTS,
     *SWEEP,
     *TRAIN,
 ]
