@@ -8,6 +8,8 @@ from .cycles_result import Cycles
 from .find import find_fixed_points
 from .piecewise_linear import PiecewiseLinear, exact_cycles
 from .result import Ending, FixedPoints
+from .slow_manifolds import slow_manifolds
+from .slow_manifolds_result import SlowManifolds
 
 __all__ = [
     "Bifurcation",
@@ -16,11 +18,13 @@ __all__ = [
     "Ending",
     "FixedPoints",
     "PiecewiseLinear",
+    "SlowManifolds",
     "bifurcation_diagram",
     "continuation",
     "exact_cycles",
     "find_cycles",
     "find_fixed_points",
+    "slow_manifolds",
     "visited_states",
 ]
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..cells.contract import Input, Params, State
 from ..machinery import entry
 from ..machinery.captured_arrays import Traced
+from ..machinery.compiled_programs import PLAIN
 from ..machinery.state_vector import flatten
 from .problem import Problem
 
@@ -53,7 +54,13 @@ def as_states(problem: Problem, vectors: np.ndarray) -> State:
     return jax.tree.unflatten(tree, states)
 
 
-@entry.compiled()
+def as_arrays(numbers: dict[str, np.ndarray], real: Any) -> dict[str, Any]:
+    """Return NumPy arrays as arrays of JAX, in the real type or the complex type that goes with it."""
+    kinds = {"f": real, "c": np.result_type(real, np.complex64), "i": np.int32, "b": np.bool_}
+    return {name: jnp.asarray(array.astype(kinds[array.dtype.kind])) for name, array in numbers.items()}
+
+
+@entry.compiled(compiler=PLAIN)
 def _local_maps(step: Traced, params: Params, vectors: Any, x: Input) -> tuple[Any, Any]:
     unflatten = flatten(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), step.out))[1]
 

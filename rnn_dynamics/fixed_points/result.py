@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from ..cells.contract import State
-from ..machinery.printed import Table, fields_of, number, printable, span
+from ..machinery.printed import Table, fields_of, printable, span
 
 
 class Ending(enum.IntEnum):
@@ -89,25 +89,61 @@ class FixedPoints(NamedTuple):
     ended_at: Int[Array, " candidates"]
 
     def _headline(self) -> str:
-        fixed, stable = int(np.sum(self.fixed)), int(np.sum(np.asarray(self.fixed) & np.asarray(self.stable)))
-        slow, lost = len(np.asarray(self.fixed)) - fixed, np.mean(np.asarray(self.ending) == Ending.NOT_CONVERGED)
-        words = f"{fixed} fixed ({stable} stable), {slow} slow"
-        return f"(n={np.shape(self.eigenvalues)[-1]}): {words}; {lost:.0%} of {np.size(self.ending)} candidates lost"
+        ending = np.asarray(self.ending)
+        lost = f"{np.mean(ending == Ending.NOT_CONVERGED):.0%} of {ending.size} candidates lost" if ending.size else ""
+        return f"(n={np.shape(self.eigenvalues)[-1]}): {', '.join(_counts(self)) or 'nothing found'}; {lost}"
 
     def _table(self) -> Table:
         if np.ndim(self.eigenvalues) != 2:
             return fields_of(self)
-        stability = np.where(self.stable, "stable", [f"{int(count)} unstable" for count in np.asarray(self.unstable)])
-        stability = np.where(self.undecided, "undecided", stability)
-        rows = [
-            [
-                str(i),
-                "fixed" if self.fixed[i] else "slow",
-                str(stability[i]),
-                number(self.speed[i]),
-                span(np.abs(self.eigenvalues[i, :1])),
-                f"{float(self.share[i]):.1%}",
-            ]
-            for i in range(len(self.eigenvalues))
-        ]
-        return Table(["point", "kind", "stability", "speed", "|λ_1|", "candidates"], rows)
+        several, outliers = bool(np.any(np.asarray(self.input) > 0)), bool(np.any(np.asarray(self.outlier)))
+        columns = ["point", "kind", "stability", "speed", "|λ_1|", "slowest", "candidates"]
+        columns += ["input"] * several + ["outlier"] * outliers
+        rows = []
+        for members in _rows_of(np.asarray(self.manifold)):
+            row = _row(self, members)
+            row += [str(int(self.input[members[0]]))] * several
+            row += ["outlier" if np.any(np.asarray(self.outlier)[members]) else ""] * outliers
+            rows.append(row)
+        return Table(columns, rows)
+
+
+def _counts(found: FixedPoints) -> list[str]:
+    """Return how many there are of each kind, in words."""
+    fixed, isolated = np.asarray(found.fixed), np.asarray(found.manifold) < 0
+    stable = int(np.sum(fixed & isolated & np.asarray(found.stable)))
+    lines = len(np.unique(np.asarray(found.manifold)[~isolated]))
+    counts = [f"{int(np.sum(fixed & isolated))} fixed ({stable} stable)", f"{int(np.sum(~fixed & isolated))} slow"]
+    return counts + [f"{lines} line{'s' * (lines > 1)} or surface{'s' * (lines > 1)} of points"] * (lines > 0)
+
+
+def _rows_of(manifold: np.ndarray) -> list[np.ndarray]:
+    """Return the points of each row of the summary: an isolated one, or all of one line or surface."""
+    first = [i for i in range(len(manifold)) if manifold[i] < 0 or manifold[i] not in manifold[:i]]
+    return [np.array([i]) if manifold[i] < 0 else np.flatnonzero(manifold == manifold[i]) for i in first]
+
+
+def _row(found: FixedPoints, members: np.ndarray) -> list[str]:
+    """Return the row of an isolated point, or of all points of a line or surface."""
+    i, dimension = members[0], int(np.max(np.asarray(found.dimension)[members]))
+    kind = "fixed" if found.fixed[i] else "slow"
+    if dimension:
+        kind += {1: " line", 2: " surface"}.get(dimension, f" {dimension}-dim.")
+    sizes = np.abs(np.asarray(found.eigenvalues)[members])
+    unstable = np.asarray(found.unstable)[members]
+    stability = "stable" if np.all(np.asarray(found.stable)[members]) else f"{span(unstable)} unstable"
+    if np.any(np.asarray(found.undecided)[members]) and not dimension:
+        stability = "undecided"
+    if dimension:
+        stability = "attracting" if np.max(unstable) == 0 else stability
+    times = np.max(np.abs(np.asarray(found.time_constants)[members]), axis=1)
+    times = np.where(np.asarray(found.undecided)[members], np.inf, times)
+    return [
+        str(i) if len(members) == 1 else f"{i}-{members[-1]}",
+        kind,
+        stability,
+        span(np.asarray(found.speed)[members]),
+        span(np.round(sizes[:, 0], 12)),
+        span(times),
+        f"{float(np.sum(np.asarray(found.share)[members])):.1%}",
+    ]
