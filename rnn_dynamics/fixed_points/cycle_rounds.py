@@ -49,7 +49,8 @@ def searched(
     """Search from the candidates and from mixtures of their states, until all has been met twice and nothing is new."""
     vectors = np.asarray(problem.vectors)
     limits = limits_of(vectors, tolerance)
-    far = jnp.asarray(FAR * max(np.max(np.abs(vectors)), float(limits.scale)), vectors.dtype)
+    largest = FAR * max(float(np.max(np.abs(vectors))), float(limits.scale))
+    far = jnp.asarray(min(largest, float(np.finfo(vectors.dtype).max)), vectors.dtype)
     starts = np.asarray(trajectories(problem.step, problem.params, problem.x, problem.vectors, far, period=period))
     rng, excluded = np.random.default_rng(0), filled(known, period, vectors)
     found = solved(problem, starts, excluded, limits, iterations)

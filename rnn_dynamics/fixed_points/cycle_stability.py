@@ -59,7 +59,7 @@ def described(problem: Problem, ends: Ends) -> Cycles:
         "family": np.bincount(of_family, minlength=len(of_family))[order],
     }
     real = problem.vectors.dtype
-    cast = {"f": real, "c": jnp.result_type(real, jnp.complex64), "i": np.int32, "b": np.bool_}
+    cast = {"f": real, "c": np.result_type(real, np.complex64), "i": np.int32, "b": np.bool_}
     arrays = {name: jnp.asarray(array.astype(cast[array.dtype.kind])) for name, array in numbers.items()}
     return Cycles(points=_as_cycles(problem, ends.states[order]), **arrays)
 

@@ -3,6 +3,7 @@
 from .fault import Fault
 from .in_cells import CELLS
 from .in_diagnosis import DIAGNOSIS
+from .in_fixed_points_cycles import FIXED_POINTS_CYCLES
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
 from .in_measure import MEASURE
@@ -22,6 +23,7 @@ FAULTS = [
     *DIAGNOSIS,
     *EXPONENTS,
     *FLOWS,
+    *FIXED_POINTS_CYCLES,
     *FRAMEWORKS,
     *MEASURE,
     *MONITOR,
