@@ -63,7 +63,7 @@ def find_cycles(
         >>> found.period
         Array([1, 1, 3, 3], dtype=int32)
         >>> found.multipliers.real.round(3).ravel().tolist()
-        [4.0, -2.0, 8.0, -8.0]
+        [-2.0, 4.0, 8.0, -8.0]
 
     References:
         Deuflhard (2011), Newton Methods for Nonlinear Problems, chapter 7, for multiple shooting.
