@@ -3,6 +3,7 @@
 from .fault import Fault
 from .in_cells import CELLS
 from .in_diagnosis import DIAGNOSIS
+from .in_fixed_points_cycles import FIXED_POINTS_CYCLES
 from .in_fixed_points_stability import STABILITY_OF_POINTS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
@@ -21,6 +22,8 @@ __all__ = ["FAULTS", "Fault"]
 FAULTS = [
     *CELLS,
     *DIAGNOSIS,
+    *FIXED_POINTS_CYCLES,
+    *STABILITY_OF_POINTS,
     *EXPONENTS,
     *FLOWS,
     *FRAMEWORKS,
@@ -32,7 +35,6 @@ FAULTS = [
     *REMEDIES,
     *REPORTS,
     *SPECTRA_IN_WINDOWS,
-    *STABILITY_OF_POINTS,
     *SWEEP,
     *TRAIN,
 ]
