@@ -19,6 +19,7 @@ from .family import Family, Local, multipliers
 
 # the largest step; the smallest cosine between the tangents of neighbours; the smallest |∂μ/∂s| at which μ is kept
 LARGEST, STRAIGHT, STEEP = 0.02, 0.9, 0.1
+NOISE = 30.0  # where the residual falls no more, how many times larger than a rounding error it may be
 
 
 class Point(NamedTuple):
@@ -30,9 +31,17 @@ class Point(NamedTuple):
     multipliers: np.ndarray
 
 
+class Corrected(NamedTuple):
+    """Where Newton's method ended: u, G and its derivatives there, and how often they were evaluated."""
+
+    u: np.ndarray
+    local: Local
+    evaluations: int
+
+
 def corrected(
     family: Family, u: np.ndarray, row: np.ndarray, *, polish: bool = False, keep: float | None = None
-) -> tuple[np.ndarray, Local, int] | None:
+) -> Corrected | None:
     """Solve G = 0 in the plane through u on which `row` is perpendicular; None if Newton's method does not contract.
 
     With `polish`, iterate until the residual falls no more, and be patient. `keep` is the exact value that μ keeps.
@@ -46,12 +55,12 @@ def corrected(
         size = float(np.abs(local.residual).max())
         if not np.isfinite(size) or not np.isfinite(local.jacobians).all() or not np.isfinite(local.slopes).all():
             break
-        done = size <= family.tolerance * max(1.0, float(np.abs(u[:-1]).max()))
-        if best is None or size < 0.5 * best[0]:
-            best = (size, u, local, count + 1, done)
-        elif best[-1]:
+        off = size / family.floor(u, local)
+        if best is None or off < 0.5 * best[0]:
+            best = (off, Corrected(u, local, count + 1))
+        elif best[0] <= NOISE:
             break
-        if (done and not polish) or size == 0.0:
+        if size == 0.0 or (off <= 1.0 and not polish):
             break
         bordered = np.vstack([family.matrix(local), row])
         move = solved(bordered, np.append(local.residual, row @ ((u - start) / family.scale)))
@@ -59,7 +68,7 @@ def corrected(
         if not np.isfinite(length) or (count and not polish and length > 0.7 * before):
             break
         before, u = length, family.rounded(u - move * family.scale)
-    return (best[1], best[2], best[3]) if best is not None and best[-1] else None
+    return best[1] if best is not None and best[0] <= NOISE else None
 
 
 def solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -86,7 +95,7 @@ def between(family: Family, a: Point, b: Point, place: float, *, polish: bool = 
     chord = (b.u - a.u) / family.scale
     row = chord / np.linalg.norm(chord)
     found = corrected(family, a.u + place * (b.u - a.u), row, polish=polish)
-    return None if found is None else point(family, found[0], found[1], row)
+    return None if found is None else point(family, found.u, found.local, row)
 
 
 def advanced(family: Family, a: Point, length: float) -> tuple[Point | None, float]:
@@ -96,7 +105,7 @@ def advanced(family: Family, a: Point, length: float) -> tuple[Point | None, flo
     """
     shortest = max(1e-8, 100 * family.eps)
     while length > shortest:
-        found = _tried(family, a, length, length < 1e4 * shortest)
+        found = _tried(family, a, length, length < max(1e-4, 10 * shortest))
         if found is not None:
             b, evaluations = found
             return b, length * (1.5 if evaluations <= 3 else 0.8 if evaluations > 5 else 1.0)
@@ -116,17 +125,18 @@ def next_value(family: Family, a: Point, direction: float) -> float | None:
 
 def _tried(family: Family, a: Point, length: float, short: bool) -> tuple[Point, int] | None:
     """Try one step of at most this length; None if it must be shorter. A short one may turn by any angle (a kink)."""
-    slope, value = a.tangent[-1], next_value(family, a, a.tangent[-1])
+    slope = float(a.tangent[-1])
+    value = next_value(family, a, slope)
     row, keep = a.tangent, None
     if value is not None and abs(slope) > STEEP:
-        needed = (value - a.u[-1]) / (slope * family.scale[-1])
+        needed = float((value - a.u[-1]) / (slope * family.scale[-1]))
         if needed <= length:
             length, keep, row = needed, value, np.append(np.zeros(a.u.size - 1), 1.0)
     guess = a.u + length * a.tangent * family.scale
     found = corrected(family, guess, row, keep=keep)
-    if found is None or np.linalg.norm((found[0] - guess) / family.scale) > 0.5 * length + 4 * family.eps:
+    if found is None or not _is_near(family, found, guess, row, 0.5 * length):
         return None
-    b = point(family, found[0], found[1], a.tangent)
+    b = point(family, found.u, found.local, a.tangent)
     if not short and b.tangent @ a.tangent < STRAIGHT:
         return None
     if keep is None:
@@ -135,7 +145,16 @@ def _tried(family: Family, a: Point, length: float, short: bool) -> tuple[Point,
             return None
         if value is not None and (b.u[-1] - value) * np.sign(slope) > 0:
             b = _at_value(family, a, b, value) or b
-    return b, found[2]
+    return b, found.evaluations
+
+
+def _is_near(family: Family, found: Corrected, guess: np.ndarray, row: np.ndarray, most: float) -> bool:
+    """Return whether the corrector moved the guess by no more than this, and than rounding explains."""
+    moved = float(np.linalg.norm((found.u - guess) / family.scale))
+    if moved <= most:
+        return True
+    least = np.linalg.svd(np.vstack([family.matrix(found.local), row]), compute_uv=False)[-1]
+    return bool(moved * least <= most * least + 2 * family.floor(found.u, found.local))
 
 
 def _at_value(family: Family, a: Point, b: Point, value: float) -> Point | None:

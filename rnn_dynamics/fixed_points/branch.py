@@ -1,14 +1,14 @@
 """The results of `continuation` and `bifurcation_diagram`."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from ..cells.contract import State
-from ..machinery.printed import Table, as_html, as_text, number, span
+from ..machinery.printed import Table, as_html, as_text, span
 
 WORDS = {"branch": "branch point", "neimark_sacker": "Neimark-Sacker", "border_collision": "border collision"}
 
@@ -99,7 +99,7 @@ class Diagram(tuple[Branch, ...]):
 
     left_out: int
 
-    def __new__(cls, branches: Iterable[Branch], left_out: int = 0) -> Self:
+    def __new__(cls, branches: Iterable[Branch], left_out: int = 0) -> "Diagram":  # noqa: PYI034 - Self is too new for beartype here
         """Return the branches as a diagram."""
         self = super().__new__(cls, branches)
         self.left_out = left_out
@@ -140,7 +140,7 @@ class Diagram(tuple[Branch, ...]):
 
 
 def _named(found: Bifurcation) -> str:
-    return f"{WORDS.get(found.kind, found.kind)} at {number(found.value)}"
+    return f"{WORDS.get(found.kind, found.kind)} at {round(found.value, 10) + 0.0:.8g}"
 
 
 def _known(values: object) -> bool:

@@ -13,12 +13,16 @@ FAR = 1e4  # a state is said to diverge where it is so many times larger than at
 
 @dataclass
 class Curve:
-    """A curve that was followed: its points in order, its special points, and why it ends."""
+    """A curve that was followed: its points in order, its special points, and why it ends.
+
+    `shrank` says that its last point is a cycle of a shorter period, `parent` from which curve it was switched to.
+    """
 
     family: Family
     points: list[Point]
     specials: list[Special] = field(default_factory=list)
     ended: str = ""
+    shrank: bool = False
     parent: int = -1
 
 
@@ -28,10 +32,10 @@ def follow(family: Family, first: Point, most: int, upwards: bool) -> Curve:
     `upwards` says that the values that were asked for increase.
     """
     curve = Curve(family, [first])
-    length = longest = max(LARGEST, 1.5 * float(np.diff(family.grid).max()) / family.scale[-1])
+    length = longest = max(LARGEST, 1.5 * float(np.diff(family.grid).max() / family.scale[-1]))
     while not curve.ended:
         a = curve.points[-1]
-        if next_value(family, a, a.tangent[-1]) is None:
+        if next_value(family, a, float(a.tangent[-1])) is None:
             last = (a.tangent[-1] >= 0) == upwards
             curve.ended = "reached the last of the values" if last else "came back past the first of the values"
             break
@@ -41,10 +45,18 @@ def follow(family: Family, first: Point, most: int, upwards: bool) -> Curve:
         far = max(1.0, float(np.abs(a.u[:-1]).max()) / family.unit)
         b, length = advanced(family, a, min(length, longest * far))
         if b is None:
-            curve.ended = f"no step from {a.u[-1]:.6g} converges, however short: the curve has an end or a corner there"
+            curve.ended = _stuck(family, a)
             break
         _add(curve, a, b)
     return curve
+
+
+def _stuck(family: Family, a: Point) -> str:
+    """Say that no step converges: at a corner of a step that is not smooth, or among rounding errors."""
+    why = (
+        "an end or a corner" if family.eps < 1e-10 else "an end, a corner, or more rounding errors than float32 allows"
+    )
+    return f"no step from {a.u[-1]:.6g} converges, however short: {why}"
 
 
 def _add(curve: Curve, a: Point, b: Point) -> None:
@@ -53,8 +65,8 @@ def _add(curve: Curve, a: Point, b: Point) -> None:
     for special in special_points(family, a, b):
         divisor = shorter_period(family, special.u) if special.turned else family.period
         if divisor < family.period:
-            tip = point_at(family, special)
-            curve.points.append(tip)
+            curve.points.append(point_at(family, special))
+            curve.shrank = True
             curve.ended = f"shrank at {special.u[-1]:.6g} to a cycle of period {divisor}"
             return
         curve.specials.append(special)

@@ -23,8 +23,16 @@ class Waiting(NamedTuple):
     depth: int
 
 
+class Limits(NamedTuple):
+    """How many switches a curve may be away from a start, how many curves are followed, and over how many points."""
+
+    depth: int
+    curves: int
+    points: int
+
+
 def all_curves(
-    family: Family, starts: list[Point], upwards: bool, switch: tuple[str, ...], depth: int, most: int, most_points: int
+    family: Family, starts: list[Point], upwards: bool, switch: tuple[str, ...], limits: Limits
 ) -> tuple[list[Curve], int]:
     """Return the curves, in the order in which they were followed, and how many were seen and left out."""
     waiting = deque(Waiting(family, [start], -1, 0) for start in starts)
@@ -35,10 +43,10 @@ def all_curves(
         new = waiting.popleft()
         if any(_lies_on(curve, new.first[-1]) for curve in curves):
             continue
-        if len(curves) == most:
+        if len(curves) == limits.curves:
             left_out += 1
             continue
-        curve = follow(new.family, new.first[-1], most_points, upwards)
+        curve = follow(new.family, new.first[-1], limits.points, upwards)
         curve.points[:0] = new.first[:-1]
         curve.parent = new.parent
         curves.append(curve)
@@ -46,11 +54,11 @@ def all_curves(
             if special.kind not in switch or any(_same(new.family, special, *each) for each in crossings):
                 continue
             crossings.append((new.family, special))
-            found = others(new.family, special)
-            if new.depth == depth:
+            found = [Waiting(*each, len(curves) - 1, new.depth + 1) for each in others(new.family, special)]
+            if new.depth == limits.depth:
                 left_out += len(found)
-                continue
-            waiting += [Waiting(each, first, len(curves) - 1, new.depth + 1) for each, first in found]
+            else:
+                waiting += found
     return curves, left_out
 
 
@@ -59,8 +67,7 @@ def branch_of(curve: Curve) -> Branch:
     family, points = curve.family, curve.points
     vectors = np.array([each.u[:-1] for each in points]).reshape(len(points), family.period, family.size)
     found = np.array([each.multipliers for each in points])
-    size = np.array([np.abs(each.local.jacobians).sum(axis=-1).max() for each in points])
-    error = 16 * family.eps * family.size * np.maximum(1.0, size**family.period)[:, None]
+    error = _errors(curve)[:, None]
     beyond = np.abs(found) - 1
     complex_type = np.result_type(family.dtype, np.complex64)
     return Branch(
@@ -76,6 +83,16 @@ def branch_of(curve: Curve) -> Branch:
         ended=curve.ended,
         parent=curve.parent,
     )
+
+
+def _errors(curve: Curve) -> np.ndarray:
+    """Return how far rounding can have moved the multipliers of each point, roughly."""
+    family = curve.family
+    sizes = np.array([np.abs(each.local.jacobians).sum(axis=-1).max() for each in curve.points])
+    errors = 16 * family.eps * np.maximum(1.0, sizes**family.period)
+    crossings = ([0] if curve.parent >= 0 else []) + ([-1] if curve.shrank else [])
+    errors[crossings] = 1e2 * np.sqrt(family.eps)  # points at which a multiplier is 1
+    return errors
 
 
 def _bifurcation(family: Family, special: Special) -> Bifurcation:
@@ -116,6 +133,6 @@ def _meets(family: Family, curve: Curve, u: np.ndarray, value: float) -> bool:
         row = chord / length if length else a.tangent
         near = corrected(family, u, row)
         on = corrected(family, a.u + place * (b.u - a.u), row)
-        if near and on and np.abs((near[0] - on[0]) / family.scale).max() < 1e3 * family.eps**0.75:
+        if near and on and np.abs((near.u - on.u) / family.scale).max() < 1e3 * family.eps**0.75:
             return True
     return False

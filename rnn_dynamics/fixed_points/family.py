@@ -58,7 +58,6 @@ class Family:
         self.eps = float(np.finfo(self.dtype).eps)
         count = period * self.size
         self.scale = np.append(np.full(count, unit * np.sqrt(count)), grid[-1] - grid[0])
-        self.tolerance = 16 * self.eps
         self._run: Callable[..., Any] | None = None
 
     def of_period(self, period: int) -> "Family":
@@ -78,6 +77,12 @@ class Family:
         after, jacobians, slopes = jax.device_get(self._run(*args))
         residual = (after - np.roll(states, -1, axis=0)).ravel()
         return Local(*(np.asarray(each, np.float64) for each in (residual, jacobians, slopes.ravel())))
+
+    def floor(self, u: np.ndarray, local: Local) -> float:
+        """Return how large a residual rounding leaves at a solution: that of the states and of the sums over them."""
+        states = np.abs(u[:-1].reshape(self.period, self.size))
+        sums = np.einsum("pij,pj->pi", np.abs(local.jacobians), states)
+        return 8 * self.eps * max(1.0, float(states.max()), float(sums.max()))
 
     def matrix(self, local: Local) -> np.ndarray:
         """Return the derivative of G with respect to u / scale, (p n, p n + 1)."""

@@ -63,13 +63,13 @@ def polished(family: Family, vector: np.ndarray, upwards: bool, argument: str) -
             f"residual, the largest component of step(h) - h, is {off:.3g}); expected a state near one: see "
             "rd.find_fixed_points and rd.find_cycles"
         )
-    divisor = shorter_period(family, found[0])
+    divisor = shorter_period(family, found.u)
     if divisor < family.period:
         raise ValueError(
             f"{argument}: got a state near a cycle of period {divisor}, with period={family.period}; expected one "
             f"near a cycle of true period {family.period}, or period={divisor}"
         )
-    return point(family, found[0], found[1], sign * row)
+    return point(family, found.u, found.local, sign * row)
 
 
 def _checked_values(values: Any, dtype: np.dtype) -> np.ndarray:

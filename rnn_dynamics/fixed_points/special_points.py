@@ -61,7 +61,8 @@ class Stretch:
             found = self.at(float(place))
             return float("nan") if found is None else float(function(found))  # type: ignore[operator]
 
-        return float(brentq(value, lower, upper, xtol=1e-14, rtol=1e-14, maxiter=100, disp=False))
+        digits = max(1e-14, self.family.eps / self.length)
+        return float(brentq(value, lower, upper, xtol=digits, rtol=1e-14, maxiter=100, disp=False))
 
 
 def outside(found: Point) -> int:
@@ -84,7 +85,7 @@ def _within(stretch: Stretch, lower: float, upper: float, depth: int) -> list[Sp
     a, b = stretch.at(lower), stretch.at(upper)
     if a is None or b is None:
         return []
-    turned = a.tangent[-1] * b.tangent[-1] < 0
+    turned = bool(a.tangent[-1] * b.tangent[-1] < 0)
     if _signs(a) == _signs(b) and not turned:
         return []
     if outside(a) == outside(b) and _signs(a) != _signs(b) and depth:  # some come in and others go out
@@ -115,7 +116,7 @@ def _crossings(stretch: Stretch, lower: float, upper: float) -> list[Special]:
 
 def _is_zero(stretch: Stretch, place: float, function: object) -> bool:
     found = stretch.at(place)
-    return found is not None and abs(function(found)) < 100 * stretch.family.eps**0.75  # type: ignore[operator]
+    return found is not None and abs(function(found)) < 1e3 * stretch.family.eps  # type: ignore[operator]
 
 
 def _described(stretch: Stretch, place: float, which: list[int]) -> list[Special]:
@@ -149,12 +150,18 @@ def _at_one(stretch: Stretch, place: float, multiplicity: int) -> Special:
     if len(around) < 6:
         return Special("fold", found.u, found.tangent, complex(1.0), multiplicity, True, place)
     before, after = around[2][1], around[3][1]
-    turned = before.tangent[-1] * after.tangent[-1] < 0
+    turned = bool(before.tangent[-1] * after.tangent[-1] < 0)
     crossed = _side(stretch.family, before) != _side(stretch.family, after)
     if turned and not (crossed and multiplicity == 1):
         return Special("fold", found.u, found.tangent, complex(1.0), multiplicity, True, place)
-    near = [each.multipliers.real[np.argmin(np.abs(each.multipliers - 1))] - 1 for _, each in around]
-    return _interpolated(around, np.array(near), place, multiplicity, turned)
+    return _interpolated(around, np.array([_nearest_to_one(each) for _, each in around]), place, multiplicity, turned)
+
+
+def _nearest_to_one(found: Point) -> float:
+    """Return how far the real multiplier that is nearest to 1 is above it."""
+    real = found.multipliers.real[found.multipliers.imag == 0]
+    beyond = (real if real.size else found.multipliers.real) - 1.0
+    return float(beyond[np.argmin(np.abs(beyond))])
 
 
 def _turning(stretch: Stretch, lower: float, upper: float) -> list[Special]:
@@ -170,7 +177,7 @@ def _turning(stretch: Stretch, lower: float, upper: float) -> list[Special]:
 
 def _around(stretch: Stretch, place: float) -> list[tuple[float, Point]]:
     """Return six points around a place, far enough from it for the corrector, near enough for a polynomial."""
-    apart = stretch.family.eps**0.25 / stretch.length
+    apart = stretch.family.eps**0.3 / stretch.length
     places = [place + k * apart for k in (-3, -2, -1, 1, 2, 3)]
     return [(each, found) for each in places if (found := stretch.at(each)) is not None]
 

@@ -59,9 +59,9 @@ def _first_points(family: Family, u: np.ndarray, direction: np.ndarray) -> list[
     for distance in DISTANCES:
         guess = u + distance * direction * family.scale
         found = corrected(family, guess, direction, polish=True)
-        if found is None or np.linalg.norm((found[0] - guess) / family.scale) > 10 * distance:
+        if found is None or np.linalg.norm((found.u - guess) / family.scale) > 10 * distance:
             continue
-        beside = point(family, found[0], found[1], direction)
+        beside = point(family, found.u, found.local, direction)
         at = point(family, family.rounded(u), family.at(u), direction)
         return [at._replace(tangent=beside.tangent), beside]
     return []
