@@ -110,7 +110,7 @@ class Diagram(tuple[Branch, ...]):
         return f"Diagram{self._headline()}"
 
     def summary(self) -> str:
-        """Return one row for each branch, at most 24."""
+        """Return a table with a row for each branch, at most 24."""
         return as_text(self)
 
     def _repr_html_(self) -> str:
@@ -131,7 +131,7 @@ class Diagram(tuple[Branch, ...]):
                 span(branch.values),
                 str(len(branch.values)),
                 str(int(np.sum(branch.stable))),
-                ", ".join(map(_named, branch.bifurcations)) or "none",
+                _listed(branch.bifurcations),
                 branch.ended,
             ]
             for i, branch in enumerate(self)
@@ -141,6 +141,12 @@ class Diagram(tuple[Branch, ...]):
 
 def _named(found: Bifurcation) -> str:
     return f"{WORDS.get(found.kind, found.kind)} at {round(found.value, 10) + 0.0:.8g}"
+
+
+def _listed(found: tuple[Bifurcation, ...]) -> str:
+    """Return the first three, and how many more there are."""
+    more = [f"{len(found) - 3} more"] if len(found) > 3 else []
+    return ", ".join([*map(_named, found[:3]), *more]) or "none"
 
 
 def _known(values: object) -> bool:

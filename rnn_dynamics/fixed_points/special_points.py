@@ -16,6 +16,7 @@ At a branch point the corrector loses digits: its linear system is singular. So 
 some distance on both sides, where it is not.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -53,13 +54,13 @@ class Stretch:
             self._known[place] = between(self.family, self.a, self.b, place, polish=True)
         return self._known[place]
 
-    def root(self, function: object, lower: float, upper: float) -> float:
+    def root(self, function: Callable[[Point], float], lower: float, upper: float) -> float:
         """Return where a function of a point changes its sign."""
         from scipy.optimize import brentq
 
         def value(place: float) -> float:
             found = self.at(float(place))
-            return float("nan") if found is None else float(function(found))  # type: ignore[operator]
+            return float("nan") if found is None else float(function(found))
 
         digits = max(1e-14, self.family.eps / self.length)
         return float(brentq(value, lower, upper, xtol=digits, rtol=1e-14, maxiter=100, disp=False))
@@ -109,14 +110,23 @@ def _crossings(stretch: Stretch, lower: float, upper: float) -> list[Special]:
         near = (place for place in places if _is_zero(stretch, place, beyond))
         place = next(near, None)
         if place is None:
-            place = stretch.root(beyond, lower, upper)
+            root = stretch.root(beyond, lower, upper)
+            place = next((other for other in places if _are_one(stretch, other, root, k)), root)
         places.setdefault(place, []).append(k)
     return [each for place, which in places.items() for each in _described(stretch, place, which)]
 
 
-def _is_zero(stretch: Stretch, place: float, function: object) -> bool:
+def _is_zero(stretch: Stretch, place: float, function: Callable[[Point], float]) -> bool:
     found = stretch.at(place)
-    return found is not None and abs(function(found)) < 1e3 * stretch.family.eps  # type: ignore[operator]
+    return found is not None and abs(function(found)) < 1e3 * stretch.family.eps
+
+
+def _are_one(stretch: Stretch, place: float, other: float, k: int) -> bool:
+    """Return whether two places are one at which several multipliers are 1: there the corrector loses digits."""
+    found = stretch.at(place)
+    if found is None or abs(place - other) * stretch.length > 100 * np.sqrt(stretch.family.eps):
+        return False
+    return bool(abs(found.multipliers[k] - 1) < 1e-3)
 
 
 def _described(stretch: Stretch, place: float, which: list[int]) -> list[Special]:

@@ -135,6 +135,29 @@ def test_the_cycle_of_period_3_of_the_logistic_map_begins_in_a_fold():
     np.testing.assert_allclose(branch.multipliers[:, 0], slopes, atol=1e-11)
 
 
+def test_multipliers_of_a_cycle_are_those_of_the_composed_map():
+    def coupled(r, h, x):
+        return jnp.stack([r * h[0] * (1 - h[0]) + 0.01 * h[1], 0.2 * h[1] + 0.1 * h[0] ** 2])
+
+    branch = rd.continuation(coupled, itself, jnp.array([0.16, 0.05]), values(3.9, 4.0, 3), period=3)
+
+    def three_times(h):
+        return coupled(3.9, coupled(3.9, coupled(3.9, h, None), None), None)
+
+    expected = np.linalg.eigvals(jax.jacfwd(three_times)(branch.points[0, 0]))
+    np.testing.assert_allclose(np.sort(branch.multipliers[0].real), np.sort(expected), atol=1e-12)
+    np.testing.assert_allclose(three_times(branch.points[0, 0]), branch.points[0, 0], atol=1e-13)
+    assert branch.residual.max() < 1e-14
+
+
+def test_units_that_fold_together_are_one_fold():
+    grid = values(-1.0, 1.0, 21)
+    branch = rd.continuation(lambda mu, h, x: jnp.tanh(2 * h + mu), itself, -jnp.ones(2), grid)
+    tip = np.sqrt(2) - np.arctanh(np.sqrt(0.5))
+    assert is_near(found(branch), [("fold", tip), ("fold", -tip)])
+    assert [each.multiplicity for each in branch.bifurcations] == [2, 2]
+
+
 # flips, and switching
 
 

@@ -3,6 +3,7 @@
 from .fault import Fault
 from .in_cells import CELLS
 from .in_diagnosis import DIAGNOSIS
+from .in_fixed_points_continuation import CONTINUATION
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
 from .in_measure import MEASURE
@@ -19,6 +20,7 @@ __all__ = ["FAULTS", "Fault"]
 
 FAULTS = [
     *CELLS,
+    *CONTINUATION,
     *DIAGNOSIS,
     *EXPONENTS,
     *FLOWS,
