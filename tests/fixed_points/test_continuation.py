@@ -137,7 +137,7 @@ def test_the_cycle_of_period_3_of_the_logistic_map_begins_in_a_fold():
 
 def test_multipliers_of_a_cycle_are_those_of_the_composed_map():
     def coupled(r, h, x):
-        return jnp.stack([r * h[0] * (1 - h[0]) + 0.01 * h[1], 0.2 * h[1] + 0.1 * h[0] ** 2])
+        return jnp.stack([r * h[0] * (1 - h[0]) + 0.05 * h[1], 0.2 * h[1] + h[0] ** 3])
 
     branch = rd.continuation(coupled, itself, jnp.array([0.16, 0.05]), values(3.9, 4.0, 3), period=3)
 

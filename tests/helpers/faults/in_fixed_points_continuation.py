@@ -10,7 +10,13 @@ FOLDS = f"{TESTS}an_s_shaped_curve_is_followed_through_both_of_its_folds"
 ZERO_STATE = f"{TESTS}the_zero_state_of_a_tanh_net_bifurcates_where_an_eigenvalue_of_its_weights_passes_the_unit_circle"
 
 CONTINUATION = [
-    Fault("continuation-mu-kept-at-folds", ARCLENGTH, "abs(slope) > STEEP", "True", FOLDS),
+    Fault(
+        "continuation-tangent-always-up",
+        ARCLENGTH,
+        "b = point(family, found.u, found.local, a.tangent)",
+        "b = point(family, found.u, found.local, np.eye(a.u.size)[-1])",
+        FOLDS,
+    ),
     Fault("continuation-values-passed-over", ARCLENGTH, "b = _at_value(family, a, b, value) or b", "pass", FOLDS),
     Fault(
         "continuation-tangent-not-oriented",
