@@ -99,7 +99,9 @@ def test_an_s_shaped_curve_is_followed_through_both_of_its_folds():
     w = 2.0
     h = np.sqrt(1 - 1 / w)
     tip = w * h - np.arctanh(h)
-    branch = rd.continuation(lambda mu, h, x: jnp.tanh(w * h + mu), itself, jnp.array(-1.0), values(-1.0, 1.0, 21))
+    branch = rd.continuation(
+        lambda mu, h, x: jnp.tanh(w * h + mu), itself, jnp.array(-1.0), values(-1.0, 1.0, 21), most_points=200
+    )
     assert is_near(found(branch), [("fold", tip), ("fold", -tip)], 1e-12)
     assert [float(each.state) for each in branch.bifurcations] == pytest.approx([-h, h], abs=1e-7)
     assert branch.ended == "reached the last of the values"
