@@ -52,10 +52,10 @@ def follow(family: Family, first: Point, most: int, upwards: bool) -> Curve:
 
 
 def _stuck(family: Family, a: Point) -> str:
-    """Say that no step converges: at a corner of a step that is not smooth, or among rounding errors."""
-    why = (
-        "an end or a corner" if family.eps < 1e-10 else "an end, a corner, or more rounding errors than float32 allows"
-    )
+    """Say that no step converges: at a corner of a step that is not smooth, at NaN, or among rounding errors."""
+    why = "an end, a corner, or numbers that are not finite"
+    if family.eps > 1e-10:
+        why = f"{why}, or rounding: try float64"
     return f"no step from {a.u[-1]:.6g} converges, however short: {why}"
 
 

@@ -136,8 +136,10 @@ def _described(stretch: Stretch, place: float, which: list[int]) -> list[Special
         return []
     crossing = found.multipliers[which]
     if np.abs(np.abs(crossing) - 1).max() > 10 * np.sqrt(eps):
+        sides = [stretch.at(place - 1e-3), stretch.at(place + 1e-3)]
+        turned = len({bool(side.tangent[-1] > 0) for side in sides if side is not None}) == 2
         jump = complex(crossing[0])
-        return [Special("border_collision", found.u, found.tangent, jump, len(which), False, place)]
+        return [Special("border_collision", found.u, found.tangent, jump, len(which), turned, place)]
     real = np.abs(crossing.imag) <= 10 * np.sqrt(eps)
     specials = []
     ones, minus = int(np.sum(real & (crossing.real > 0))), int(np.sum(real & (crossing.real < 0)))

@@ -279,6 +279,21 @@ def test_a_corner_at_which_the_multiplier_jumps_is_a_border_collision():
     np.testing.assert_allclose(branch.points, np.maximum(branch.values / 2.5, 0), atol=1e-12)
 
 
+def test_a_curve_may_turn_back_in_a_corner():
+    branch = rd.continuation(
+        lambda mu, h, x: h + 0.5 * (mu - jnp.abs(h)), itself, jnp.array(1.0), values(1.0, -1.0, 10), most_points=100
+    )
+    assert is_near(found(branch), [("border_collision", 0.0)])
+    assert branch.ended == "came back past the first of the values"
+    np.testing.assert_allclose(np.abs(branch.points), branch.values, atol=1e-12)
+
+
+def test_a_branch_ends_where_the_step_is_not_finite():
+    branch = rd.continuation(logistic, lambda r: jnp.sqrt(3 - r), jnp.array(0.0), values(2.0, 3.5, 10))
+    assert branch.ended == "no step from 3 converges, however short: an end, a corner, or numbers that are not finite"
+    assert float(branch.values[-1]) == pytest.approx(3.0, abs=1e-6)
+
+
 def test_a_branch_that_runs_off_ends():
     h = (-0.7 + np.sqrt(0.49 + 0.8)) / 0.4
     branch = rd.continuation(henon, itself, jnp.array([h, 0.3 * h]), values(0.2, -0.5, 15))
