@@ -76,10 +76,10 @@ def special_points(family: Family, a: Point, b: Point) -> list[Special]:
     return sorted(_within(Stretch(family, a, b), 0.0, 1.0, 5), key=lambda each: each.place)
 
 
-def _signs(found: Point) -> tuple[int, int, int]:
-    """Return what must change where multipliers cross: how many are outside, and the signs of det(J ∓ I)."""
+def _counts(found: Point) -> tuple[int, int, int]:
+    """Return how many multipliers are outside the unit circle, how many of them above 1, and how many below -1."""
     real = found.multipliers.real[found.multipliers.imag == 0]
-    return outside(found), int(np.sum(real > 1)) % 2, int(np.sum(real < -1)) % 2
+    return outside(found), int(np.sum(real > 1)), int(np.sum(real < -1))
 
 
 def _within(stretch: Stretch, lower: float, upper: float, depth: int) -> list[Special]:
@@ -87,12 +87,14 @@ def _within(stretch: Stretch, lower: float, upper: float, depth: int) -> list[Sp
     if a is None or b is None:
         return []
     turned = bool(a.tangent[-1] * b.tangent[-1] < 0)
-    if _signs(a) == _signs(b) and not turned:
+    if _counts(a) == _counts(b) and not turned:
         return []
-    if outside(a) == outside(b) and _signs(a) != _signs(b) and depth:  # some come in and others go out
+    found = _crossings(stretch, lower, upper)
+    seen = sum(each.multiplicity * (2 if each.kind == "neimark_sacker" else 1) for each in found)
+    change = abs(outside(a) - outside(b))
+    if depth and (seen != change or (change == 0 and _counts(a) != _counts(b))):  # some come in and others go out
         middle = (lower + upper) / 2
         return _within(stretch, lower, middle, depth - 1) + _within(stretch, middle, upper, depth - 1)
-    found = _crossings(stretch, lower, upper)
     if turned and not any(each.turned for each in found):
         found += _turning(stretch, lower, upper)
     return found

@@ -92,6 +92,16 @@ def test_a_neutral_saddle_is_no_bifurcation():
     assert branch.bifurcations == ()
 
 
+def test_multipliers_that_come_in_and_go_out_within_one_step_are_all_seen():
+    def swapping(mu, h, x):
+        pair = (0.955 + 0.1 * mu) * jnp.array([[np.cos(1.0), -np.sin(1.0)], [np.sin(1.0), np.cos(1.0)]])
+        return jnp.tanh(jnp.concatenate([(1.2 - 0.4 * mu) * h[:1], -(1.3 - 0.5 * mu) * h[1:2], pair @ h[2:]]))
+
+    branch = rd.continuation(swapping, itself, jnp.zeros(4), values(0.0, 1.0, 2))
+    assert branch.unstable.tolist() == [2, 2]
+    assert is_near(found(branch), [("neimark_sacker", 0.45), ("branch", 0.5), ("flip", 0.6)], 1e-12)
+
+
 # folds
 
 

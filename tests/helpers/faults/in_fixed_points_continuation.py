@@ -33,7 +33,16 @@ CONTINUATION = [
         f"{TESTS}multipliers_of_a_cycle_are_those_of_the_composed_map",
     ),
     Fault("continuation-cycle-not-closed", FAMILY, "(rows + n) % count", "rows", CASCADE),
-    Fault("continuation-one-crossing-a-step", SPECIAL, "for k in range(*counts):", "for k in counts[:1]:", ZERO_STATE),
+    Fault(
+        "continuation-angle-mirrored", SPECIAL, "np.exp(1j * group.mean())", "np.exp(-1j * group.mean())", ZERO_STATE
+    ),
+    Fault(
+        "continuation-sees-only-totals",
+        SPECIAL,
+        "if _counts(a) == _counts(b) and not turned:",
+        "if outside(a) == outside(b) and not turned:",
+        f"{TESTS}multipliers_that_come_in_and_go_out_within_one_step_are_all_seen",
+    ),
     Fault(
         "continuation-branch-points-not-interpolated",
         SPECIAL,
