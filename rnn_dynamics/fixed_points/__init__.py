@@ -1,6 +1,6 @@
 """Where a network rests, cycles or nearly rests, and how that changes while a parameter moves."""
 
-from .branch import Bifurcation, Branch
+from .branch import Bifurcation, Branch, Diagram
 from .candidates import visited_states
 from .continuation import bifurcation_diagram, continuation
 from .cycles import find_cycles
@@ -15,6 +15,7 @@ __all__ = [
     "Bifurcation",
     "Branch",
     "Cycles",
+    "Diagram",
     "Ending",
     "FixedPoints",
     "PiecewiseLinear",

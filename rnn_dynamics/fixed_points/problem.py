@@ -32,15 +32,15 @@ class Problem(NamedTuple):
     unflatten: Callable[[Float[Array, " n"]], State]
 
 
-def opened(step: Step, params: Params, candidates: State, x: Input) -> Problem:
-    """Check the arguments and return them as a `Problem`; errors name the argument."""
-    entry.enter(step, params=params, candidates=candidates, x=x)
+def opened(step: Step, params: Params, candidates: State, x: Input, argument: str = "candidates") -> Problem:
+    """Check the arguments and return them as a `Problem`; errors name the argument, `argument` for the candidates."""
+    entry.enter(step, params=params, **{argument: candidates}, x=x)
     if inside_transformation(params, candidates, x):
         raise TypeError(
-            "candidates: got arrays that are being traced by jit, vmap or grad, expected concrete ones, since the "
-            "number of points found depends on the values; call it outside, with all candidates at once"
+            f"{argument}: got arrays that are being traced by jit, vmap or grad, expected concrete ones, since the "
+            "number of points found depends on the values; call it outside, with all of them at once"
         )
-    count = entry.time_steps(candidates, None, "candidates", "candidates")
+    count = entry.time_steps(candidates, None, argument, "candidates")
     state = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], candidates)
     try:
         traced = entry.traced_step(step, params, state, x)
@@ -48,7 +48,7 @@ def opened(step: Step, params: Params, candidates: State, x: Input) -> Problem:
         if x is None:
             error.add_note("x is None here: if step needs an input, pass a constant one as x")
         raise
-    state = entry.closed(traced, params, state, x, "candidates")
-    entry.decomposable(state, "candidates")
+    state = entry.closed(traced, params, state, x, argument)
+    entry.decomposable(state, argument)
     rows = jax.tree.map(lambda leaf, one: jnp.asarray(leaf, one.dtype).reshape(count, *one.shape), candidates, state)
     return Problem(traced, params, x, jax.vmap(lambda row: flatten(row)[0])(rows), flatten(state)[1])

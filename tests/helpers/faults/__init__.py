@@ -3,6 +3,7 @@
 from .fault import Fault
 from .in_cells import CELLS
 from .in_diagnosis import DIAGNOSIS
+from .in_fixed_points_continuation import CONTINUATION
 from .in_fixed_points_cycles import FIXED_POINTS_CYCLES
 from .in_fixed_points_stability import STABILITY_OF_POINTS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
@@ -22,6 +23,7 @@ __all__ = ["FAULTS", "Fault"]
 FAULTS = [
     *CELLS,
     *DIAGNOSIS,
+    *CONTINUATION,
     *FIXED_POINTS_CYCLES,
     *STABILITY_OF_POINTS,
     *EXPONENTS,
