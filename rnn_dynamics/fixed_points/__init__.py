@@ -6,7 +6,9 @@ from .continuation import bifurcation_diagram, continuation
 from .cycles import find_cycles
 from .cycles_result import Cycles
 from .find import find_fixed_points
-from .piecewise_linear import PiecewiseLinear, exact_cycles
+from .exact_cycles import exact_cycles
+from .exact_result import ExactCycles
+from .piecewise_linear import PiecewiseLinear, piecewise_linear_step
 from .result import Ending, FixedPoints
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "Branch",
     "Cycles",
     "Ending",
+    "ExactCycles",
     "FixedPoints",
     "PiecewiseLinear",
     "bifurcation_diagram",
@@ -21,6 +24,7 @@ __all__ = [
     "exact_cycles",
     "find_cycles",
     "find_fixed_points",
+    "piecewise_linear_step",
     "visited_states",
 ]
 

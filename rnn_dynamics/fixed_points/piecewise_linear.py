@@ -89,11 +89,15 @@ class Net(NamedTuple):
 def on_the_host(net: PiecewiseLinear) -> Net:
     """Return the net for `exact_cycles`: a kink that nothing moves, or that moves nothing, is no kink."""
     A, V, C, d, c = (np.asarray(part, np.float64) for part in net)
-    c = c + V @ np.where((C == 0).all(axis=1), np.maximum(d, 0), 0)
-    used = (C != 0).any(axis=1) & (V != 0).any(axis=0)
+    c, used = c + V @ np.where((C == 0).all(axis=1), np.maximum(d, 0), 0), used_kinks(net)
     V, C, d = V[:, used], C[used], d[used]
     size = np.hypot(np.linalg.norm(C, axis=1), d)
     return Net(A, V * size, C / size[:, None], d / size, c)
+
+
+def used_kinks(net: PiecewiseLinear) -> np.ndarray:
+    """Return which kinks the state moves and the state feels, (m,)."""
+    return (np.asarray(net.C) != 0).any(axis=1) & (np.asarray(net.V) != 0).any(axis=0)
 
 
 def checked(net: PiecewiseLinear) -> PiecewiseLinear:
