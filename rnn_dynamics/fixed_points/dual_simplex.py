@@ -137,7 +137,7 @@ def refuted(system: System, tables: Tables) -> np.ndarray:
     Of the equations σ - T ρ = t the row is the combination λ: λᵀσ - λᵀT ρ = λᵀt. No solution has λᵀt < 0 with all
     coefficients of open variables at least 0.
     """
-    (R, S), one = system.T.shape, np.arange(len(tables.table))
+    S, one = system.T.shape[1], np.arange(len(tables.table))
     row, sign, _ = _lowest_row(tables, 0.0, first=False)
     coefficients = np.zeros(tables.closed.shape)
     np.put_along_axis(coefficients, tables.columns, -sign[:, None] * tables.table[one, row, :-1], axis=1)

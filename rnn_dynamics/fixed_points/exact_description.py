@@ -17,34 +17,32 @@ def described(net: PiecewiseLinear, host: Net, found: Solutions, complete: bool,
     multipliers, error = _multipliers(host, found, periods, float(jnp.finfo(dtype).eps))
     size, on_kink = np.abs(multipliers), found.on_kink()
     near = np.argmin(np.abs(size - 1), axis=1)[:, None]
-    order = np.lexsort((found.points[:, 0, 0], size[:, 0], periods))
-    points = found.points.astype(dtype)
-    fields = ExactCycles(
-        points=points,
-        period=np.array(periods, int),
-        residual=_residual(net, points).astype(dtype),
-        multipliers=multipliers.astype(np.result_type(dtype, np.complex64)),
-        stable=(size + error < 1).all(axis=1) & ~on_kink,
-        undecided=(np.abs(size - 1) <= error).any(axis=1) | on_kink,
-        unstable=(size - error > 1).sum(axis=1),
-        margin=(1 - size[:, 0]).astype(dtype),
-        margin_error=np.take_along_axis(error, near, 1)[:, 0].astype(dtype),
-        regions=_all_regions(net, found),
-        on_kink=on_kink,
-        dimension=found.dimension,
-        complete=complete,
-        examined=examined,
-    )
-    arrays = [jnp.asarray(field[order]) for field in fields[:-2]]
-    return ExactCycles(*arrays, complete=complete, examined=examined)
+    order = np.lexsort((found.points[:, 0, 0], size[:, 0], np.array(periods)))
+    points = found.points.astype(dtype) + 0  # no -0
+    fields = {
+        "points": points,
+        "period": np.array(periods, int),
+        "residual": _residual(net, points).astype(dtype),
+        "multipliers": multipliers.astype(np.result_type(dtype, np.complex64)),
+        "stable": (size + error < 1).all(axis=1) & ~on_kink,
+        "undecided": (np.abs(size - 1) <= error).any(axis=1) | on_kink,
+        "unstable": (size - error > 1).sum(axis=1),
+        "margin": (1 - size[:, 0]).astype(dtype),
+        "margin_error": np.take_along_axis(error, near, 1)[:, 0].astype(dtype),
+        "regions": _all_regions(net, found),
+        "on_kink": on_kink,
+        "dimension": found.dimension,
+    }
+    arrays = {name: jnp.asarray(field[order]) for name, field in fields.items()}
+    return ExactCycles(**arrays, complete=complete, examined=examined)
 
 
 def _from_the_lowest(found: Solutions) -> Solutions:
     """Rotate each cycle so that the state with the lowest first unit comes first."""
     p = found.points.shape[1]
     turned = (np.argmin(found.points[:, :, 0], axis=1)[:, None] + np.arange(p)) % p
-    parts = [np.take_along_axis(part, turned[..., None], 1) for part in found[:3]]
-    return Solutions(*parts, *found[3:])
+    points, regions, distance = (np.take_along_axis(part, turned[..., None], 1) for part in found[:3])
+    return found._replace(points=points, regions=regions, distance=distance)
 
 
 def _true_period(points: np.ndarray, reach: float) -> int:

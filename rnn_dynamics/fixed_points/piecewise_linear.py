@@ -77,7 +77,10 @@ def piecewise_linear_step(
 
 
 class Net(NamedTuple):
-    """A `PiecewiseLinear` in float64 on the host, without idle kinks, each scaled so that |(C_j, d_j)| = 1."""
+    """A `PiecewiseLinear` in float64 on the host, without idle kinks, each scaled so that |(C_j, d_j)| is near 1.
+
+    The scales are powers of two, which changes no digit.
+    """
 
     A: np.ndarray
     V: np.ndarray
@@ -91,7 +94,7 @@ def on_the_host(net: PiecewiseLinear) -> Net:
     A, V, C, d, c = (np.asarray(part, np.float64) for part in net)
     c, used = c + V @ np.where((C == 0).all(axis=1), np.maximum(d, 0), 0), used_kinks(net)
     V, C, d = V[:, used], C[used], d[used]
-    size = np.hypot(np.linalg.norm(C, axis=1), d)
+    size = 2.0 ** np.round(np.log2(np.hypot(np.linalg.norm(C, axis=1), d)))
     return Net(A, V * size, C / size[:, None], d / size, c)
 
 

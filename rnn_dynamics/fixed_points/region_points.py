@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .piecewise_linear import Net
+from .region_lines import one_of_many
 
 CHUNK = 4096
 
@@ -51,29 +52,32 @@ def solutions(net: Net, regions: np.ndarray, eps: float) -> Solutions:
 
 
 def _solved(net: Net, regions: np.ndarray, eps: float) -> Solutions:
-    (N, p, m), n = regions.shape, len(net.c)
-    steps = np.zeros((N, p, n, p, n))
-    at = np.arange(p)
-    steps[:, at, :, at, :] = -matrices(net, regions).swapaxes(0, 1)
-    steps[:, at, :, (at + 1) % p, :] += np.eye(n)
-    steps = steps.reshape(N, p * n, p * n)
+    (N, p, _), n = regions.shape, len(net.c)
+    steps = equations(net, regions)
     drive = ((net.V * regions[..., None, :]) @ net.d + net.c).reshape(N, p * n)
     sizes = np.linalg.svd(steps, compute_uv=False)
-    condition = sizes[:, 0] / np.maximum(sizes[:, -1], 1e-300)
+    condition = np.maximum(sizes[:, 0], 1) / np.maximum(sizes[:, -1], 1e-300)
     singular = condition * eps * p * n > 0.05
-    points = np.zeros((N, p * n))
+    points, dimension = np.zeros((N, p * n)), np.zeros(N, int)
     points[~singular] = np.linalg.solve(steps[~singular], drive[~singular][..., None])[..., 0]
-    points, dimension = points.reshape(N, p, n), np.zeros(N, int)
     for i in np.flatnonzero(singular):
-        from .region_lines import one_of_many
-
         points[i], dimension[i] = one_of_many(net, steps[i], drive[i], regions[i], eps)
+    points = points.reshape(N, p, n)
     distance = points @ net.C.T + net.d
-    # kinks have |(C_j, d_j)| = 1; of a set, the linear program knows its points to about 1e-9
-    reach = 8 * eps * np.where(singular, 1, condition) * (1 + np.abs(points).max(axis=(1, 2), initial=0))
-    reach = np.where(singular, np.maximum(reach, 1e-8 * (1 + np.abs(points).max(axis=(1, 2), initial=0))), reach)
+    # kinks have |(C_j, d_j)| near 1; of a set, the linear program knows its points to about 1e-9
+    scale = 1 + np.abs(points).max(axis=(1, 2), initial=0)
+    reach = scale * np.where(singular, max(8 * eps, 1e-8), 8 * eps * condition)
     inside = (np.where(regions, distance, -distance) >= -reach[:, None, None]).all(axis=(1, 2)) & (dimension >= 0)
     return Solutions(points, regions, distance, reach, dimension).at(inside)
+
+
+def equations(net: Net, regions: np.ndarray) -> np.ndarray:
+    """Return the matrices that map h_0 .. h_(p-1) to h_(i+1) - M_i h_i, (N, p n, p n)."""
+    (N, p, _), n = regions.shape, len(net.c)
+    steps, at = np.zeros((N, p, n, p, n)), np.arange(p)
+    steps[:, at, :, at, :] = -matrices(net, regions).swapaxes(0, 1)
+    steps[:, at, :, (at + 1) % p, :] += np.eye(n)
+    return steps.reshape(N, p * n, p * n)
 
 
 def distinct(found: Solutions) -> Solutions:
@@ -83,8 +87,8 @@ def distinct(found: Solutions) -> Solutions:
     larger set is kept.
     """
     words: dict[bytes, int] = {}
-    for i, regions in enumerate(found.regions):
-        words.setdefault(min(np.roll(regions, -shift, axis=0).tobytes() for shift in range(len(regions))), i)
+    for place, regions in enumerate(found.regions):
+        words.setdefault(min(np.roll(regions, -shift, axis=0).tobytes() for shift in range(len(regions))), place)
     found = found.at(np.array(sorted(words.values()), int))
     kept = np.ones(len(found.points), bool)
     for i in np.flatnonzero(found.on_kink()):

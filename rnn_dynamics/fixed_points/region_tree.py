@@ -38,6 +38,10 @@ class Tree(NamedTuple):
 def possible_regions(net: Net, period: int, limit: int) -> Tree:
     """Return the sequences of `period` regions that may hold a cycle, having examined at most `limit` sets of them."""
     pairs = period * len(net.d)
+    if not pairs:
+        return Tree(np.zeros((1, period, 0), bool), 1, complete=True)
+    if limit < 1:
+        return Tree(np.zeros((0, period, len(net.d)), bool), 0, complete=False)
     system, closed = inequalities(net, period)
     tables, possible = settled(system, begun(system, closed[None]))
     stack, found, nodes = [tables.at(possible)], [np.zeros((0, pairs), bool)], 1
@@ -53,11 +57,17 @@ def possible_regions(net: Net, period: int, limit: int) -> Tree:
         if not len(tables.table):
             continue
         if nodes + 2 * len(tables.table) > limit:
-            return Tree(np.concatenate(found).reshape(-1, period, len(net.d)), nodes, False)
+            return Tree(_sequences(found, period), nodes, complete=False)
         nodes += 2 * len(tables.table)
         children, possible = settled(system, branched(tables, pairs))
         stack.append(children.at(possible))
-    return Tree(np.concatenate(found).reshape(-1, period, len(net.d)), nodes, True)
+    return Tree(_sequences(found, period), nodes, complete=True)
+
+
+def _sequences(found: list[np.ndarray], period: int) -> np.ndarray:
+    """Return all that were found as (sequences, p, m)."""
+    joined = np.concatenate(found)
+    return joined.reshape(len(joined), period, joined.shape[1] // period)
 
 
 def branched(tables: Tables, pairs: int) -> Tables:
