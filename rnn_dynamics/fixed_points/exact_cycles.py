@@ -50,7 +50,7 @@ def exact_cycles(
         >>> found = rd.fixed_points.exact_cycles(tent, 2)
         >>> found
         ExactCycles(n=1): 2 of period 1, 1 of period 2; these are all
-        >>> found.points[2].ravel().round(3).tolist(), found.multipliers.real.ravel().tolist()
+        >>> [round(float(h), 3) for h in found.points[2, :, 0]], found.multipliers.real.ravel().tolist()
         ([0.4, 0.8], [2.0, -2.0, -4.0])
 
     References:

@@ -29,7 +29,7 @@ class ExactCycles(NamedTuple):
         margin_error: How far rounding can have moved the |multiplier| that is nearest to 1, (N,).
         regions: Which kinks are on, C h + d > 0, at each state, (N, p, m). On a kink: in the region whose matrix was
             used.
-        on_kink: Whether some state lies on a kink, as far as the precision of the net tells, (N,).
+        on_kink: Whether some state lies on a kink, as far as rounding lets one tell, (N,).
         dimension: 0 for an isolated cycle. Where a line of fixed points or of cycles crosses a sequence of regions, one
             of them is listed, with 1 here, and so on for planes, (N,).
         complete: Whether these are all cycles: every other sequence of regions was excluded.

@@ -8,6 +8,13 @@ from .piecewise_linear import Net
 REACHES = (1.0, 1e3, 1e6)
 
 
+def negligible(sizes: np.ndarray, eps: float) -> np.ndarray:
+    """Return which singular values are 0 as far as numbers with the precision `eps` tell."""
+    count = sizes.shape[-1]
+    smallest = max(20 * count * np.finfo(float).eps, 4 * np.sqrt(count) * eps)
+    return sizes < smallest * np.maximum(sizes[..., :1], 1)
+
+
 def one_of_many(
     net: Net, steps: np.ndarray, drive: np.ndarray, regions: np.ndarray, eps: float
 ) -> tuple[np.ndarray, int]:
@@ -18,12 +25,12 @@ def one_of_many(
     """
     p = len(regions)
     left, sizes, right = np.linalg.svd(steps)
-    small = 20 * eps * len(drive) * max(sizes[0], 1)
-    kept = sizes > small
+    kept = ~negligible(sizes, eps)
     particular = right[kept].T @ ((left.T @ drive)[kept] / sizes[kept])
     scale = 1 + np.abs(particular).max() + np.abs(net.d).max(initial=0)
-    if np.abs(steps @ particular - drive).max() > 5 * small * scale:
-        return particular.reshape(p, -1), -1
+    if np.abs(steps @ particular - drive).max() > len(drive) * eps * max(sizes[0], 1) * scale:
+        isolated = not negligible(sizes, 0.0).any()  # the net's own precision is lower than that of this computation
+        return (np.linalg.solve(steps, drive), 0) if isolated else (particular, -1)
     sign = np.where(regions, -1.0, 1.0).ravel()
     normals, null = sign[:, None] * np.kron(np.eye(p), net.C), right[~kept].T
     offsets = -sign * np.tile(net.d, p) - normals @ particular + 1e-9 * scale
@@ -32,10 +39,10 @@ def one_of_many(
         if not len(corners):
             corners = _corners(normals @ null, offsets, reach * scale)
     if not len(corners):
-        return particular.reshape(p, -1), -1
+        return particular, -1
     weights = np.random.default_rng(0).dirichlet(np.ones(len(corners)))
     extent = np.linalg.svd(corners - corners[0], compute_uv=False)
-    return (particular + null @ (weights @ corners)).reshape(p, -1), int((extent > 1e-6 * scale).sum())
+    return particular + null @ (weights @ corners), int((extent > 1e-6 * scale).sum())
 
 
 def _corners(normals: np.ndarray, offsets: np.ndarray, reach: float) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .piecewise_linear import Net
-from .region_lines import one_of_many
+from .region_lines import negligible, one_of_many
 
 CHUNK = 4096
 
@@ -44,7 +44,8 @@ def matrices(net: Net, regions: np.ndarray) -> np.ndarray:
 def solutions(net: Net, regions: np.ndarray, eps: float) -> Solutions:
     """Return the cycles in these sequences of regions, (N, p, m); a set of cycles is represented by one of them.
 
-    A solution on a kink, as far as the precision `eps` of the net can tell, lies in both regions.
+    The numbers of the net are taken as exact, but `eps`, their precision, decides what is singular. A solution on a
+    kink, as far as rounding lets one tell, lies in both regions.
     """
     parts = [_solved(net, regions[i : i + CHUNK], eps) for i in range(0, len(regions), CHUNK)]
     parts = parts or [_solved(net, regions, eps)]
@@ -56,8 +57,7 @@ def _solved(net: Net, regions: np.ndarray, eps: float) -> Solutions:
     steps = equations(net, regions)
     drive = ((net.V * regions[..., None, :]) @ net.d + net.c).reshape(N, p * n)
     sizes = np.linalg.svd(steps, compute_uv=False)
-    condition = np.maximum(sizes[:, 0], 1) / np.maximum(sizes[:, -1], 1e-300)
-    singular = condition * eps * p * n > 0.05
+    singular = negligible(sizes, eps)[:, -1]
     points, dimension = np.zeros((N, p * n)), np.zeros(N, int)
     points[~singular] = np.linalg.solve(steps[~singular], drive[~singular][..., None])[..., 0]
     for i in np.flatnonzero(singular):
@@ -65,8 +65,8 @@ def _solved(net: Net, regions: np.ndarray, eps: float) -> Solutions:
     points = points.reshape(N, p, n)
     distance = points @ net.C.T + net.d
     # kinks have |(C_j, d_j)| near 1; of a set, the linear program knows its points to about 1e-9
-    scale = 1 + np.abs(points).max(axis=(1, 2), initial=0)
-    reach = scale * np.where(singular, max(8 * eps, 1e-8), 8 * eps * condition)
+    rounding = 8 * np.finfo(float).eps * np.maximum(sizes[:, 0], 1) / np.maximum(sizes[:, -1], 1e-300)
+    reach = np.where(singular, 1e-8, rounding) * (1 + np.abs(points).max(axis=(1, 2), initial=0))
     inside = (np.where(regions, distance, -distance) >= -reach[:, None, None]).all(axis=(1, 2)) & (dimension >= 0)
     return Solutions(points, regions, distance, reach, dimension).at(inside)
 
