@@ -1,0 +1,123 @@
+"""Search for cycles in rounds: from the trajectories of the candidates, then from mixtures of their states."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .cycle_newton import trajectories
+from .cycle_search import Solutions, limits_of, solved
+from .problem import Problem
+from .same_cycles import errors_of, from_first, merged, true_period
+
+# a trajectory is followed as long as no component is above so many times the largest of the candidates
+FAR = 100.0
+# at least so many mixed starts in a round
+FEWEST = 32
+
+
+class Ends(NamedTuple):
+    """Distinct cycles, M of them, and where the candidates ended.
+
+    Attributes:
+        states: (M, p, n).
+        response: How rounding errors move the states, (M, p, n).
+        error: The size of that, (M,).
+        family: Whether it is one of a family, (M,).
+        period: The true periods, (M,).
+        ended_at: The cycle of each candidate, (candidates,); -1 for none or a known one.
+        converged: Whether a cycle was found from each candidate, (candidates,).
+    """
+
+    states: np.ndarray
+    response: np.ndarray
+    error: np.ndarray
+    family: np.ndarray
+    period: np.ndarray
+    ended_at: np.ndarray
+    converged: np.ndarray
+
+
+def searched(
+    problem: Problem, period: int, known: np.ndarray | None, tolerance: float | None, iterations: int, rounds: int
+) -> Ends:
+    """Search from the candidates and from mixtures of their states until a round finds nothing new."""
+    vectors = np.asarray(problem.vectors)
+    limits = limits_of(vectors, tolerance)
+    far = jnp.asarray(FAR * max(np.max(np.abs(vectors)), float(limits.scale)), vectors.dtype)
+    starts = np.asarray(trajectories(problem.step, problem.params, problem.x, problem.vectors, far, period=period))
+    rng, pool = np.random.default_rng(0), starts.reshape(-1, starts.shape[2])
+    excluded = filled(known, period, vectors)
+    found = solved(problem, starts, excluded, limits, iterations)
+    ends = distinct(found, known, len(vectors), float(limits.scale))
+    for turn in range(rounds):
+        mixed = mixtures(rng, np.concatenate([pool, ends.states.reshape(-1, pool.shape[1])]), turn, starts.shape)
+        before = len(ends.states)
+        more = solved(problem, mixed, excluded, limits, iterations)
+        found = Solutions(*(np.concatenate(pair) for pair in zip(found, more, strict=True)))
+        ends = distinct(found, known, len(vectors), float(limits.scale))
+        if len(ends.states) == before:
+            break
+    return ends
+
+
+def mixtures(rng: np.random.Generator, pool: np.ndarray, turn: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Return starts of p states drawn from the pool; some of them repeat q drawn states, for a divisor q of p."""
+    count, p = max(shape[0], FEWEST), shape[1]
+    divisors = [q for q in range(1, p + 1) if p % q == 0]
+    rows = rng.integers(0, len(pool), (count, p))
+    for i in range(1, count, 2):
+        q = divisors[(i // 2 + turn) % len(divisors)]
+        rows[i] = np.resize(rows[i, :q], p)
+    return pool[rows]
+
+
+def distinct(found: Solutions, known: np.ndarray | None, candidates: int, scale: float) -> Ends:
+    """Return the distinct cycles among all solutions; the first of these are from the candidates."""
+    eps = float(np.finfo(found.states.dtype).eps)
+    at = np.flatnonzero(found.found)
+    states, response = (array[at].astype(np.float64) for array in (found.states, found.response))
+    error, family = errors_of(states, response, scale, eps)
+    excluded = np.zeros((0, *states.shape[1:])) if known is None else known.astype(np.float64)
+    # known cycles are exact here, so that they choose first and whatever is one of them joins it
+    chosen, label = merged(np.concatenate([excluded, states]), np.concatenate([np.zeros(len(excluded)), error]))
+    kept = chosen >= len(excluded)
+    label = np.where(kept, np.cumsum(kept) - 1, -1)[label[len(excluded) :]]
+    chosen = chosen[kept] - len(excluded)
+    ended_at, own = np.full(candidates, -1), at < candidates
+    ended_at[at[own]] = label[own]
+    period = np.array([true_period(states[i], error[i]) for i in chosen], int)
+    shift = [from_first(states[i], error[i]) for i in chosen]
+    states, response = states[chosen], response[chosen]
+    for i, first in enumerate(shift):
+        states[i], response[i] = np.roll(states[i], -first, axis=0), np.roll(response[i], -first, axis=0)
+    return Ends(states, response, error[chosen], family[chosen], period, ended_at, found.found[:candidates])
+
+
+def filled(known: np.ndarray | None, period: int, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the known cycles from each of their states on, (K, p, n), and weights: 0 for the rows that fill up."""
+    rows = np.zeros((0, period, vectors.shape[1])) if known is None else known
+    turned = np.concatenate([np.roll(rows, shift, axis=1) for shift in range(period)]).astype(vectors.dtype)
+    size = 1 << max(len(turned) - 1, 0).bit_length()
+    padded = np.concatenate([turned, np.zeros((size - len(turned), *turned.shape[1:]), turned.dtype)])
+    return padded, (np.arange(size) < len(turned)).astype(vectors.dtype)
+
+
+def cycles_as_vectors(problem: Problem, known: Any, period: int) -> np.ndarray:
+    """Return cycles given as states with leading axes (K, period) as vectors (K, period, n)."""
+    state = problem.step.out
+    trees: list[Any] = [jax.tree.structure(known), jax.tree.structure(state)]
+    if trees[0] != trees[1]:
+        raise TypeError(f"known: got a tree {trees[0]}, but a state is a tree {trees[1]}; expected equal trees")
+    for (path, leaf), one in zip(jax.tree_util.tree_leaves_with_path(known), jax.tree.leaves(state), strict=True):
+        if np.ndim(leaf) != len(one.shape) + 2 or np.shape(leaf)[1:] != (period, *one.shape):
+            raise ValueError(
+                f"known{jax.tree_util.keystr(path)}: got shape {np.shape(leaf)}, expected (cycles, "
+                f"{', '.join(map(str, (period, *one.shape)))}), as the points of a result with the same period"
+            )
+    parts = []
+    for leaf in jax.tree.leaves(known):
+        array = np.asarray(leaf).reshape(*np.shape(leaf)[:2], -1)
+        parts += [array.real, array.imag] if np.iscomplexobj(array) else [array]
+    return np.concatenate(parts, axis=2)
