@@ -136,14 +136,35 @@ def test_a_search_finds_the_same(period, kind, key):
         assert np.array_equal(searched.regions, all_.regions)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "period", "seed"), [(4, 2, 1), (6, 3, 1), (6, 2, 9)])
+def test_find_cycles_finds_the_same(n, period, seed):
+    draw = np.random.default_rng(seed)
+    net = random_net(draw, n, n, "plrnn")
+    found = exact_cycles(net, period)
+    searched = rd.find_cycles(piecewise_linear_step, net, jnp.asarray(draw.normal(size=(400, n)) * 10), period)
+    assert len(found.points) > 0
+    assert same_states(states_of(searched), states_of(found))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["relu", "plrnn", "bistable"])
+def test_find_fixed_points_finds_the_same(kind):
+    draw = np.random.default_rng(4)
+    net = bistable(3) if kind == "bistable" else random_net(draw, 6, 6, kind)
+    candidates = jnp.asarray(draw.normal(size=(600, len(net.c))) * (0.5 if kind == "bistable" else 5))
+    found = exact_cycles(net, 1)
+    searched = rd.find_fixed_points(piecewise_linear_step, net, candidates)
+    assert same_states(np.asarray(searched.points)[np.asarray(searched.fixed)], states_of(found))
+
+
 def test_the_tent_map_has_as_many_cycles_as_the_logistic_map():
     for period, count in zip(range(1, 9), [2, 1, 2, 3, 6, 9, 18, 30], strict=True):
         found = exact_cycles(tent(), period)
         own = np.asarray(found.period) == period
         assert own.sum() == count
         assert (period % np.asarray(found.period) == 0).all()
-        multipliers = np.asarray(found.multipliers)[own, 0]
-        assert (np.abs(multipliers) == 2.0**period).all()
+        assert (np.abs(np.asarray(found.multipliers)[:, 0]) == 2.0 ** np.asarray(found.period)).all()
         assert found.complete
         assert not found.stable.any()
         assert (found.unstable == 1).all()
@@ -205,6 +226,11 @@ def test_a_line_is_said_and_not_listed_point_by_point():
     assert found.undecided.all()
     assert not found.stable.any()
     assert "2 of them on lines" in repr(found)
+    # its kinks at ±1: the two outer pieces do not touch
+    net = net_of(np.diag([1.0, 0.5]), [[0, 0], [1, 1]], [[1, 0], [-1, 0]], [-1, -1], [0, 0])
+    found = exact_cycles(net, 1)
+    assert found.dimension.tolist() == [1, 1, 1]
+    assert sorted(np.asarray(found.regions)[:, 0].tolist()) == [[False, False], [False, True], [True, False]]
 
 
 def test_planes_lines_of_cycles_and_the_ends_of_a_line():

@@ -3,6 +3,7 @@
 from .fault import Fault
 from .in_cells import CELLS
 from .in_diagnosis import DIAGNOSIS
+from .in_fixed_points_exact import EXACT_CYCLES
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
 from .in_measure import MEASURE
@@ -20,6 +21,7 @@ __all__ = ["FAULTS", "Fault"]
 FAULTS = [
     *CELLS,
     *DIAGNOSIS,
+    *EXACT_CYCLES,
     *EXPONENTS,
     *FLOWS,
     *FRAMEWORKS,
