@@ -11,9 +11,10 @@ from .region_points import Solutions, matrices
 
 def described(net: PiecewiseLinear, host: Net, found: Solutions, complete: bool, examined: int) -> ExactCycles:
     """Return the result of `exact_cycles` for distinct solutions."""
-    found = _from_the_lowest(found)
+    found = _from_the_lowest(found._replace(points=host.unit * found.points))
     dtype = net.A.dtype
-    periods = [_true_period(points, reach) for points, reach in zip(found.points, found.reach, strict=True)]
+    reach = 4 * host.unit * found.reach
+    periods = [_true_period(*each) for each in zip(found.points, reach, strict=True)]
     multipliers, error = _multipliers(host, found, periods, float(jnp.finfo(dtype).eps))
     size, on_kink = np.abs(multipliers), found.on_kink()
     near = np.argmin(np.abs(size - 1), axis=1)[:, None]
@@ -48,7 +49,7 @@ def _from_the_lowest(found: Solutions) -> Solutions:
 def _true_period(points: np.ndarray, reach: float) -> int:
     """Return the smallest number of steps after which all points are the same."""
     p = len(points)
-    shifts = (q for q in range(1, p) if p % q == 0 and np.abs(np.roll(points, q, axis=0) - points).max() <= 4 * reach)
+    shifts = (q for q in range(1, p) if p % q == 0 and np.abs(np.roll(points, q, axis=0) - points).max() <= reach)
     return next(shifts, p)
 
 
@@ -61,7 +62,8 @@ def _multipliers(host: Net, found: Solutions, periods: list[int], eps: float) ->
         for M in matrices(host, found.regions[i, :period]):
             product, size = M @ product, np.abs(M) @ size
         products[i], changes[i] = product, period * eps * size
-    analysis = eigen_analysis(products, changes, eps)
+    with np.errstate(over="ignore", invalid="ignore"):  # where there is no full set of eigenvectors
+        analysis = eigen_analysis(products, changes, eps)
     return analysis.eigenvalues, analysis.error
 
 

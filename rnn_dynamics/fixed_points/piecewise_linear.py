@@ -77,9 +77,10 @@ def piecewise_linear_step(
 
 
 class Net(NamedTuple):
-    """A `PiecewiseLinear` in float64 on the host, without idle kinks, each scaled so that |(C_j, d_j)| is near 1.
+    """A `PiecewiseLinear` in float64 on the host, without idle kinks, in units in which its numbers are near 1.
 
-    The scales are powers of two, which changes no digit.
+    The units are powers of two, which changes no digit: `unit` for the state, so that all offsets are at most about 1,
+    and one for each kink, so that |(C_j, d_j)| is near 1. Matrices A + V D C are as before.
     """
 
     A: np.ndarray
@@ -87,6 +88,7 @@ class Net(NamedTuple):
     C: np.ndarray
     d: np.ndarray
     c: np.ndarray
+    unit: float
 
 
 def on_the_host(net: PiecewiseLinear) -> Net:
@@ -94,8 +96,11 @@ def on_the_host(net: PiecewiseLinear) -> Net:
     A, V, C, d, c = (np.asarray(part, np.float64) for part in net)
     c, used = c + V @ np.where((C == 0).all(axis=1), np.maximum(d, 0), 0), used_kinks(net)
     V, C, d = V[:, used], C[used], d[used]
-    size = 2.0 ** np.round(np.log2(np.hypot(np.linalg.norm(C, axis=1), d)))
-    return Net(A, V * size, C / size[:, None], d / size, c)
+    normals = np.linalg.norm(C, axis=1)
+    offset = max(np.abs(d / normals).max(initial=0), np.abs(c).max())
+    unit = float(np.exp2(np.round(np.log2(offset)))) if offset > 0 else 1.0
+    size = np.exp2(np.round(np.log2(np.hypot(normals * unit, d))))
+    return Net(A, V * size / unit, C * unit / size[:, None], d / size, c / unit, unit)
 
 
 def used_kinks(net: PiecewiseLinear) -> np.ndarray:

@@ -18,7 +18,8 @@ import numpy as np
 from .dual_simplex import System, Tables, begun, settled
 from .piecewise_linear import Net
 
-CHUNK = 1024
+# how many numbers there are in the tables that are treated at once
+NUMBERS = 1_000_000
 
 
 class Tree(NamedTuple):
@@ -44,12 +45,13 @@ def possible_regions(net: Net, period: int, limit: int) -> Tree:
         return Tree(np.zeros((0, period, len(net.d)), bool), 0, complete=False)
     system, closed = inequalities(net, period)
     tables, possible = settled(system, begun(system, closed[None]))
+    chunk = min(max(NUMBERS // tables.table[0].size, 16), 1024)
     stack, found, nodes = [tables.at(possible)], [np.zeros((0, pairs), bool)], 1
     while stack:
         tables = stack.pop()
-        if len(tables.table) > CHUNK:
-            stack.append(tables.at(np.arange(CHUNK, len(tables.table))))
-            tables = tables.at(np.arange(CHUNK))
+        if len(tables.table) > chunk:
+            stack.append(tables.at(np.arange(chunk, len(tables.table))))
+            tables = tables.at(np.arange(chunk))
         off, on = halves_of(tables.closed, tables, pairs)
         decided = (off | on).all(axis=1)
         found.append(on[decided])

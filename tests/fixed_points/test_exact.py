@@ -307,6 +307,19 @@ def relu_net_of(W, dtype):
     return PiecewiseLinear(*(part.astype(dtype) for part in relu_net(W, np.zeros(len(W)))))
 
 
+@pytest.mark.parametrize("scale", [2.0**-40, 2.0**40])
+def test_the_scale_of_the_states_changes_nothing(scale):
+    line = net_of(np.diag([1.0, 0.5]), [[0, 0], [1, 1]], [[1, 0], [-1, 0]], [-1, -1], [0, 0])
+    for net, period in ((tent(), 3), (bistable(2), 1), (line, 1)):
+        scaled = net._replace(d=scale * net.d, c=scale * net.c)
+        found, expected = exact_cycles(scaled, period), exact_cycles(net, period)
+        alone = np.asarray(found.dimension) == 0
+        np.testing.assert_allclose(found.points[alone], scale * expected.points[alone], atol=1e-12 * scale)
+        assert np.array_equal(found.regions, expected.regions)
+        np.testing.assert_allclose(found.multipliers, expected.multipliers, atol=1e-12)
+        assert np.array_equal(found.dimension, expected.dimension)
+
+
 def test_idle_kinks_count_for_nothing():
     net = tent()
     more = PiecewiseLinear(
