@@ -5,8 +5,11 @@ from .candidates import visited_states
 from .continuation import bifurcation_diagram, continuation
 from .cycles import find_cycles
 from .cycles_result import Cycles
+from .exact_cycles import exact_cycles
+from .exact_result import ExactCycles
 from .find import find_fixed_points
-from .piecewise_linear import PiecewiseLinear, exact_cycles
+from .piecewise_linear import PiecewiseLinear, piecewise_linear_step
+from .piecewise_linear_of import piecewise_linear_of
 from .result import Ending, FixedPoints
 from .slow_manifolds import slow_manifolds
 from .slow_manifolds_result import SlowManifolds
@@ -17,6 +20,7 @@ __all__ = [
     "Cycles",
     "Diagram",
     "Ending",
+    "ExactCycles",
     "FixedPoints",
     "PiecewiseLinear",
     "SlowManifolds",
@@ -25,6 +29,8 @@ __all__ = [
     "exact_cycles",
     "find_cycles",
     "find_fixed_points",
+    "piecewise_linear_of",
+    "piecewise_linear_step",
     "slow_manifolds",
     "visited_states",
 ]
