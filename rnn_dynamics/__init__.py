@@ -13,10 +13,12 @@ from .diagnosis import Diagnosis, diagnose
 from .fixed_points import (
     Cycles,
     FixedPoints,
+    SpeedLandscape,
     bifurcation_diagram,
     continuation,
     find_cycles,
     find_fixed_points,
+    speed_landscape,
     visited_states,
 )
 from .measure import (
@@ -91,6 +93,7 @@ __all__ = [
     "LyapunovSpectrum",
     "ParallelStates",
     "Scaled",
+    "SpeedLandscape",
     "bifurcation_diagram",
     "blocks",
     "cells",
@@ -120,6 +123,7 @@ __all__ = [
     "plot",
     "report",
     "rtrl",
+    "speed_landscape",
     "state_gradients",
     "step_jacobian",
     "step_jacobians",
