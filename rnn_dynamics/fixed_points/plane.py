@@ -81,7 +81,7 @@ def principal_plane(states: State) -> Plane:
     count = entry.time_steps(states, None, "states", "states")
     vectors = rows(states)
     found = principal_components(vectors, 2)
-    if count < 3 or not found.directions.any(axis=1).all():
+    if count < 3 or not np.all(found.shares > 0):  # NaN for one point
         raise ValueError(f"states: got {count} states on one line or in one point, expected three or more in a plane")
     places = (vectors - found.mean) @ found.directions.T
     low, high = places.min(axis=0), places.max(axis=0)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..fixed_points import Branch
 from ..fixed_points.plane import rows
 from .caveats import DOUBTED, say_some
+from .curves import runs
 from .free_places import name_in_free_places
 
 # name and marker of each kind of bifurcation
@@ -132,6 +133,9 @@ def _with_bifurcations(
     """
     kinds = np.where(np.asarray(branch.stable), "stable", "unstable")
     kinds = np.where(np.asarray(branch.undecided), "undecided", kinds).astype(object)
+    for run in runs(kinds == "undecided"):
+        if len(run) == 1 and len(kinds) > 1:  # no stretch, but the place where the stability changes
+            kinds[run] = "bifurcation"
     for bifurcation, height in found:
         if not height or len(values) < 2:
             continue

@@ -48,6 +48,12 @@ SLOW = Kind("slow", "0.35", "x", False, 5.5)
 KINDS = (STABLE, *SADDLES, UNDECIDED, SLOW)
 
 
+def finite_rows(states: Any) -> NDArray:
+    """Return states as vectors, (states, n); one with a number that is not finite is NaN throughout."""
+    vectors = rows(states).astype(float)
+    return np.where(np.isfinite(vectors).all(axis=1, keepdims=True), vectors, np.nan)
+
+
 def kind_of(found: FixedPoints, i: int) -> Kind:
     """Return the kind of one point."""
     if not found.fixed[i]:
@@ -60,8 +66,7 @@ def kind_of(found: FixedPoints, i: int) -> Kind:
 
 def by_kind(axes: Axes, found: FixedPoints, *, outliers: bool) -> dict[Kind, NDArray]:
     """Return the indices of the points to draw, by kind; notes count those that are left out."""
-    count = len(np.asarray(found.fixed))
-    finite = np.isfinite(rows(found.points)).all(axis=1) if count else np.zeros(0, bool)
+    finite = np.isfinite(finite_rows(found.points)).all(axis=1)
     say_some(axes, ~finite, "not drawn: NaN or infinite", "points")
     far = np.asarray(found.outlier, bool) & finite & (not outliers)
     say_some(axes, far, "not drawn: far from the states visited", "points")

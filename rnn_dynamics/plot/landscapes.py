@@ -13,7 +13,7 @@ from ..fixed_points.plane import rows
 from .caveats import note, say_some
 from .checked_arrays import increasing, not_negative, same_shape
 from .heat_map import heat_map
-from .kinds_of_points import by_kind, name_kinds
+from .kinds_of_points import by_kind, finite_rows, name_kinds
 
 # the most powers of ten that the colours span: slower is rest, for the eye
 DEEPEST = 8
@@ -117,9 +117,10 @@ def _points(axes: Axes, landscape: SpeedLandscape, found: FixedPoints, outliers:
     """Draw the points in the picture, those off the plane small and pale; return the artists for a legend."""
     origin = rows(jax.tree.map(lambda leaf: np.asarray(leaf)[None], landscape.origin))[0]
     directions = rows(landscape.directions)
-    relative = rows(found.points).astype(float) - origin
+    relative = finite_rows(found.points) - origin
     places = relative @ directions.T
-    off = np.linalg.norm(relative - places @ directions, axis=1)
+    # the largest component, since squares of large numbers overflow
+    off = np.abs(relative - places @ directions).max(axis=1)
     limits = axes.get_xlim(), axes.get_ylim()
     inside = np.all([(low <= c) & (c <= high) for c, (low, high) in zip(places.T, limits, strict=True)], axis=0)
     away = off > NEAR * np.ptp(limits[0])

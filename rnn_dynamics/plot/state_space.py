@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..fixed_points import FixedPoints
 from ..fixed_points.plane import Components, principal_components, rows
 from .caveats import note, say_some
-from .kinds_of_points import SLOW, STABLE, UNDECIDED, Kind, by_kind, name_kinds
+from .kinds_of_points import SLOW, STABLE, UNDECIDED, Kind, by_kind, finite_rows, name_kinds
 
 # half the length of an unstable direction that lies in the picture, as a share of its width
 REACH = 0.09
@@ -55,7 +55,7 @@ def state_space(
     """
     kinds = by_kind(axes, found, outliers=outliers)
     drawn = np.sort(np.concatenate([*kinds.values(), np.zeros(0, int)]).astype(int))
-    points = rows(found.points).astype(float)
+    points = finite_rows(found.points)
     lines = _lines(trajectories, found.points)
     if lines is not None and lines.shape[-1] != points.shape[1]:
         raise ValueError(
@@ -129,7 +129,7 @@ def _draw_directions(
     spans = [high - low for low, high in (getattr(axes, f"get_{axis}lim")() for axis in "xyz"[: places.shape[1]])]
     half = REACH * max(spans)
     for kind, those in kinds.items():
-        for i in those if kind not in (SLOW, UNDECIDED) else ():
+        for i in those.tolist() if kind not in (SLOW, UNDECIDED) else ():
             for line in _unstable_directions(found, i)[:most] @ shown.directions.T:
                 ends = np.stack([places[i] - half * line, places[i] + half * line])
                 axes.plot(*ends.T, color=kind.color, lw=1.6, zorder=2.8, label="_unstable direction")
