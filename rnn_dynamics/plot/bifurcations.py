@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..fixed_points import Branch
 from ..fixed_points.plane import rows
-from .caveats import DOUBTED, say_some
+from .caveats import DOUBTED, note, say_some
 from .curves import runs
 from .free_places import name_in_free_places
 
@@ -20,6 +20,7 @@ BIFURCATIONS = {
     "flip": ("period doubling", "D"),
     "neimark_sacker": ("Neimark–Sacker", "o"),
     "branch": ("branch point", "^"),
+    "border_collision": ("border collision", "v"),
 }
 # of fixed points, of 2-cycles, and of other cycles: by their period
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -41,8 +42,8 @@ def bifurcation_diagram(
     """Draw branches of fixed points and cycles over the parameter: stable ones solid, unstable ones thin and dashed.
 
     A cycle is drawn as its p states, and each period has its own colour. Stretches whose stability is undecided are
-    grey and dotted. The markers are the bifurcations; the first of each kind has its name beside it. A note below the
-    axes counts points that are NaN or infinite.
+    grey and dotted. The markers are the bifurcations; the first of each kind has its name beside it. Notes below the
+    axes count points that are NaN or infinite, and branches that `rd.bifurcation_diagram` saw and did not follow.
 
     Args:
         axes: The Axes to draw on.
@@ -75,6 +76,9 @@ def bifurcation_diagram(
         _draw(axes, values, heights, kinds, color, "_branch" if branch.period in named else _name_of(branch.period))
         named.add(branch.period)
         marks += [(b.kind, b.value, height) for b, heights_there in found for height in heights_there[:1]]
+    left_out = getattr(branches, "left_out", 0)
+    if left_out:
+        note(axes, f"not followed: {left_out} more branch{'es' * (left_out > 1)}")
     _mark(axes, marks, label)
     what = f"component {component} of the state" if isinstance(component, int) else _called(component)
     axes.set(xlabel=name, ylabel=what)

@@ -124,6 +124,14 @@ def test_points_that_are_not_finite_are_gaps_and_said(axes, notes):
     assert one.values[5] not in stretches(axes, "-")[:, 0]
 
 
+def test_branches_that_were_not_followed_are_said(axes, notes):
+    class Diagram(tuple):
+        left_out = 2
+
+    plot.bifurcation_diagram(axes, Diagram(pitchfork()))
+    assert notes() == ["not followed: 2 more branches"]
+
+
 def test_what_cannot_be_drawn_is_refused(axes):
     with pytest.raises(ValueError, match="branches: got none"):
         plot.bifurcation_diagram(axes, [])

@@ -67,7 +67,7 @@ def test_undecided_and_slow_points_look_different(axes, named):
 
 def test_lines_are_the_unstable_directions_within_the_picture(axes, named):
     # at the origin (1, 1, 0) grows; the last direction grows fastest, and is not in the plane of the trajectory
-    V = np.array([[0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [1.0, -1.0, 0.0]]).T
+    V = np.array([[0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]).T
     J = V @ np.diag([3.0, 2.0, 0.5]) @ np.linalg.inv(V)
     turned = ELLIPSE[:, [1, 2, 0]]
     plot.state_space(axes, described(np.zeros((1, 3)), J[None]), turned)

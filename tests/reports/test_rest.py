@@ -45,10 +45,10 @@ def test_the_sentence_counts_what_was_found():
         ([[0.5, 1.0]], {"undecided": True}, "1 fixed point, undecided"),
         ([[0.5, 0.5]], {"fixed": False}, "No fixed point was found, but 1 slow point"),
         (
-            [[0.5, 0.5], [2.0, 3.0], [0.9, 0.9]],
+            [[0.5, 0.5], [2.0, 0.9], [0.9, 0.9]],
             {"fixed": [True, True, False]},
             "2 fixed points, 1 of them stable; the slowest time constant at a stable one is 1.44 steps; "
-            "at most 2 unstable directions",
+            "at most 1 unstable direction",
         ),
         (
             [[0.5, 0.5], [2.0, 0.1]],

@@ -3,6 +3,7 @@
 from .fault import Fault
 from .in_cells import CELLS
 from .in_diagnosis import DIAGNOSIS
+from .in_fixed_points_pictures import FIXED_POINTS_PICTURES
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
 from .in_measure import MEASURE
@@ -21,6 +22,7 @@ FAULTS = [
     *CELLS,
     *DIAGNOSIS,
     *EXPONENTS,
+    *FIXED_POINTS_PICTURES,
     *FLOWS,
     *FRAMEWORKS,
     *MEASURE,
