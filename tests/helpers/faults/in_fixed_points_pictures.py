@@ -86,8 +86,8 @@ FIXED_POINTS_PICTURES = [
     Fault(
         "oblique-directions",
         "fixed_points/landscape.py",
-        "rest = second - (first @ second) * first",
-        "rest = second",
+        "np.stack([first, rest / np.linalg.norm(rest)])",
+        "np.stack([first, second / np.linalg.norm(second)])",
         f"{SPEEDS}directions_are_made_orthonormal_in_their_plane",
     ),
     Fault(
