@@ -11,6 +11,8 @@ from .network import Network
 from .words import count, number, percent
 
 MOST_POINTS = 12
+# of an eigenvalue, which tells only near 1
+DIGITS = 4
 MANIFOLDS = {1: "a line", 2: "a surface"}
 
 
@@ -65,7 +67,7 @@ def of_point_eigenvalues(network: Network) -> str:
     stable = _fixed(found) & np.asarray(found.stable)
     groups = {"the stable points": stable, "the other fixed points": _fixed(found) & ~stable}
     groups["the slow points"] = shown(found) & ~np.asarray(found.fixed)
-    said = [f"{number(sizes[those].max())} at {name}" for name, those in groups.items() if those.any()]
+    said = [f"{number(sizes[those].max(), DIGITS)} at {name}" for name, those in groups.items() if those.any()]
     return f"The largest |λ| is {', '.join(said)}"
 
 
@@ -141,7 +143,7 @@ def _row(found: FixedPoints, i: int) -> Markup:
     tau = slowest(found, np.arange(len(np.asarray(found.fixed))) == i)
     turns = float(frequencies[0])
     cells = (
-        number(float(np.abs(values[0]))),
+        number(float(np.abs(values[0])), DIGITS),
         _steps(tau) if tau == tau else "–",
         _steps(1 / turns) if turns > 0 else "–",
         percent(float(found.share[i])),
