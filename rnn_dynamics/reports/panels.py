@@ -14,7 +14,7 @@ from .. import plot
 from ..plot.curves import STROKES
 from ..plot.labels import HALO
 from ..sweeps.terminal_text import printable
-from . import sentences
+from . import rest_in_words, sentences
 from .network import Network
 from .words import number
 
@@ -170,7 +170,7 @@ def state_space(axes: Axes, network: Network) -> None:
     rest = network.rest
     assert rest is not None
     assert rest.found is not None
-    plot.state_space(axes, rest.found, rest.visited)
+    plot.state_space(axes, rest.found, rest.visited, outliers=rest_in_words.all_far(rest.found))
     axes.set_aspect("equal", adjustable="box")  # the limits are set once more, for two networks alike
 
 
@@ -179,7 +179,7 @@ def point_eigenvalues(axes: Axes, network: Network) -> None:
     rest = network.rest
     assert rest is not None
     assert rest.found is not None
-    plot.fixed_point_eigenvalues(axes, rest.found)
+    plot.fixed_point_eigenvalues(axes, rest.found, outliers=rest_in_words.all_far(rest.found))
     _complex_plane(axes, axes.get_lines())
 
 

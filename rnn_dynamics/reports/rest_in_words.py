@@ -22,8 +22,14 @@ def was_found(network: Network) -> bool:
 
 
 def shown(found: FixedPoints) -> NDArray:
-    """Return which points are shown: those that are not far from the states visited."""
-    return ~np.asarray(found.outlier, bool)
+    """Return which points are shown: those that are not far from the states visited, or all if all are."""
+    near = ~np.asarray(found.outlier, bool)
+    return near if near.any() else np.ones(len(near), bool)
+
+
+def all_far(found: FixedPoints) -> bool:
+    """Return whether all points are far from the states visited."""
+    return bool(np.asarray(found.outlier).all())
 
 
 def of_state_space(network: Network) -> str:
@@ -84,6 +90,7 @@ def state_space_caption(network: Network) -> str:
         "step moves the state least.",
         f"Sought from {len(endings)} of its states, with noise" + (f"; {lost} of them led nowhere." if lost else "."),
         *([f"Left out: {far} far from the states visited."] if far else []),
+        *(["Far from the states visited."] if all_far(found) else []),
     ]
     return " ".join(parts)
 
@@ -127,7 +134,7 @@ def points_table(network: Network) -> Markup:
         return element("p", f"Not looked for{why}.", class_="lead")
     places = np.flatnonzero(shown(rest.found))
     if not len(places):
-        return element("p", "None was found near the states visited.", class_="lead")
+        return element("p", "None was found.", class_="lead")
     heads = ("Point", "|λ₁|", "Slowest decay", "Turns in", "Share")
     head = element("thead", element("tr", *(element("th", title, scope="col") for title in heads)))
     body = [_row(rest.found, int(i)) for i in places[:MOST_POINTS]]
@@ -148,7 +155,8 @@ def _row(found: FixedPoints, i: int) -> Markup:
         _steps(1 / turns) if turns > 0 else "–",
         percent(float(found.share[i])),
     )
-    return element("tr", element("th", _kind(found, i), scope="row"), *(element("td", each) for each in cells))
+    kind = _kind(found, i) + (", far from the states visited" if found.outlier[i] else "")
+    return element("tr", element("th", kind, scope="row"), *(element("td", each) for each in cells))
 
 
 def _kind(found: FixedPoints, i: int) -> str:

@@ -9,12 +9,24 @@ from known_points import cubic, described, of_cubic
 from report_networks import network
 from report_networks import rest as known_rest
 
-from rnn_dynamics.reports import rest_in_words
+from rnn_dynamics.reports import figures, rest_in_words
 from rnn_dynamics.reports.network import Rest
 from rnn_dynamics.reports.page import page
 from rnn_dynamics.reports.plain_data import data
 from rnn_dynamics.reports.tables import rows
 from rnn_dynamics.reports.where_it_rests import LARGEST, where_it_rests
+
+
+@pytest.fixture
+def axes_of():
+    """The axes of a figure of a network."""
+
+    def drawn(name, network):
+        (drawing,) = (each for each in figures.DRAWINGS if each.name == name)
+        (canvas,) = figures.each_drawn(drawing, [network])
+        return canvas.axes[0]
+
+    return drawn
 
 
 def with_points(found, **changes):
@@ -84,6 +96,15 @@ def test_the_caption_says_what_was_searched_and_at_which_input():
     assert "held at its mean over the first sequence" in rest_in_words.point_eigenvalues_caption(network())
 
 
+def test_points_that_are_all_far_are_shown_as_such(axes_of):
+    found = described(np.array([[9.0, 9.0]]), 0.5 * np.eye(2)[None], outlier=True)
+    assert rest_in_words.of_state_space(with_points(found)).startswith("1 fixed point, which is stable")
+    assert "Far from the states visited." in rest_in_words.state_space_caption(with_points(found))
+    assert "stable, far from the states visited" in rest_in_words.points_table(with_points(found))
+    for name in ("fixed_points", "fixed_point_eigenvalues"):
+        assert "_stable" in [line.get_label() for line in axes_of(name, with_points(found)).get_lines()]
+
+
 def test_the_table_lists_the_points_and_how_many_it_leaves_out():
     turning = 0.9 * np.array([[0.0, -1.0], [1.0, 0.0]])
     found = described(np.eye(2), np.stack([turning, np.diag([0.5, 1.25])]))
@@ -112,7 +133,7 @@ def test_what_was_not_looked_for_is_said_with_its_reason(undrawn):
 
 def test_a_search_that_found_nothing_is_said(undrawn):
     empty = with_points(described(np.zeros((0, 2)), np.zeros((0, 2, 2))))
-    assert "None was found near the states visited." in page([empty], "9.9")
+    assert "None was found." in page([empty], "9.9")
     json.dumps(data([empty], "9.9"), allow_nan=False)
 
 

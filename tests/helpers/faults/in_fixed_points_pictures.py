@@ -100,8 +100,8 @@ FIXED_POINTS_PICTURES = [
     Fault(
         "report-counts-outliers",
         "reports/rest_in_words.py",
-        "return ~np.asarray(found.outlier, bool)",
-        "return np.ones(len(found.outlier), bool)",
+        "return near if near.any() else",
+        "return near | True if near.any() else",
         f"{RESTS}sentences_of_other_points",
     ),
     Fault(
