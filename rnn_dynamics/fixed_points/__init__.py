@@ -8,8 +8,10 @@ from .cycles_result import Cycles
 from .exact_cycles import exact_cycles
 from .exact_result import ExactCycles
 from .find import find_fixed_points
-from .piecewise_linear import PiecewiseLinear, piecewise_linear_step
+from .landscape import SpeedLandscape, speed_landscape
+from .piecewise_linear import PiecewiseLinear, exact_cycles, piecewise_linear_step
 from .piecewise_linear_of import piecewise_linear_of
+from .plane import Plane, principal_plane
 from .result import Ending, FixedPoints
 from .slow_manifolds import slow_manifolds
 from .slow_manifolds_result import SlowManifolds
@@ -23,7 +25,9 @@ __all__ = [
     "ExactCycles",
     "FixedPoints",
     "PiecewiseLinear",
+    "Plane",
     "SlowManifolds",
+    "SpeedLandscape",
     "bifurcation_diagram",
     "continuation",
     "exact_cycles",
@@ -31,7 +35,9 @@ __all__ = [
     "find_fixed_points",
     "piecewise_linear_of",
     "piecewise_linear_step",
+    "principal_plane",
     "slow_manifolds",
+    "speed_landscape",
     "visited_states",
 ]
 

@@ -3,16 +3,20 @@
 This is the only file that flattens a state. Leaves follow each other in the order of the tree. A complex leaf of k
 numbers counts as 2k reals: all its real parts, then all its imaginary parts.
 
-`flatten` goes to the vector and back, and `blocks` says where each leaf is in it. `select` and `filled` do the same
-kind of bookkeeping for parameters, for gradients with respect to some of them. `linear_maps.py` builds on `flatten`.
+`flatten` goes to the vector and back, `rows` does the former for many states, and `blocks` says where each leaf is in
+it. `select` and `filled` do the same kind of bookkeeping for parameters, for gradients with respect to some of them.
+`linear_maps.py` builds on `flatten`.
 """
 
+import math
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
+from numpy.typing import NDArray
 
 from ..cells.contract import Params, State
 
@@ -36,6 +40,13 @@ def flatten(state: State) -> tuple[Float[Array, " n"], Callable[[Float[Array, " 
         return jax.tree.unflatten(tree, [jax.lax.complex(*part) if pair else part for part, pair in parts])
 
     return vector, unflatten
+
+
+def rows(states: State) -> NDArray:
+    """Return many states, whose leaves share a leading axis, as rows of a NumPy array, in the order of `flatten`."""
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(states)]
+    parts = [part for leaf in leaves for part in ((leaf.real, leaf.imag) if np.iscomplexobj(leaf) else (leaf,))]
+    return np.concatenate([part.reshape(len(part), math.prod(part.shape[1:])) for part in parts], axis=1)
 
 
 def blocks(state: State) -> dict[str, slice]:

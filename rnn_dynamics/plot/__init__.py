@@ -6,6 +6,7 @@ the Axes (a colour bar takes its space from them). `plt.style.context(STYLE)` gi
 
 from pathlib import Path
 
+from .bifurcations import bifurcation_diagram
 from .contributions import contributions
 from .convergence import convergence
 from .covariant import covariant_vectors
@@ -15,11 +16,14 @@ from .exponents import lyapunov_spectrum
 from .flow import gradient_flow
 from .gates import gates_over_time
 from .labels import apart, label_ends, level
+from .landscapes import speed_landscape
 from .paths import gate_paths
+from .point_eigenvalues import fixed_point_eigenvalues
 from .points import regime_points
 from .powers import power_norms
 from .regimes import phase_diagram, regime_map
 from .singular_values import singular_values
+from .state_space import state_space
 from .training import training
 
 STYLE = Path(__file__).with_name("rnn_dynamics.mplstyle")
@@ -27,10 +31,12 @@ STYLE = Path(__file__).with_name("rnn_dynamics.mplstyle")
 __all__ = [
     "STYLE",
     "apart",
+    "bifurcation_diagram",
     "contributions",
     "convergence",
     "covariant_vectors",
     "eigenvalue_cloud",
+    "fixed_point_eigenvalues",
     "gate_paths",
     "gates_over_time",
     "gradient_flow",
@@ -44,6 +50,8 @@ __all__ = [
     "regime_map",
     "regime_points",
     "singular_values",
+    "speed_landscape",
+    "state_space",
     "training",
 ]
 

@@ -50,9 +50,10 @@ def eigenvalue_cloud(
     values = np.asarray(eigenvalues).ravel()
     if not values.size:
         raise ValueError(f"eigenvalues: got shape {np.shape(eigenvalues)}, expected at least one")
-    look = {"markersize": 3.0, "markeredgewidth": 0.0, **normalize_kwargs(style, Line2D)}
+    dots: dict[str, Any] = {"marker": "o", "ls": "none", "ms": 3.0, "mew": 0.0}
+    look = normalize_kwargs(dots, Line2D) | normalize_kwargs(style, Line2D)
     seen = values[np.isfinite(values)]
-    (points,) = axes.plot(seen.real, seen.imag, "o", label=label or "_eigenvalues", **look)
+    (points,) = axes.plot(seen.real, seen.imag, label=label or "_eigenvalues", **look)
     whose = f"{label}: " if label else ""
     say_some(axes, np.isnan(values), f"{whose}NaN", "eigenvalues")
     say_some(axes, np.isinf(values) & ~np.isnan(values), f"{whose}infinite", "eigenvalues")

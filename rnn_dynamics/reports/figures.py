@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from .. import plot
-from . import panels, sentences
+from . import panels, rest_in_words, sentences
 from .network import Network
 from .panels import INK, MUTED, RULE, in_letters
 
@@ -105,7 +105,6 @@ def _measured(field: str) -> Callable[[Network], bool]:
     return asked
 
 
-# fixed points come here, after the eigenvalues
 DRAWINGS = (
     Drawing(
         "gradient_flow", "Gradient over lag", sentences.of_flow, panels.flow_caption, panels.flow, _measured("log_norm")
@@ -158,5 +157,21 @@ DRAWINGS = (
         ),
         panels.eigenvalues,
         lambda network: bool(network.eigenvalues),
+    ),
+    Drawing(
+        "fixed_points",
+        "Fixed points",
+        rest_in_words.of_state_space,
+        rest_in_words.state_space_caption,
+        panels.state_space,
+        rest_in_words.was_found,
+    ),
+    Drawing(
+        "fixed_point_eigenvalues",
+        "Eigenvalues at the fixed points",
+        rest_in_words.of_point_eigenvalues,
+        rest_in_words.point_eigenvalues_caption,
+        panels.point_eigenvalues,
+        rest_in_words.was_found,
     ),
 )

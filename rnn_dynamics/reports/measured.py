@@ -1,4 +1,4 @@
-"""What a report measures beyond the diagnosis: the spectrum, and the eigenvalues of each recurrent block."""
+"""What a report measures beyond the diagnosis: the spectrum, the eigenvalues of each block, where it rests."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..interop.imported import Verification
 from ..machinery.state_vector import blocks
 from ..measure import LyapunovSpectrum, lyapunov_spectrum, step_jacobian, unroll
 from .network import Network
+from .where_it_rests import where_it_rests
 
 # as many exponents as a figure can show, and few enough to take seconds
 MOST_EXPONENTS = 48
@@ -38,7 +39,8 @@ def network_of(
     """
     if diagnosis.evidence.first_non_finite:  # a trajectory that ends in NaN has neither
         return Network(name, source, verification, diagnosis, None, {})
-    return Network(name, source, verification, diagnosis, spectrum(*problem), eigenvalues(*problem))
+    held = spectrum(*problem), eigenvalues(*problem), where_it_rests(*problem)
+    return Network(name, source, verification, diagnosis, *held)
 
 
 def spectrum(step: Step, params: Params, h0: State, xs: Input) -> LyapunovSpectrum | None:

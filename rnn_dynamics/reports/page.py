@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..diagnosis.result import Diagnosis
-from . import figures, sentences, tables
+from . import figures, rest_in_words, sentences, tables
 from .inline_svg import inline_svg
 from .markup import Markup, element, joined
 from .network import Network
@@ -31,7 +31,7 @@ def page(networks: Sequence[Network], version: str) -> str:
     )
     several = len(networks) > 1
     numbers = element("section", element("h2", "All numbers"), tables.measurements(networks), id="numbers")
-    shown = [_remedies(networks), _figures(networks), _training(networks)]
+    shown = [_remedies(networks), _figures(networks), _points(networks), _training(networks)]
     # of two networks, their numbers side by side are the first question; of one, the last
     parts = [_opening(networks), _diagnosis(networks), *([numbers, *shown] if several else [*shown, numbers])]
     foot = element("footer", f"rnn_dynamics {version}. Logarithms are natural, exponents in nats per step.")
@@ -127,6 +127,19 @@ def _remedies(networks: Sequence[Network]) -> Markup:
         tables.together(networks, lambda network: tables.remedies(network.diagnosis.remedies), class_="stacked"),
         id="remedies",
     )
+
+
+def _points(networks: Sequence[Network]) -> Markup:
+    """Return the section of fixed points as a table, or why they were not looked for."""
+    if all(network.rest is None for network in networks):
+        return Markup("")
+    lead = (
+        "Fixed points and slow points near the states visited: the size of the largest eigenvalue there, the steps in "
+        "which the slowest shrinking disturbance falls to 1/e, the steps in which one along the first eigenvector "
+        "turns once, and the share of the searches that ended there."
+    )
+    parts = tables.together(networks, rest_in_words.points_table, class_="stacked")
+    return element("section", element("h2", "Where it rests"), element("p", lead, class_="lead"), parts, id="rest")
 
 
 def _training(networks: Sequence[Network]) -> Markup:

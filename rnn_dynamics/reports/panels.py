@@ -1,18 +1,20 @@
 """What each figure of a report draws of one network, and how to read it."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.ft2font import FT2Font
+from matplotlib.lines import Line2D
 
 from .. import plot
 from ..plot.curves import STROKES
 from ..plot.labels import HALO
 from ..sweeps.terminal_text import printable
-from . import sentences
+from . import rest_in_words, sentences
 from .network import Network
 from .words import number
 
@@ -151,11 +153,34 @@ def eigenvalues(axes: Axes, network: Network) -> None:
     )
     for line in named:  # the legend names them
         line.set_label(f"_{line.get_label()}")
-    span = 1.05 * max(1.1, *(np.abs(np.asarray(line.get_xydata())).max(initial=0) for line in named))
+    _complex_plane(axes, named)
+
+
+def _complex_plane(axes: Axes, drawn: Sequence[Line2D]) -> None:
+    """Show as much of the plane as holds these points and the unit circle, with 0 in the middle."""
+    span = 1.05 * max(1.1, *(np.abs(np.asarray(line.get_xydata())).max(initial=0) for line in drawn))
     axes.set_aspect("equal", adjustable="box")
     axes.set(xlim=(-span, span), ylim=(-span, span))
     axes.locator_params(nbins=5)
     axes.set(xlabel="real part", ylabel="imaginary part")
+
+
+def state_space(axes: Axes, network: Network) -> None:
+    """Draw fixed points among the states of the first sequence."""
+    rest = network.rest
+    assert rest is not None
+    assert rest.found is not None
+    plot.state_space(axes, rest.found, rest.visited, outliers=rest_in_words.all_far(rest.found))
+    axes.set_aspect("equal", adjustable="box")  # the limits are set once more, for two networks alike
+
+
+def point_eigenvalues(axes: Axes, network: Network) -> None:
+    """Draw the eigenvalues of the Jacobians at fixed points."""
+    rest = network.rest
+    assert rest is not None
+    assert rest.found is not None
+    plot.fixed_point_eigenvalues(axes, rest.found, outliers=rest_in_words.all_far(rest.found))
+    _complex_plane(axes, axes.get_lines())
 
 
 def gates(axes: Axes, network: Network) -> None:

@@ -58,8 +58,8 @@ def report(
 
     The page needs no network, no script and no font, and adapts to light and dark, desks and phones. It holds what was
     read and whether it was verified, the findings and the remedies of `rd.diagnose`, the gradient over lag, its paths,
-    Lyapunov exponents with their reliability, gates over time, and the eigenvalues of each recurrent block. The title
-    of every figure says what it shows.
+    Lyapunov exponents with their reliability, gates over time, the eigenvalues of each recurrent block, and the fixed
+    points near the states visited, with the input held at its mean. The title of every figure says what it shows.
 
     Args:
         step: The recurrent map, `step(params, state, x) -> state`.
@@ -85,8 +85,9 @@ def report(
         A `Report`: where it was written, and the diagnoses.
 
     Cost:
-        That of `rd.diagnose`, up to 48 Lyapunov exponents of one sequence, one Jacobian and its eigenvalues, and about
-        three seconds of drawing; twice with `against`.
+        That of `rd.diagnose`, up to 48 Lyapunov exponents of one sequence, one Jacobian and its eigenvalues, a search
+        for fixed points from up to 128 states (for up to 256 numbers in the state), and about three seconds of
+        drawing; twice with `against`.
 
     Example:
         >>> import pathlib, tempfile

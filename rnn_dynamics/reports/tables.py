@@ -8,7 +8,7 @@ import numpy as np
 
 from ..diagnosis.result import Diagnosis, Finding, Remedy
 from ..diagnosis.screen import too_short_a_window
-from . import sentences
+from . import rest_in_words, sentences
 from .markup import Markup, element, joined
 from .network import Network
 from .words import count, number, percent, size, with_error
@@ -180,6 +180,7 @@ def _numbers(network: Network) -> list[tuple[str, str]]:
         found.append((f"λ₁{of} (nats per step)", f"{exponent} (doubtful: {doubt})" if doubt else exponent))
     if evidence.exploding is not None:
         found.append((_exponents_above_0(evidence), number(evidence.exploding)))
+    found += rest_in_words.numbers(network)
     found += [(f"ρ of {name}", number(value)) for name, value in (evidence.spectral_radii or {}).items()]
     for name, gate in (evidence.gates or {}).items():
         found.append((f"{name} gate: mean; shut; open", "; ".join(map(percent, (gate.mean, gate.shut, gate.open)))))

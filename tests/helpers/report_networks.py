@@ -1,12 +1,13 @@
 """Networks for reports, made by hand: what is in them is known, so that what is on the page can be compared."""
 
 import numpy as np
+from known_points import of_cubic
 
 from rnn_dynamics.diagnosis.evidence import Evidence, GateStatistics
 from rnn_dynamics.diagnosis.result import Diagnosis, Finding, Remedy
 from rnn_dynamics.interop.imported import Verification
 from rnn_dynamics.measure import LyapunovSpectrum
-from rnn_dynamics.reports.network import Network
+from rnn_dynamics.reports.network import Network, Rest
 
 LAGS = np.arange(201)
 # breaks out of texts, attributes, comments and style sheets; draws mathematics; moves a terminal's cursor
@@ -103,6 +104,13 @@ def remedies(name=""):
     )
 
 
+def rest(held="the input held at its mean over the first sequence"):
+    """Of h' = h + h (1 - h²) / 4 with two numbers: 4 stable points, 4 saddles of index 1, the origin of index 2."""
+    angles = np.linspace(0, 30, 200)
+    path = np.stack([np.cos(angles), np.sin(1.3 * angles)], axis=1)
+    return Rest(of_cubic(2), 1.2 * path, held)
+
+
 def network(name="LSTM, 128 units", *, verified=True, slope=0.35, hostile="", healthy=False):
     """A network whose every text ends with `hostile`."""
     verification = Verification("live", 3e-7, 1e-5) if verified else Verification("none")
@@ -116,6 +124,5 @@ def network(name="LSTM, 128 units", *, verified=True, slope=0.35, hostile="", he
         f"∂h'/∂h{hostile}": 0.8 * angles * np.linspace(0.1, 1, 40),
         f"∂c'/∂c{hostile}": np.linspace(0.2, 0.97, 40),
     }
-    return Network(
-        name + hostile, f"PyTorch LSTM, 1 layer, 128 units{hostile}", verification, diagnosis, spectrum(-slope), blocks
-    )
+    source = f"PyTorch LSTM, 1 layer, 128 units{hostile}"
+    return Network(name + hostile, source, verification, diagnosis, spectrum(-slope), blocks, rest())

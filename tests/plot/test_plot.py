@@ -6,8 +6,10 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from known_points import branch, described
 
 from rnn_dynamics import plot
+from rnn_dynamics.fixed_points import SpeedLandscape
 from rnn_dynamics.measure import CovariantVectors, LyapunovSpectrum
 from rnn_dynamics.train import Fit
 
@@ -32,12 +34,35 @@ def fit(losses):
     return Fit(**dict.fromkeys(Fit._fields) | seen)
 
 
+def points(many):
+    """Of which one half is fixed, at these places and with these numbers as eigenvalues."""
+    size = len(many)
+    with np.errstate(all="ignore"):
+        found = described(many, np.broadcast_to(np.eye(size), (size, size, size)), fixed=np.arange(size) % 2 == 0)
+    return found._replace(eigenvalues=many.astype(complex), unstable=np.full(size, size), stable=np.zeros(size, bool))
+
+
+def curve(many):
+    values = np.arange(len(many), dtype=float)
+    return branch(values, many, np.where(np.isfinite(many), many, 0.5))
+
+
+def landscape(many):
+    size = len(many)
+    places = np.arange(size, dtype=float)
+    plane = np.eye(2, size + 1)
+    flow = np.stack([many, -many], axis=-1)
+    return SpeedLandscape(np.zeros(size + 1), plane, places, places, np.abs(many), flow)
+
+
 # how each picture is drawn of nothing but one number, as one net, one seed, one lag, and as several
 PICTURES = {
+    "bifurcation_diagram": lambda axes, many: plot.bifurcation_diagram(axes, curve(many)),
     "contributions": lambda axes, many: plot.contributions(axes, np.tril(np.abs(many))),
     "convergence": lambda axes, many: plot.convergence(axes, spectrum(many[0])),
     "covariant_vectors": lambda axes, many: plot.covariant_vectors(axes, vectors(np.full((2, 3, 3), many[0, 0]))),
     "eigenvalue_cloud": plot.eigenvalue_cloud,
+    "fixed_point_eigenvalues": lambda axes, many: plot.fixed_point_eigenvalues(axes, points(many)),
     "gate_paths": lambda axes, many: plot.gate_paths(axes, {"all": many, "gate": many[0]}),
     "gates_over_time": lambda axes, many: plot.gates_over_time(axes, {"forget": many, "input": many[0]}),
     "gradient_flow": plot.gradient_flow,
@@ -51,6 +76,10 @@ PICTURES = {
         axes, np.arange(len(many)), many, np.full(many.shape, np.nan)
     ),
     "singular_values": plot.singular_values,
+    "speed_landscape": lambda axes, many: plot.speed_landscape(
+        axes, landscape(many), described(np.pad(many, ((0, 0), (0, 1))), np.zeros((len(many), 2, 2)))
+    ),
+    "state_space": lambda axes, many: plot.state_space(axes, points(many), many),
     "training": lambda axes, many: plot.training(axes, fit(many[0])),
 }
 

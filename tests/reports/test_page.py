@@ -183,15 +183,15 @@ def test_two_networks_are_drawn_with_the_same_limits(styled):
 def test_what_one_of_two_networks_lacks_is_said(undrawn):
     bare = network("bare", healthy=True)
     little = bare.diagnosis.evidence._replace(gates=None, paths=None)
-    bare = bare._replace(diagnosis=bare.diagnosis._replace(evidence=little), spectrum=None, eigenvalues={})
+    bare = bare._replace(diagnosis=bare.diagnosis._replace(evidence=little), spectrum=None, eigenvalues={}, rest=None)
     text = said(page([network("full"), bare], "9.9"))
-    assert text.count("Not measured for bare.") == 4
+    assert text.count("Not measured for bare.") == 6
     assert "Gates over time" not in said(page([bare], "9.9"))
 
 
 def test_a_network_of_which_nothing_was_measured_has_a_page(styled):
     nothing = Diagnosis(evidence()._replace(**dict.fromkeys(evidence()._fields[4:])), (), ())
-    text = page([network()._replace(diagnosis=nothing, spectrum=None, eigenvalues={})], "9.9")
+    text = page([network()._replace(diagnosis=nothing, spectrum=None, eigenvalues={}, rest=None)], "9.9")
     assert "<svg" not in text
     assert "No fault found" in said(text)
 
@@ -275,7 +275,9 @@ def test_a_report_is_the_same_each_time(tmp_path):
     nothing = dict.fromkeys(("paths", "log_state_gradients", "gates"))
     given = network()
     given = given._replace(
-        diagnosis=given.diagnosis._replace(evidence=given.diagnosis.evidence._replace(**nothing)), eigenvalues={}
+        diagnosis=given.diagnosis._replace(evidence=given.diagnosis.evidence._replace(**nothing)),
+        eigenvalues={},
+        rest=None,
     )
     for name in ("a", "b"):
         write_report([given], tmp_path / name, None)

@@ -149,9 +149,8 @@ def test_an_lstm_from_end_to_end(tmp_path, key):
     for network, diagnosis in zip(held, found.diagnoses, strict=True):
         evidence = diagnosis.evidence
         np.testing.assert_allclose(network["diagnosis"]["evidence"]["log_norm"], evidence.log_norm, rtol=1e-5)
-        assert {"gradient_flow", "paths", "state_gradients", "spectrum", "gates", "eigenvalues"} == {
-            *network["figures"]
-        }
+        measured = {"gradient_flow", "paths", "state_gradients", "spectrum", "gates", "eigenvalues"}
+        assert measured | {"fixed_points", "fixed_point_eigenvalues"} == {*network["figures"]}
     assert "gradient vanishes" in {finding.rule for finding in found.diagnoses[0].findings}
     text = (tmp_path / "net.html").read_text()
     assert "chrono" in text

@@ -6,6 +6,7 @@ from .in_diagnosis import DIAGNOSIS
 from .in_fixed_points_continuation import CONTINUATION
 from .in_fixed_points_cycles import FIXED_POINTS_CYCLES
 from .in_fixed_points_exact import EXACT_CYCLES
+from .in_fixed_points_pictures import FIXED_POINTS_PICTURES
 from .in_fixed_points_stability import STABILITY_OF_POINTS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
@@ -27,6 +28,7 @@ FAULTS = [
     *CONTINUATION,
     *FIXED_POINTS_CYCLES,
     *EXACT_CYCLES,
+    *FIXED_POINTS_PICTURES,
     *STABILITY_OF_POINTS,
     *EXPONENTS,
     *FLOWS,
