@@ -9,7 +9,7 @@ from .exact_cycles import exact_cycles
 from .exact_result import ExactCycles
 from .find import find_fixed_points
 from .landscape import SpeedLandscape, speed_landscape
-from .piecewise_linear import PiecewiseLinear, exact_cycles, piecewise_linear_step
+from .piecewise_linear import PiecewiseLinear, piecewise_linear_step
 from .piecewise_linear_of import piecewise_linear_of
 from .plane import Plane, principal_plane
 from .result import Ending, FixedPoints
