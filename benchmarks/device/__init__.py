@@ -7,6 +7,7 @@ It needs only JAX, NumPy, SciPy, optax and jaxtyping. Rows that need more (PyTor
 and fail alone. `--wheels` unpacks the wheels in a folder for this run, for a machine that cannot install packages.
 
     checks.py        every measurement on the device against the same on the host's CPU
+    points.py        fixed points, cycles and branches on both
     speed.py         times of ours on the device and on the CPU
     peers.py         the loops that users of PyTorch and JAX write, on the same device
     sweep_rows.py    a sweep: its speed, the gap between its chunks, and whether a kill changes a bit

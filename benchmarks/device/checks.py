@@ -17,7 +17,7 @@ import rnn_dynamics as rd
 from rnn_dynamics.machinery import eigensystem
 
 from .driver import Found, Row
-from .nets import matrix, on, on_cpu, problem, training
+from .nets import in_float64, matrix, on, on_cpu, problem, training
 
 # the largest relative differences that are fine: of float64, of float32 in addition to ten times the CPU's own error
 FLOAT64, FLOAT32 = 1e-9, 2e-5
@@ -110,16 +110,6 @@ def difference(there: Any, here: Any) -> float:
         scale = max(float(np.abs(b[finite]).max(initial=0)), 1e-3)
         worst = max(worst, float(np.abs(a[finite] - b[finite]).max(initial=0)) / scale)
     return worst
-
-
-def in_float64(tree: Any) -> Any:
-    """Return the arrays in float64; functions, keys and whole numbers stay as they are."""
-
-    def widened(leaf: Any) -> Any:
-        real = isinstance(leaf, jax.Array) and leaf.dtype == jnp.float32
-        return leaf.astype(jnp.float64) if real else leaf
-
-    return jax.tree.map(widened, tree)
 
 
 def check(function: Callable[..., Any], dtype: str, drawn: bool, make: Callable[[], Any]) -> Found:

@@ -70,6 +70,16 @@ def on(device: jax.Device, function: Callable[..., Any], *args: Any) -> Any:
         return jax.block_until_ready(function(*placed))
 
 
+def in_float64(tree: Any) -> Any:
+    """Return the arrays in float64; functions, keys and whole numbers stay as they are."""
+
+    def widened(leaf: Any) -> Any:
+        real = isinstance(leaf, jax.Array) and leaf.dtype == jnp.float32
+        return leaf.astype(jnp.float64) if real else leaf
+
+    return jax.tree.map(widened, tree)
+
+
 def on_cpu(make: Callable[[], Any]) -> Any:
     """Return what is made, on the CPU: the same numbers on every machine."""
     with jax.default_device(jax.devices("cpu")[0]):

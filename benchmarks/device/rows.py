@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from . import peers, speed, sweep_rows
+from . import peers, points, speed, sweep_rows
 from .checks import checks
 from .driver import Part, Row
 
@@ -19,6 +19,7 @@ def parts(small: bool) -> dict[str, Part]:
     """Return the parts: checks run several at a time, times one after the other, peaks each in a fresh process."""
     return {
         "checks": Part(checks(small), at_once=2 if small else 12, share=0.4),
+        "points": Part(points.rows(small), share=0.5),
         "speed": Part([*_first(small), *_compared(small), *_flows(small)], share=0.9),
         "memory": Part(_peaks(small), in_each=1, share=0.6),
         "more speed": Part([*_others(small), *_last(small)]),
