@@ -8,33 +8,48 @@ vanishes altogether, or for slow points is what it was.
 import numpy as np
 
 from .ends import Ends, Searched, joined
-from .manifolds import LISTED, lies_between, linked, nearest, spread_out
-from .newton_error import inverses_across, newton_error, rounding_of
+from .manifolds import LISTED, NEAR, lies_between, linked, nearest, spread_out
+from .newton_error import NewtonError, inverses_across, newton_error, rounding_of
 
-# an end is loose if rounding alone could have moved it by this share of the spread of the candidates
-LOOSE = 1e-3
+# an end is loose if rounding of f could have moved it by this share of the spread of the candidates, or if I - J is
+# singular but for so many eps ‖J‖
+LOOSE, SINGULAR = 1e-3, 64.0
 # how far the steps along a direction go, in units of that spread, and how many corrections bring them back
-ALONG, CORRECTIONS = 1e-2, 4
-# directions tried at each point; more are believed if these hold
-TRIED = 3
+ALONG, CORRECTIONS = 5e-2, 4
+# directions tried at each point; more are believed if these hold. And how many ends are tried
+TRIED, ENDS_TRIED = 2, 32
 
 
 def continua(search: Searched, ends: Ends) -> tuple[Ends, np.ndarray]:
     """Return the listed points of all lines and surfaces among loose ends, and for each end the nearest, else -1."""
     listed: list[Ends] = []
     label, count = np.full(len(ends.vectors), -1), 0
-    loose = np.flatnonzero(ends.error >= LOOSE * search.spread)
-    groups = _groups(search, ends.at(loose))
+    loose = np.flatnonzero(ends.loose)
+    dimension = _inherited_dimensions(search, ends.at(loose))
+    on, dimension = loose[dimension > 0], dimension[dimension > 0]
+    groups = _groups(search, ends.at(on))
     for group in np.unique(groups):
-        members = loose[groups == group]
-        few = members[spread_out(ends.vectors[members], LISTED)]
-        dimension = _dimensions(search, ends.at(few))
-        points = _point_on(search, ends.at(few[dimension > 0]), dimension[dimension > 0])
-        if len(points.vectors):
-            label[members] = count + nearest(ends.vectors[members], points.vectors)
-            listed.append(points._replace(manifold=np.full(len(points.vectors), len(listed))))
-            count += len(points.vectors)
+        members = on[groups == group]
+        few = spread_out(ends.vectors[members], LISTED)
+        points = _point_on(search, ends.at(members[few]), dimension[groups == group][few])
+        label[members] = count + nearest(ends.vectors[members], points.vectors)
+        listed.append(points._replace(manifold=np.full(len(points.vectors), len(listed))))
+        count += len(points.vectors)
     return joined([ends.at(loose[:0]), *listed]), label
+
+
+def _inherited_dimensions(search: Searched, ends: Ends) -> np.ndarray:
+    """Return along how many directions each loose end goes on, (N,): well-spread ones are tried, others as these."""
+    tried = spread_out(ends.vectors, ENDS_TRIED)
+    if not len(tried):
+        return np.zeros(0, int)
+    return _dimensions(search, ends.at(tried))[nearest(ends.vectors, ends.vectors[tried])]
+
+
+def is_loose(search: Searched, J: np.ndarray, error: NewtonError) -> np.ndarray:
+    """Return whether rounding leaves the places of ends open, (N,)."""
+    singular = SINGULAR * search.eps * np.linalg.norm(J, axis=(1, 2)) * error.inverse_norm >= 1
+    return singular | (error.size >= LOOSE * search.spread)
 
 
 def _point_on(search: Searched, ends: Ends, dimension: np.ndarray) -> Ends:
@@ -54,7 +69,8 @@ def _dimensions(search: Searched, ends: Ends) -> np.ndarray:
         if not len(rows):
             break
         for side in (1, -1):
-            goes_on[rows, i] |= _goes_on(search, ends.at(rows), side * Vh[rows, -1 - i], flat[rows])
+            rows = rows[~goes_on[rows, i]]
+            goes_on[rows, i] = _goes_on(search, ends.at(rows), side * Vh[rows, -1 - i], flat[rows])
     held = goes_on.sum(axis=1)
     return np.where(held == np.minimum(flat, TRIED), flat, held)
 
@@ -62,7 +78,7 @@ def _dimensions(search: Searched, ends: Ends) -> np.ndarray:
 def _flat(search: Searched, ends: Ends) -> tuple[np.ndarray, np.ndarray]:
     """Return how many singular values of I - J are 0 but for rounding, as far as `LOOSE` can tell, and its Vᴴ."""
     rounding = np.linalg.norm(rounding_of(ends.vectors, ends.f, ends.J, search.eps), axis=1)
-    zero = rounding / (LOOSE * search.spread) + 4 * search.eps * np.linalg.norm(ends.J, axis=(1, 2))
+    zero = rounding / (LOOSE * search.spread) + SINGULAR * search.eps * np.linalg.norm(ends.J, axis=(1, 2))
     _, s, Vh = np.linalg.svd(np.eye(ends.J.shape[-1]) - ends.J)
     return np.sum(s <= zero[:, None], axis=1), Vh
 
@@ -99,4 +115,4 @@ def _groups(search: Searched, ends: Ends) -> np.ndarray:
         vectors, holds, found = _onto(search, (one + other) / 2, start, _flat(search, start)[0])
         return holds & (_flat(search, found)[0] > 0) & lies_between(vectors, one, other)
 
-    return linked(ends.vectors, bridged) if len(ends.vectors) else np.zeros(0, int)
+    return linked(ends.vectors, bridged, NEAR * search.spread) if len(ends.vectors) else np.zeros(0, int)

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from .continua import LOOSE, continua
+from .continua import LOOSE, continua, is_loose
 from .eigen_analysis import EigenAnalysis, eigen_analysis
 from .ends import Ends, Searched, joined
 from .local_maps import as_arrays, as_states
@@ -12,6 +12,7 @@ from .newton_error import newton_error
 from .problem import Problem
 from .result import Ending, FixedPoints
 from .search import Search
+from .slow_error import slow_error
 
 # steps of Newton's method for an end that was not yet at the last digits
 POLISHING = 12
@@ -80,18 +81,24 @@ def _distinct(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np
     """
     vectors = search.vectors[rows]
     floor = search.eps * (np.linalg.norm(vectors, axis=1) + search.spread)
+    if not fixed:  # a descent ends where the slope is the root of eps, which leaves a minimum open by some root of that
+        floor = np.full(len(rows), search.eps**0.25 * search.spread)
     kept, first_label = merged(vectors, floor, np.zeros(len(vectors)))
     ends, known = _examined(search, rows[kept], fixed)
     points, label = continua(search, ends)
-    # the least speed is known to the root of the precision of the speed, which is the root of that of its square
-    least = floor[kept][known] if fixed else np.full(len(known), search.eps**0.25 * search.spread)
     alone = np.flatnonzero(label < 0)
-    ends = ends.at(alone)._replace(error=np.maximum(np.minimum(ends.error, LOOSE * search.spread), least)[alone])
+    ends = _bounded(ends, LOOSE * search.spread, floor[kept][known]).at(alone)
     isolated, alone_label = merged(ends.vectors, ends.error, np.max(np.abs(ends.f), axis=1, initial=0.0))
     label[alone] = len(points.vectors) + alone_label
     labels = np.full(len(kept), -1)
     labels[known] = label
     return joined([points, ends.at(isolated)]), labels[first_label]
+
+
+def _bounded(ends: Ends, most: float, least: np.ndarray) -> Ends:
+    """Return isolated ends with errors between these bounds."""
+    shrunk = np.minimum(1, most / np.maximum(np.linalg.norm(ends.shift, axis=1), most))
+    return ends._replace(error=np.clip(ends.error, least, np.maximum(most, least)), shift=ends.shift * shrunk[:, None])
 
 
 def _examined(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np.ndarray]:
@@ -105,9 +112,13 @@ def _examined(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np
     vectors, inputs, f, J = (array[known] for array in (vectors, inputs, f, J))
     if fixed:
         vectors, f, J = polished(search, vectors, inputs, f, J)
-    error, shift, _ = newton_error(vectors, f if fixed else np.zeros_like(f), J, search.eps)
-    nothing = np.zeros(len(known), int)
-    return Ends(vectors, inputs, np.full(len(known), fixed), f, J, error, shift, nothing, nothing - 1), known
+        error = newton_error(vectors, f, J, search.eps)
+        size, shift, loose = error.size, error.shift, is_loose(search, J, error)
+    else:
+        size, shift = slow_error(search, vectors, inputs, f, J)
+        loose = size >= LOOSE * search.spread
+    kind, nothing = np.full(len(known), fixed), np.zeros(len(known), int)
+    return Ends(vectors, inputs, kind, f, J, size, shift, loose, nothing, nothing - 1), known
 
 
 def polished(
@@ -117,14 +128,15 @@ def polished(
     vectors, f, J = vectors.copy(), f.copy(), J.copy()
     rows = np.arange(len(vectors))
     for _ in range(POLISHING):
-        error, _, correction = newton_error(vectors[rows], f[rows], J[rows], search.eps)
-        size = np.linalg.norm(correction, axis=1)
-        hopeful = (size > 0.5 * error) & (size < 1e-2 * search.spread)
-        rows, moved = rows[hopeful], (vectors[rows] + correction)[hopeful]
+        error = newton_error(vectors[rows], f[rows], J[rows], search.eps)
+        size = np.linalg.norm(error.correction, axis=1)
+        hopeful = (size > 0.5 * error.size) & (size < 1e-2 * search.spread)
+        rows, moved = rows[hopeful], (vectors[rows] + error.correction)[hopeful]
         if not len(rows):
             break
         new = search.near(moved, inputs[rows])
         better = np.linalg.norm(new.f, axis=1) < np.linalg.norm(f[rows], axis=1)
+        better &= np.isfinite(new.J).all(axis=(1, 2))
         rows = rows[better]
         vectors[rows], f[rows], J[rows] = moved[better], new.f[better], new.J[better]
     return vectors, f, J
@@ -141,8 +153,7 @@ def _result(
     """Return what is known of the points, in the float type of the states."""
     candidates = search.problem.vectors
     size = np.abs(analysis.eigenvalues)
-    off = np.abs(size - 1)
-    nearest = np.argmin(off, axis=1)[:, None]
+    judged, nearest = _judged(analysis.eigenvalues, points.fixed)
     with np.errstate(divide="ignore"):
         time_constants = np.where(size == 1, np.inf, -1 / np.log(size))
     distance = distances(points.vectors, np.asarray(candidates, np.float64)) / search.spread
@@ -153,9 +164,9 @@ def _result(
         "eigenvalues": analysis.eigenvalues,
         "right": analysis.right,
         "left": analysis.left,
-        "stable": np.all(size < 1 - analysis.error, axis=1),
-        "undecided": np.any(off <= analysis.error, axis=1),
-        "unstable": np.sum(size > 1 + analysis.error, axis=1),
+        "stable": np.all(judged < 1 - analysis.error, axis=1),
+        "undecided": np.any(np.abs(judged - 1) <= analysis.error, axis=1),
+        "unstable": np.sum(judged > 1 + analysis.error, axis=1),
         "margin": 1 - np.max(size, axis=1),
         "margin_error": np.take_along_axis(analysis.error, nearest, 1)[:, 0],
         "time_constants": time_constants,
@@ -172,6 +183,17 @@ def _result(
     }
     arrays = as_arrays(numbers, candidates.dtype)
     return FixedPoints(points=as_states(search.problem, points.vectors), **arrays)
+
+
+def _judged(eigenvalues: np.ndarray, fixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the |eigenvalues| that stability is judged by, and the place of the one nearest to 1 among them, (N, 1).
+
+    At a slow point, where (J - I)ᵀ f = 0, one eigenvalue is 1. It tells nothing and is replaced by 0.
+    """
+    judged = np.abs(eigenvalues)
+    slow = np.flatnonzero(~fixed)
+    judged[slow, np.argmin(np.abs(eigenvalues[slow] - 1), axis=1)] = 0.0
+    return judged, np.argmin(np.abs(judged - 1), axis=1)[:, None]
 
 
 def distances(points: np.ndarray, candidates: np.ndarray) -> np.ndarray:

@@ -46,6 +46,7 @@ class Ends(NamedTuple):
         J: The Jacobian of the step, (N, n, n).
         error: How far each is from the point that it approximates, (N,).
         shift: The displacement within this error that matters most to one component, (N, n).
+        loose: Whether rounding leaves its place open, as on a line of fixed points, (N,).
         dimension: Along how many directions its neighbours are such points as well, (N,).
         manifold: The line or surface that it belongs to, (N,); -1 for none.
     """
@@ -57,6 +58,7 @@ class Ends(NamedTuple):
     J: np.ndarray
     error: np.ndarray
     shift: np.ndarray
+    loose: np.ndarray
     dimension: np.ndarray
     manifold: np.ndarray
 

@@ -1,5 +1,7 @@
 """Find fixed points and slow points of any step, from many candidates at once."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,7 +39,7 @@ def find_fixed_points(
     xs, first, inputs = _inputs(x, x_axis)
     problem = opened(step, params, candidates, first)
     points = _vectors(problem, known)
-    search = searched(problem, xs, inputs, known=points, tolerance=tolerance, iterations=iterations)
+    search = searched(problem, step, xs, inputs, known=points, tolerance=tolerance, iterations=iterations)
     return described(problem._replace(x=x), search)
 
 
@@ -66,7 +68,8 @@ def _vectors(problem: Problem, known: State | None) -> np.ndarray:
         return np.zeros((0, n), problem.vectors.dtype)
     entry.enter(problem.step, known=known)
     count = entry.time_steps(known, None, "known", "points")
-    wanted, got = jax.tree.structure(problem.step.out), jax.tree.structure(known)
+    wanted: Any = jax.tree.structure(problem.step.out)
+    got: Any = jax.tree.structure(known)
     if wanted != got:
         raise TypeError(f"known: got a tree {got}, expected {wanted}, as the candidates have")
     for (path, leaf), one in zip(

@@ -13,8 +13,9 @@ from ..machinery.compiled_programs import PLAIN
 from ..machinery.state_vector import flatten
 from .problem import Problem
 
-# points are computed so many at a time, however many there are: their number then compiles nothing
-BATCH = 32
+# points are computed so many at a time, whatever their number, which then compiles nothing; many in larger batches, of
+# at most so many entries of Jacobians
+FEW, MANY, ENTRIES = 32, 512, 2**22
 
 
 class LocalMaps(NamedTuple):
@@ -27,9 +28,10 @@ class LocalMaps(NamedTuple):
 def local_maps(problem: Problem, xs: Input, vectors: np.ndarray, which: np.ndarray) -> LocalMaps:
     """Return f and J at each of N points; `which` says to which row of xs each belongs."""
     count, n = vectors.shape
+    batch_size = max(FEW, min(MANY, ENTRIES // n**2)) if count > 4 * FEW else FEW
     parts = []
-    for first in range(0, count, BATCH):
-        rows = np.minimum(np.arange(first, first + BATCH), count - 1)
+    for first in range(0, count, batch_size):
+        rows = np.minimum(np.arange(first, first + batch_size), count - 1)
         x = jax.tree.map(lambda leaf, rows=rows: np.asarray(leaf)[which[rows]], xs)
         batch = vectors[rows].astype(problem.vectors.dtype)
         found = _local_maps(problem.step, problem.params, batch, x)

@@ -7,8 +7,9 @@ import numpy as np
 
 # points of a line or surface that are listed
 LISTED = 16
-# neighbours are far apart at more than so many times the median distance; all are if there are so few
-GAP, TOO_FEW = 3.0, 8
+# neighbours are far apart at more than so many times the median distance; all are if there are so few, or at this
+# share of the spread of the candidates
+GAP, TOO_FEW, NEAR = 3.0, 8, 0.1
 # from both of two neighbours, a point between them is nearer than this share of their distance
 BETWEEN = 0.8
 # neighbours for each dimension of a principal component analysis, and the relative spread of a direction that counts
@@ -51,7 +52,7 @@ def shortest_tree(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return edges, lengths
 
 
-def linked(vectors: np.ndarray, bridged: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def linked(vectors: np.ndarray, bridged: Callable[[np.ndarray], np.ndarray], near: float) -> np.ndarray:
     """Return which line or surface each point is on, as numbers from 0.
 
     Neighbours in the shortest tree are on one. Where they are far apart, `bridged` decides.
@@ -59,12 +60,13 @@ def linked(vectors: np.ndarray, bridged: Callable[[np.ndarray], np.ndarray]) -> 
     Args:
         vectors: The points, (N, n), N at least 1.
         bridged: Tells whether the line or surface goes on between pairs of points, given by their places, (pairs, 2).
+        near: A distance above which all pairs are far apart.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     edges, lengths = shortest_tree(vectors)
-    kept = lengths <= GAP * (np.median(lengths) if len(lengths) > TOO_FEW else 0.0)
+    kept = lengths <= min(near, GAP * np.median(lengths) if len(lengths) > TOO_FEW else 0.0)
     long = np.flatnonzero(~kept)
     if len(long):
         kept[long] = bridged(edges[long])

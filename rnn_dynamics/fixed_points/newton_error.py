@@ -12,11 +12,13 @@ class NewtonError(NamedTuple):
         size: A bound for the distance, (N,).
         shift: A displacement within it: the one that moves some component most, (N, n).
         correction: Newton's step towards the fixed point, (N, n).
+        inverse_norm: ‖(I - J)⁻¹‖_F, (N,).
     """
 
     size: np.ndarray
     shift: np.ndarray
     correction: np.ndarray
+    inverse_norm: np.ndarray
 
 
 def rounding_of(vectors: np.ndarray, f: np.ndarray, J: np.ndarray, eps: float) -> np.ndarray:
@@ -44,7 +46,7 @@ def newton_error(
     direction = direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-300)
     shift = np.einsum("kij,kj->ki", scaled, direction) + correction
     size = np.linalg.norm(by_rounding, axis=1) + np.linalg.norm(correction, axis=1)
-    return NewtonError(size, shift, correction)
+    return NewtonError(size, shift, correction, np.linalg.norm(inverse, axis=(1, 2)))
 
 
 def inverses(matrices: np.ndarray) -> np.ndarray:

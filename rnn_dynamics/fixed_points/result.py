@@ -32,7 +32,8 @@ class Ending(enum.IntEnum):
 class FixedPoints(NamedTuple):
     """The distinct fixed points and slow points of a step, from `find_fixed_points`: N of them, the most visited first.
 
-    J is the Jacobian of the step at a point. Eigenvalues are in descending order of their magnitudes.
+    J is the Jacobian of the step at a point. Eigenvalues are in descending order of their magnitudes. At a slow point
+    one of them is 1, since (J - I)ᵀ f = 0 there, and `stable`, `undecided` and `unstable` are about the others.
 
     Attributes:
         points: The points, a pytree like a state with a leading axis N.
@@ -47,17 +48,19 @@ class FixedPoints(NamedTuple):
         undecided: Whether some |eigenvalue| is so close to 1 that rounding decides on which side, (N,).
         unstable: How many |eigenvalues| are above 1 by more than their error, (N,).
         margin: 1 - the largest |eigenvalue|, (N,): positive where perturbations die out.
-        margin_error: How far rounding can have moved the |eigenvalue| that is nearest to 1, (N,).
+        margin_error: How far rounding, of the point and of J, can have moved the |eigenvalue| nearest to 1, (N,).
         time_constants: The steps in which a perturbation along each eigenvector shrinks to 1/e, (N, n): -1 / ln |λ|.
             Negative where it grows, by e in as many steps; infinite at |λ| = 1.
         frequencies: How often a perturbation along each eigenvector turns, (N, n), in cycles per step: |arg λ| / 2π.
         share: The share of the candidates that ended there, (N,).
         distance: The distance to the nearest candidate, relative to the spread of the candidates, (N,).
-        outlier: Whether that distance is large: the point is then far from where the network works, (N,).
+        outlier: Whether that distance is above 2: the point is then far from where the network works, (N,). The spread
+            of the candidates is their root mean square distance from their mean.
         dimension: The number of directions along which neighbouring points are fixed or slow as well, (N,): 0 for an
             isolated point, 1 on a line attractor.
         manifold: Which line or surface of such points it belongs to, (N,); -1 for an isolated point. Of a line or
-            surface only some points are listed.
+            surface at most 16 well-spread points are listed, and each candidate is counted at the nearest of them.
+            `slow_manifolds` measures those that are only nearly at rest.
         input: Which of several inputs it belongs to, (N,); 0 for one input.
         jacobians: J at each point, (N, n, n).
         ending: How each candidate ended, (inputs · candidates,), as `Ending` codes.
@@ -103,7 +106,7 @@ class FixedPoints(NamedTuple):
         for members in _rows_of(np.asarray(self.manifold)):
             row = _row(self, members)
             row += [str(int(self.input[members[0]]))] * several
-            row += ["outlier" if np.any(np.asarray(self.outlier)[members]) else ""] * outliers
+            row += ["outlier" if np.all(np.asarray(self.outlier)[members]) else ""] * outliers
             rows.append(row)
         return Table(columns, rows)
 

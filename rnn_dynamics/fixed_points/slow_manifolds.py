@@ -18,7 +18,7 @@ from ..machinery.compiled_programs import with_float32_products
 from ..machinery.lapack_threads import on_one_thread
 from .describe import spread_of
 from .local_maps import as_arrays, as_states
-from .manifolds import along, extent, lies_between, linked, local_dimension
+from .manifolds import NEAR, along, extent, lies_between, linked, local_dimension
 from .problem import Problem, opened
 from .slow_manifolds_result import SlowManifolds
 from .slow_states import SlowStates, relaxed
@@ -106,7 +106,7 @@ def _groups(problem: Problem, states: SlowStates, slow: float, spread: float, it
 
     if not len(states.vectors):
         return []
-    labels = linked(states.vectors, bridged)
+    labels = linked(states.vectors, bridged, NEAR * spread)
     groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     return sorted(groups, key=len, reverse=True)
 

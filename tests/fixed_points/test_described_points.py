@@ -8,6 +8,9 @@ from ends import described_ends
 
 import rnn_dynamics as rd
 from rnn_dynamics.fixed_points import Ending
+from rnn_dynamics.fixed_points.ends import Searched
+from rnn_dynamics.fixed_points.problem import opened
+from rnn_dynamics.fixed_points.slow_error import slow_error
 
 ANGLE = 2 * np.pi / 12
 
@@ -155,16 +158,36 @@ def test_an_end_without_a_finite_jacobian_did_not_converge():
     assert len(found.speed) == 1
 
 
-def test_slow_points_are_merged_and_are_not_fixed():
-    # h + 0.01 + h² / 10 has the least speed, 0.01, at 0
-    ends = 1e-7 * np.random.default_rng(0).normal(size=(20, 1))
-    found = described_ends(
-        lambda p, h, x: h + 0.01 + h**2 / 10, None, ends, Ending.SLOW, np.linspace(-1, 1, 20)[:, None]
-    )
+@pytest.mark.parametrize(("other", "unstable"), [(0.5, 0), (-1.2, 1)])
+def test_slow_points_are_merged_and_are_not_fixed(other, unstable):
+    # h + 0.01 + h² / 10 has the least speed, 0.01, at 0, where its derivative is 1
+    def step(p, h, x):
+        return jnp.stack([h[0] + 0.01 + h[0] ** 2 / 10, other * h[1]])
+
+    draw = np.random.default_rng(0).normal
+    ends = 1e-7 * draw(size=(20, 2)) * np.array([1, 1e-3])
+    found = described_ends(step, None, ends, Ending.SLOW, draw(size=(20, 2)))
     assert found.fixed.tolist() == [False]
     np.testing.assert_allclose(found.speed, [0.01])
     np.testing.assert_allclose(found.share, [1])
+    assert found.dimension.tolist() == [0]
+    assert (found.undecided.tolist(), found.unstable.tolist()) == ([False], [unstable])
+    assert found.stable.tolist() == [unstable == 0]
+    assert found.margin_error[0] < 1e-6
     assert "slow" in found.summary()
+
+
+def test_the_error_of_a_slow_point():
+    # q = ½ (0.01 + h² / 10)² has the curvature 0.002 at 0
+    def step(p, h, x):
+        return h + 0.01 + h**2 / 10
+
+    problem = opened(step, None, jnp.linspace(-1, 1, 11)[:, None], None)
+    at = np.array([[0.0], [1e-5]])
+    searched = Searched(problem, None, at, np.ones(2), np.zeros(2, int), 0.6, np.finfo(float).eps)
+    error = slow_error(searched, at, np.zeros(2, int), *searched.near(at, np.zeros(2, int)))
+    assert error.size[0] < 1e-11
+    assert error.size[1] == pytest.approx(1e-5, rel=1e-2)
 
 
 def test_another_number_of_points_compiles_nothing(compilations):

@@ -36,6 +36,9 @@ def test_a_complex_pair_is_in_the_order_of_its_magnitudes():
     J[:2, :2], J[2, 2] = turn, -0.95
     found = analysis(J)
     np.testing.assert_allclose(found.eigenvalues[0], [-0.95, 0.9 * np.exp(1j * angle), 0.9 * np.exp(-1j * angle)])
+    right, left = found.right[0], found.left[0]
+    np.testing.assert_allclose(left.conj().T @ right, np.eye(3), atol=1e-14)
+    np.testing.assert_allclose(J @ right, right * found.eigenvalues[0], atol=1e-14)
 
 
 def test_the_error_is_what_a_change_of_the_matrix_does():

@@ -100,7 +100,9 @@ def test_a_line_of_slow_points_moves():
 
 
 def test_a_bifurcation_is_no_line():
-    # at h = 0 the eigenvalue is 1, and h³ moves its neighbours
-    found = described_ends(lambda p, h, x: h - h**3, None, np.zeros((9, 1)), candidates=np.linspace(-1, 1, 9)[:, None])
+    # at h = 1 the eigenvalue is 1, so rounding leaves the place open; but (h - 1)³ moves its neighbours
+    ends = 1 + 1e-7 * np.random.default_rng(5).normal(size=(40, 1))
+    found = described_ends(lambda p, h, x: h - (h - 1) ** 3, None, ends, candidates=np.linspace(0, 2, 40)[:, None])
     assert found.dimension.tolist() == [0]
     assert found.undecided.tolist() == [True]
+    assert found.points[0, 0] == pytest.approx(1, abs=1e-6)

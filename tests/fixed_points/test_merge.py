@@ -21,11 +21,11 @@ def scaled_tanh(g, h, x):
 
 
 def test_ends_within_their_errors_are_one_point_and_others_are_not():
-    vectors = np.array([[0.0, 0.0], [1e-9, 0.0], [1e-3, 0.0], [0.0, 1e-9]])
-    error = np.array([1e-9, 1e-12, 1e-12, 1e-9])
-    points, label = merged(vectors, error, np.zeros(4))
-    assert label.tolist() == [label[1], label[1], 1 - label[1], label[1]]
-    assert len(points) == 2
+    vectors = np.array([[0.0, 0.0], [1e-9, 0.0], [1e-3, 0.0], [0.0, 1e-9], [1e-3 + 2e-9, 0.0]])
+    error = np.array([1e-9, 1e-12, 1e-12, 1e-9, 1e-12])
+    points, label = merged(vectors, error, np.zeros(5))
+    assert label[0] == label[1] == label[3]
+    assert len(points) == len({label[1], label[2], label[4]}) == 3
     assert points[label[1]] == 1
 
 
@@ -69,7 +69,7 @@ def test_three_points_near_a_pitchfork_stay_three():
     # tanh(g h) = h has h² = 3 (g - 1) to leading order
     root = np.sqrt(3e-10)
     rng = np.random.default_rng(2)
-    ends = np.repeat([0.0, root, -root], 20) * (1 + 1e-6 * rng.normal(size=60)) + 1e-8 * rng.normal(size=60)
+    ends = np.repeat([0.0, root, -root], 20) * (1 + 1e-6 * rng.normal(size=60)) + 1e-6 * rng.normal(size=60)
     found = described_ends(scaled_tanh, g, ends[:, None], candidates=rng.normal(size=(60, 1)))
     np.testing.assert_allclose(np.sort(found.points[:, 0]), [-root, 0, root], atol=1e-9)
     assert np.sum(found.stable) == 2

@@ -48,11 +48,26 @@ def test_a_ring_and_its_drift(near_a_circle, drift):
 
 
 @pytest.mark.slow
-def test_find_fixed_points_sees_two_points_where_a_ring_drifts(near_a_circle):
+def test_find_fixed_points_sees_three_points_where_a_ring_drifts(near_a_circle):
     found = rd.find_fixed_points(ring, (0.2, 1e-2), near_a_circle)
-    assert found.unstable.tolist() == [0, 1]
-    np.testing.assert_allclose(found.points, [[-1, 0], [1, 0]], atol=1e-12)
-    np.testing.assert_allclose(found.eigenvalues[:, 0].real, [0.99, 1.01])
+    on_the_ring = np.argsort(np.asarray(found.points)[:, 0])[[0, -1]]
+    assert np.asarray(found.unstable)[on_the_ring].tolist() == [0, 1]
+    np.testing.assert_allclose(found.points[on_the_ring], [[-1, 0], [1, 0]], atol=1e-12)
+    np.testing.assert_allclose(found.eigenvalues[on_the_ring, 0].real, [0.99, 1.01])
+    assert len(found.speed) <= 3  # and the origin, if it is found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_find_fixed_points_says_a_line_and_a_plane(dimension):
+    axes = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))[0]
+    values = [1.0] * dimension + [0.5, -0.6, 0.1, 0.0][: 5 - dimension]
+    candidates = np.random.default_rng(2).normal(size=(1024, 5))
+    found = rd.find_fixed_points(linear, jnp.asarray(axes * np.array(values) @ axes.T), candidates)
+    assert 2 < len(found.speed) <= 16
+    assert set(found.dimension.tolist()) == {dimension}
+    assert set(found.manifold.tolist()) == {0}
+    assert found.share.sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("dimension", [1, 2])
@@ -95,6 +110,14 @@ def test_what_is_slow_is_an_option():
     assert found.dimension.tolist() == [1]
     assert found.time_constant[0] == pytest.approx(10)
     assert repr(rd.slow_manifolds(linear, W, candidates)) == "SlowManifolds(n=2): none; 100% of the candidates on none"
+
+
+def test_a_rotation_is_not_slow():
+    turn = jnp.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.99]])
+    found = rd.slow_manifolds(linear, turn, np.random.default_rng(6).normal(size=(40, 3)))
+    assert found.dimension.tolist() == [1]
+    np.testing.assert_allclose(found.points[:, :2], 0, atol=1e-9)
+    assert found.across[0] == pytest.approx(1)
 
 
 def test_a_chain_of_saddles_and_nodes_is_one_line():
