@@ -16,6 +16,7 @@ NAMES = (
     "own_network",
     "watch",
     "continuation",
+    "fixed_points",
     "device",
     "tests",
 )

@@ -55,7 +55,7 @@ def deflated(
     reach: Float[Array, ""],
 ) -> Float[Array, " n"]:
     """Return the Newton step of m f, given that of f."""
-    away = h - points
+    away = h[None] - points
     squared = jnp.sum(away**2, axis=1) / reach**2
     slopes = -2 * (away @ change) / (reach**2 * squared * (1 + squared))
     return change / (1 - jnp.sum(jnp.where(weight > 0, slopes, 0.0)))
