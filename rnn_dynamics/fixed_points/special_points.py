@@ -29,7 +29,7 @@ from .stretch import Stretch
 class Special(NamedTuple):
     """A located point: its kind, u, the unit tangent, the multiplier and how many cross there.
 
-    `turned` says that the curve turns back in μ, `after` orders the points of one step.
+    `turned` says that the curve turns back in μ, `place` orders the points of one step.
     """
 
     kind: str
