@@ -165,7 +165,10 @@ def _at_value(family: Family, a: Point, b: Point, value: float) -> Point | None:
         found = a if place == 0 else b if place == 1 else between(family, a, b, place)
         return float("nan") if found is None else float(found.u[-1]) - value
 
-    place = brentq(off, 0.0, 1.0, xtol=1e-12, maxiter=60, disp=False)
+    try:
+        place = brentq(off, 0.0, 1.0, xtol=1e-12, maxiter=60, disp=False)
+    except ValueError:  # of a NaN: the corrector failed on the way
+        return None
     found = between(family, a, b, place)
     if found is None or not abs(found.u[-1] - value) <= 1e3 * family.eps * family.scale[-1]:
         return None

@@ -3,7 +3,8 @@
     moving.py          the arguments are checked, and the start is solved for
     family.py          the equations and their derivatives: the one compiled program
     arclength.py       one step along a curve: tangent, predictor, Newton corrector, step length
-    special_points.py  between two neighbours: folds, branch points, flips, Neimark-Sacker points
+    stretch.py         the curve between two neighbours
+    special_points.py  what is special there: folds, branch points, flips, Neimark-Sacker points
     curve.py           a whole curve: steps until it leaves the range, closes or shrinks to a shorter cycle
     switching.py       the curves that leave a branch point, and the cycles of twice the period that leave a flip
     diagram.py         all curves, none of them twice

@@ -21,14 +21,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arclength import Point, between
+from .arclength import Point
 from .family import Family
+from .stretch import Stretch
 
 
 class Special(NamedTuple):
     """A located point: its kind, u, the unit tangent, the multiplier and how many cross there.
 
-    `turned` says that the curve turns back in μ, `after` orders the points of one step.
+    `turned` says that the curve turns back in μ, `place` orders the points of one step.
     """
 
     kind: str
@@ -38,32 +39,6 @@ class Special(NamedTuple):
     multiplicity: int
     turned: bool
     place: float
-
-
-class Stretch:
-    """The curve between two neighbours; each of its points is computed once."""
-
-    def __init__(self, family: Family, a: Point, b: Point) -> None:
-        self.family, self.a, self.b = family, a, b
-        self.length = float(np.linalg.norm((b.u - a.u) / family.scale))
-        self._known: dict[float, Point | None] = {0.0: a, 1.0: b}
-
-    def at(self, place: float) -> Point | None:
-        """Return the point at this place, 0 at a and 1 at b."""
-        if place not in self._known:
-            self._known[place] = between(self.family, self.a, self.b, place, polish=True)
-        return self._known[place]
-
-    def root(self, function: Callable[[Point], float], lower: float, upper: float) -> float:
-        """Return where a function of a point changes its sign."""
-        from scipy.optimize import brentq
-
-        def value(place: float) -> float:
-            found = self.at(float(place))
-            return float("nan") if found is None else float(function(found))
-
-        digits = max(1e-14, self.family.eps / self.length)
-        return float(brentq(value, lower, upper, xtol=digits, rtol=1e-14, maxiter=100, disp=False))
 
 
 def outside(found: Point) -> int:
@@ -160,15 +135,12 @@ def _at_one(stretch: Stretch, place: float, multiplicity: int) -> Special:
     """Tell a fold from a branch point, and locate the branch point from both of its sides."""
     found = stretch.at(place)
     assert found is not None
-    around = _around(stretch, place)
-    if len(around) < 6:
-        return Special("fold", found.u, found.tangent, complex(1.0), multiplicity, True, place)
-    before, after = around[2][1], around[3][1]
+    before, after = stretch.sides(place)
     turned = bool(before.tangent[-1] * after.tangent[-1] < 0)
     crossed = _side(stretch.family, before) != _side(stretch.family, after)
     if turned and not (crossed and multiplicity == 1):
         return Special("fold", found.u, found.tangent, complex(1.0), multiplicity, True, place)
-    return _interpolated(around, np.array([_nearest_to_one(each) for _, each in around]), place, multiplicity, turned)
+    return _interpolated(stretch, place, _nearest_to_one, multiplicity, turned)
 
 
 def _nearest_to_one(found: Point) -> float:
@@ -180,20 +152,14 @@ def _nearest_to_one(found: Point) -> float:
 
 def _turning(stretch: Stretch, lower: float, upper: float) -> list[Special]:
     """Return the point where the curve turns back in μ although nothing crosses: it was shed there by another."""
-    place = stretch.root(lambda found: found.tangent[-1], lower, upper)
-    found, around = stretch.at(place), _around(stretch, place)
-    if found is None or len(around) < 6:
+    place = stretch.root(lambda found: float(found.tangent[-1]), lower, upper)
+    found = stretch.at(place)
+    if found is None:
         return []
-    if _side(stretch.family, around[2][1]) == _side(stretch.family, around[3][1]):
+    before, after = stretch.sides(place)
+    if _side(stretch.family, before) == _side(stretch.family, after):
         return [Special("fold", found.u, found.tangent, complex(1.0), 1, True, place)]
-    return [_interpolated(around, np.array([each.tangent[-1] for _, each in around]), place, 1, True)]
-
-
-def _around(stretch: Stretch, place: float) -> list[tuple[float, Point]]:
-    """Return six points around a place, far enough from it for the corrector, near enough for a polynomial."""
-    apart = stretch.family.eps**0.3 / stretch.length
-    places = [place + k * apart for k in (-3, -2, -1, 1, 2, 3)]
-    return [(each, found) for each in places if (found := stretch.at(each)) is not None]
+    return [_interpolated(stretch, place, lambda found: float(found.tangent[-1]), 1, True)]
 
 
 def _side(family: Family, found: Point) -> bool:
@@ -202,17 +168,16 @@ def _side(family: Family, found: Point) -> bool:
 
 
 def _interpolated(
-    around: list[tuple[float, Point]], values: np.ndarray, place: float, multiplicity: int, turned: bool
+    stretch: Stretch, place: float, function: Callable[[Point], float], multiplicity: int, turned: bool
 ) -> Special:
-    """Return the branch point at which a smooth function with these values around it is 0."""
-    apart = around[3][0] - place
-    at = np.array([each for each, _ in around]) - place
-    powers = np.vander(at / apart, increasing=True)
-    roots = np.roots(np.linalg.solve(powers, values)[::-1])
-    nearest = roots[np.argmin(np.abs(roots))]
-    shift = float(nearest.real) if abs(nearest) < 1.0 else 0.0
-    weights = np.linalg.solve(powers.T, shift ** np.arange(at.size))
+    """Return the branch point at which a smooth function is 0, from the points around it."""
+    around = stretch.around(place)
+    powers = np.vander(np.array([float(k) for k, _ in around]), increasing=True)
+    roots = np.roots(np.linalg.solve(powers, np.array([function(found) for _, found in around]))[::-1])
+    nearest = min(roots, key=abs, default=0.0)
+    shift = float(np.real(nearest)) if abs(nearest) < 1.0 else 0.0
+    weights = np.linalg.solve(powers.T, shift ** np.arange(len(around)))
     u = weights @ np.array([found.u for _, found in around])
     tangent = weights @ np.array([found.tangent for _, found in around])
     tangent /= np.linalg.norm(tangent)
-    return Special("branch", u, tangent, complex(1.0), multiplicity, turned, place + shift * apart)
+    return Special("branch", u, tangent, complex(1.0), multiplicity, turned, place + shift * stretch.apart)

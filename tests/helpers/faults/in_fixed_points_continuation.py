@@ -46,7 +46,7 @@ CONTINUATION = [
     Fault(
         "continuation-branch-points-not-interpolated",
         SPECIAL,
-        "shift = float(nearest.real) if abs(nearest) < 1.0 else 0.0",
+        "shift = float(np.real(nearest)) if abs(nearest) < 1.0 else 0.0",
         "shift = 0.5",
         f"{TESTS}a_transcritical_point_is_located_from_either_branch_and_either_side",
     ),
