@@ -29,13 +29,13 @@ def state_space(
 
     Stable points are filled; saddles are open, and their colour and shape show how many directions are unstable. Short
     lines are the unstable directions, as long as their part within the picture. Crosses are slow points, grey rings
-    points whose stability is undecided, and light blue ones points of a line or surface of fixed points. Notes below the axes count the points that are not drawn. On 3D axes
-    (`projection="3d"`), three components are drawn.
+    points whose stability is undecided, and light blue ones points of a line or surface of fixed points. Notes below
+    the axes count the points that are not drawn. On 3D axes (`projection="3d"`), three components are drawn.
 
     Args:
         axes: The Axes to draw on.
         found: The points, from `rd.find_fixed_points`.
-        trajectories: Anys to draw as lines, a pytree like a state with leading axes (T,) or (trajectories, T), as
+        trajectories: States to draw as lines, a pytree like a state with leading axes (T,) or (trajectories, T), as
             `rd.unroll` returns them. The principal components are then theirs, otherwise those of the points.
         directions: The largest number of unstable directions to draw at each saddle: those that grow fastest. Of a
             complex pair the real part and the imaginary part are drawn, which span its plane. Default: 2.

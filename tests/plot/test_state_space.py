@@ -68,7 +68,7 @@ def test_undecided_and_slow_points_look_different(axes, named):
 def test_points_of_a_line_are_told_from_undecided_ones(axes):
     found = described(np.eye(2), np.stack([np.diag([1.0, 0.5])] * 2), undecided=True)
     plot.state_space(axes, found._replace(dimension=np.array([1, 0])))
-    assert legend(axes) == ["of a line or surface", "undecided"]
+    assert legend(axes) == ["on a line", "undecided"]
 
 
 def test_lines_are_the_unstable_directions_within_the_picture(axes, named):
