@@ -43,9 +43,11 @@ SADDLES = (
     Kind("3 unstable", "#CC79A7", "D", False, 5.8),
     Kind("4 or more unstable", "#E69F00", "v", False, 7.0),
 )
+# one eigenvalue of each is 1, so that it is neither stable nor unstable
+ON_A_LINE = Kind("on a line", "#56B4E9", "o", False, 5.0)
 UNDECIDED = Kind("undecided", DOUBTED, "o", False, 6.5)
 SLOW = Kind("slow", "0.35", "x", False, 5.5)
-KINDS = (STABLE, *SADDLES, UNDECIDED, SLOW)
+KINDS = (STABLE, *SADDLES, ON_A_LINE, UNDECIDED, SLOW)
 
 
 def finite_rows(states: Any) -> NDArray:
@@ -59,7 +61,7 @@ def kind_of(found: FixedPoints, i: int) -> Kind:
     if not found.fixed[i]:
         return SLOW
     if found.undecided[i]:
-        return UNDECIDED
+        return ON_A_LINE if found.dimension[i] else UNDECIDED
     unstable = int(found.unstable[i])
     return STABLE if unstable == 0 else SADDLES[min(unstable, len(SADDLES)) - 1]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..fixed_points import FixedPoints
 from ..fixed_points.plane import Components, principal_components, rows
 from .caveats import note, say_some
-from .kinds_of_points import SLOW, STABLE, UNDECIDED, Kind, by_kind, finite_rows, name_kinds
+from .kinds_of_points import SADDLES, SLOW, STABLE, Kind, by_kind, finite_rows, name_kinds
 
 # half the length of an unstable direction that lies in the picture, as a share of its width
 REACH = 0.09
@@ -28,14 +28,14 @@ def state_space(
     """Draw fixed points in the plane of the first two principal components, with trajectories in grey.
 
     Stable points are filled; saddles are open, and their colour and shape show how many directions are unstable. Short
-    lines are the unstable directions, as long as their part within the picture. Grey rings are points whose stability
-    is undecided, crosses slow points. Notes below the axes count the points that are not drawn. On 3D axes
-    (`projection="3d"`), three components are drawn.
+    lines are the unstable directions, as long as their part within the picture. Crosses are slow points, grey rings
+    points whose stability is undecided, and light blue ones points of a line or surface of fixed points. Notes below
+    the axes count the points that are not drawn. On 3D axes (`projection="3d"`), three components are drawn.
 
     Args:
         axes: The Axes to draw on.
         found: The points, from `rd.find_fixed_points`.
-        trajectories: Anys to draw as lines, a pytree like a state with leading axes (T,) or (trajectories, T), as
+        trajectories: States to draw as lines, a pytree like a state with leading axes (T,) or (trajectories, T), as
             `rd.unroll` returns them. The principal components are then theirs, otherwise those of the points.
         directions: The largest number of unstable directions to draw at each saddle: those that grow fastest. Of a
             complex pair the real part and the imaginary part are drawn, which span its plane. Default: 2.
@@ -129,7 +129,7 @@ def _draw_directions(
     spans = [high - low for low, high in (getattr(axes, f"get_{axis}lim")() for axis in "xyz"[: places.shape[1]])]
     half = REACH * max(spans)
     for kind, those in kinds.items():
-        for i in those.tolist() if kind not in (SLOW, UNDECIDED) else ():
+        for i in those.tolist() if kind in SADDLES else ():
             for line in _unstable_directions(found, i)[:most] @ shown.directions.T:
                 ends = np.stack([places[i] - half * line, places[i] + half * line])
                 axes.plot(*ends.T, color=kind.color, lw=1.6, zorder=2.8, label="_unstable direction")

@@ -65,6 +65,12 @@ def test_undecided_and_slow_points_look_different(axes, named):
     assert not named("_unstable direction")
 
 
+def test_points_of_a_line_are_told_from_undecided_ones(axes):
+    found = described(np.eye(2), np.stack([np.diag([1.0, 0.5])] * 2), undecided=True)
+    plot.state_space(axes, found._replace(dimension=np.array([1, 0])))
+    assert legend(axes) == ["on a line", "undecided"]
+
+
 def test_lines_are_the_unstable_directions_within_the_picture(axes, named):
     # at the origin (1, 1, 0) grows; the last direction grows fastest, and is not in the plane of the trajectory
     V = np.array([[0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]).T
