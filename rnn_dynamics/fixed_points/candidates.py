@@ -78,5 +78,5 @@ def visited_states(
     least = jnp.sqrt(jnp.mean(spread**2))
     spread = jnp.where(least > 1e-6 * root, jnp.maximum(spread, 0.1 * least), jnp.where(root > 0, root, 1.0))
     chosen = vectors[jax.random.randint(key_time, (count,), 0, len(vectors))]
-    drawn = chosen + noise * spread * jax.random.normal(key_noise, chosen.shape, chosen.dtype)
+    drawn = chosen + noise * spread[None] * jax.random.normal(key_noise, chosen.shape, chosen.dtype)
     return jax.vmap(flatten(one)[1])(drawn)

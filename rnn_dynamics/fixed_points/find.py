@@ -28,9 +28,55 @@ def find_fixed_points(
     x_axis: int | None = None,
     known: State | None = None,
     tolerance: float | None = None,
-    iterations: int = 200,
+    iterations: int = 40,
 ) -> FixedPoints:
-    """Find the fixed points of a step, and the slow points where it nearly rests, from many candidates at once."""
+    """Find the fixed points of a step, and the slow points where it nearly rests, from many candidates at once.
+
+        f(h) = step(params, h, x) - h = 0,   or a local minimum of q(h) = ½ ‖f(h)‖² > 0
+
+    From every candidate Newton iterations run with capped steps, in float32; an end near a fixed point is polished to
+    the last digits of the states' float type. Candidates that came near none descend to a local minimum of q. Then
+    points at which no candidate ends are looked for: with the points found divided out (deflation), and from
+    combinations of points found, until the last starts met no new point and none only once. These points are listed
+    with a share of 0. Nothing is drawn at random: the same arguments give the same result.
+
+    A candidate that ends at numbers that are not finite, or at neither kind of point, is not an error: `ending` says
+    NOT_CONVERGED. In a chaotic net most candidates that Newton leaves end so; more `iterations` find their slow points.
+
+    Args:
+        step: The recurrent map, `step(params, state, x) -> state`.
+        params: Its parameters, any pytree.
+        candidates: The states to start from, a pytree like a state with a leading axis of candidates, such as
+            `rd.visited_states` draws.
+        x: The constant input; None for an undriven step.
+        x_axis: The axis of several constant inputs in every leaf of x. The search then runs from all candidates for
+            each input, and `input` says which one a point belongs to. Default: x is one input.
+        known: Points to divide out, a pytree like a state with a leading axis. They are not listed, and a candidate
+            that ends at one counts as not converged. Default: none.
+        tolerance: The largest number in f at a fixed point. Default: what rounding leaves of f.
+        iterations: How many iterations a descent to a slow point may take. Default: 40.
+
+    Returns:
+        A `FixedPoints`. Whether all points were found is not known; `unseen` estimates the probability that one more
+        start would have ended at a point that is not listed.
+
+    Cost:
+        For C candidates some 20 to 60 factorisations of n by n matrices each, time O(C n³), and n directional
+        derivatives for each; memory O(128 n²) at a time on a CPU. At most five programs are compiled, for a step and
+        the shapes of its arguments.
+
+    Example:
+        >>> candidates = jnp.linspace(-1.0, 1.0, 8)[:, None]
+        >>> found = rd.find_fixed_points(lambda gain, h, x: jnp.tanh(gain * h), 2.0, candidates)
+        >>> jnp.sort(found.points[:, 0]).round(4) + 0.0
+        Array([-0.9575,  0.    ,  0.9575], dtype=float32)
+
+    References:
+        Sussillo & Barak (2013), Neural Computation 25, 626-649, for fixed and slow points of recurrent nets.
+        Golub & Sussillo (2018), Journal of Open Source Software 3(31), 1003, for the search from visited states.
+        Farrell, Birkisson & Funke (2015), SIAM Journal on Scientific Computing 37, A2026-A2045, for deflation.
+        Good (1953), Biometrika 40, 237-264, for the probability of the unseen.
+    """
     iterations = argument.size("iterations", iterations, 1)
     if tolerance is not None:
         tolerance = argument.number("tolerance", tolerance, above=0.0)
@@ -40,7 +86,7 @@ def find_fixed_points(
     problem = opened(step, params, candidates, first)
     points = _vectors(problem, known)
     search = searched(problem, step, xs, inputs, known=points, tolerance=tolerance, iterations=iterations)
-    return described(problem._replace(x=x), search)
+    return described(problem._replace(x=x), search)._replace(unseen=search.unseen)
 
 
 def _inputs(x: Input, x_axis: int | None) -> tuple[Input, Input, int]:

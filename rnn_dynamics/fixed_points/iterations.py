@@ -23,7 +23,7 @@ from ..machinery import entry
 from ..machinery.captured_arrays import Traced
 from ..machinery.compiled_programs import PLAIN
 from .deflation import Divided, deflated
-from .residual import newton_step, residual_of, with_jacobian
+from .residual import newton_step, pulled_back, residual_of, with_jacobian
 
 
 class Rows(NamedTuple):
@@ -111,7 +111,7 @@ def descended(
         gradient, squared = A.T @ value, jnp.sum(A * A)
         H = A.T @ A
         if exact:
-            H = H + jax.jacfwd(lambda v: jax.vjp(lambda v: f(v, x), v)[1](value)[0])(h)
+            H = H + jax.jacfwd(lambda v: pulled_back(f, v, x, value))(h)
         eps = jnp.finfo(h.dtype).eps
         shift = (row.damping + eps) * (squared / h.size + 1e-4)
         change = _positive_solve(H + shift * jnp.eye(h.size, dtype=h.dtype), gradient)

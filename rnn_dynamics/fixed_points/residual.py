@@ -29,6 +29,20 @@ def with_jacobian(f: Residual, vector: Float[Array, " n"], x: Input) -> tuple[Fl
     return value, jax.vmap(push, out_axes=1)(jnp.eye(vector.size, dtype=vector.dtype))
 
 
+def pulled_back(f: Residual, vector: Float[Array, " n"], x: Input, by: Float[Array, " n"]) -> Float[Array, " n"]:
+    """Return Aᵀ `by` at a state, by a reverse derivative."""
+    return jax.vjp(lambda v: f(v, x), vector)[1](by)[0]
+
+
+def has_reverse_derivative(step: Traced, params: Params, x: Input, vector: Float[Array, " n"]) -> bool:
+    """Return whether the step has a reverse derivative: a loop of unknown length has none."""
+    try:
+        jax.eval_shape(lambda v: pulled_back(residual_of(step, params), v, x, v), vector)
+    except Exception:  # whatever a user's own derivative raises
+        return False
+    return True
+
+
 def newton_step(A: Float[Array, "n n"], value: Float[Array, " n"]) -> Float[Array, " n"]:
     """Return -A⁻¹ f. The elimination runs over the columns of A and f together, which saves half of a solve."""
     eliminated = jax.lax.linalg.lu(jnp.concatenate([A, value[:, None]], axis=1))[0]

@@ -65,6 +65,8 @@ class FixedPoints(NamedTuple):
         jacobians: J at each point, (N, n, n).
         ending: How each candidate ended, (inputs · candidates,), as `Ending` codes.
         ended_at: The point at which each candidate ended, (inputs · candidates,); -1 where it did not converge.
+        unseen: An estimate of the probability that one more start would end at a fixed point that is not listed: the
+            share of the last starts that ended at points met only once.
     """
 
     points: State
@@ -90,6 +92,7 @@ class FixedPoints(NamedTuple):
     jacobians: Float[Array, "N n n"]
     ending: Int[Array, " candidates"]
     ended_at: Int[Array, " candidates"]
+    unseen: float = float("nan")
 
     def _headline(self) -> str:
         ending = np.asarray(self.ending)

@@ -23,8 +23,9 @@ from .problem import Problem
 from .result import Ending
 from .stages import NEAR, Maps, Stages, coarse_maps, dtype_of
 
-# generations of combined starts, at least and at most, and the share of unknown points at which they end
-LEAST, MOST, UNSEEN = 4, 24, 0.005
+# the last generations of combined starts must find nothing new: so many, and one more for every eight points known;
+# how many generations there are at most, and the share of points met once at which they may end
+LEAST, MOST, UNSEEN = 4, 32, 0.005
 # rounds of deflation from the candidates at most
 DEFLATIONS = 4
 
@@ -129,7 +130,7 @@ def _further(stages: Stages, found: Found, candidates: np.ndarray, inputs: int) 
     for generation in range(MOST):
         start = np.concatenate([starts(found, candidates, count, generation)] * inputs)
         quiet = 0 if new_from(start, nothing, counted=True) else quiet + 1
-        if quiet >= LEAST and found.unseen() <= UNSEEN:
+        if quiet >= LEAST + len(found.vectors) // 8 and found.unseen() <= UNSEEN:
             break
     vectors, of = (np.concatenate(each) for each in zip(*parts, strict=True))
     return vectors, of

@@ -13,6 +13,7 @@ from .batches import new_rows, run_in_batches
 from .deflation import Divided
 from .iterations import Rows, descended, explored, polished
 from .problem import Problem
+from .residual import has_reverse_derivative
 
 # iterations of Newton's method from one start: those that have not come near a point by then wander about
 EXPLORING = 16
@@ -89,8 +90,10 @@ class Stages(NamedTuple):
         )
         close = np.flatnonzero((rows.change <= CLOSE) | (rows.residual <= 1e-5 * self.scale))
         rows = new_rows(ends[close], 1e-4)
+        first = jax.tree.map(lambda leaf: leaf[0], self.maps.xs)
+        exact = len(close) > 0 and has_reverse_derivative(*self.maps[:2], first, jnp.asarray(rows.vectors[0]))
         self._run(
-            lambda of, at: descended(*self.maps, of, at, steps=4, exact=True),
+            lambda of, at: descended(*self.maps, of, at, steps=4, exact=exact),
             rows,
             which[close],
             lambda at: self._fixed(at) | _slow(at),
@@ -117,7 +120,8 @@ class Stages(NamedTuple):
 
 def _slow(at: Rows) -> np.ndarray:
     """Return who is at a minimum of q: no slope beyond rounding, and the Hessian is positive definite undamped."""
-    least = np.sqrt(np.finfo(at.vectors.dtype).eps) + 4 * at.rounding / np.maximum(at.residual, 1e-300)
+    kind = np.finfo(at.vectors.dtype)
+    least = np.sqrt(kind.eps) + 4 * at.rounding / np.maximum(at.residual, kind.tiny)
     return np.asarray((at.change <= least) & (at.damping <= 1e-3))
 
 
@@ -134,7 +138,8 @@ def coarse_maps(problem: Problem, step: Step, xs: Input, maps: Maps) -> Maps:
     def narrow(leaf: Any) -> Any:
         kind = jnp.result_type(leaf)
         wide = {np.dtype(np.float64): jnp.float32, np.dtype(np.complex128): jnp.complex64}
-        return jnp.asarray(leaf, wide.get(kind, kind))
+        with np.errstate(over="ignore"):
+            return jnp.asarray(leaf, wide.get(kind, kind))
 
     def narrowed(params: Params, state: Any, x: Input) -> Any:
         return jax.tree.map(narrow, step(params, state, x))
