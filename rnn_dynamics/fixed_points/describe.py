@@ -115,8 +115,8 @@ def _examined(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np
         error = newton_error(vectors, f, J, search.eps)
         size, shift, loose = error.size, error.shift, is_loose(search, J, error)
     else:
-        size, shift = slow_error(search, vectors, inputs, f, J)
-        loose = size >= LOOSE * search.spread
+        size, shift, by_rounding = slow_error(search, vectors, inputs, f, J)
+        loose = by_rounding >= LOOSE * search.spread
     kind, nothing = np.full(len(known), fixed), np.zeros(len(known), int)
     return Ends(vectors, inputs, kind, f, J, size, shift, loose, nothing, nothing - 1), known
 

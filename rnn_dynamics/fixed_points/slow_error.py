@@ -21,10 +21,12 @@ class SlowError(NamedTuple):
     Attributes:
         size: A bound for the distance, (N,).
         shift: A displacement within it, along v, (N, n).
+        by_rounding: How far rounding alone may have moved it along v, (N,).
     """
 
     size: np.ndarray
     shift: np.ndarray
+    by_rounding: np.ndarray
 
 
 def slow_error(search: Searched, vectors: np.ndarray, inputs: np.ndarray, f: np.ndarray, J: np.ndarray) -> SlowError:
@@ -43,6 +45,7 @@ def slow_error(search: Searched, vectors: np.ndarray, inputs: np.ndarray, f: np.
     of_A = 4 * search.eps * np.linalg.norm(J, axis=(1, 2)) * np.linalg.norm(f, axis=1)
     slope = np.einsum("kij,kj->ki", Vh, np.einsum("kij,ki->kj", A, f))
     curvature = np.maximum(curvature, search.eps**2)
-    off = np.hypot(slope, s * of_f[:, None] + of_A[:, None]) / curvature
+    rounding = s * of_f[:, None] + of_A[:, None]
+    off = np.hypot(slope, rounding) / curvature
     size = np.minimum(np.linalg.norm(off, axis=1), search.spread)
-    return SlowError(size, size[:, None] * v)
+    return SlowError(size, size[:, None] * v, rounding[:, -1] / curvature[:, -1])
