@@ -12,6 +12,8 @@ over some steps. With the default seed the leading eigenvalue of W is -1: the or
 closed curves and then to a torus, before the first chaos. Only there does a gradient grow exponentially. At fixed
 points and cycles it fades, on closed curves and tori it nearly keeps its size, up to more than twice the gain at which
 the origin becomes unstable.
+
+The seed was chosen among 60 nets because its route has all of these; other nets skip some, or never become chaotic.
 """
 
 import itertools
