@@ -32,6 +32,9 @@ EXPERIMENTS = (
     "preflossing",
     "rescue",
     "parallel_in_time",
+    "flip_flop",
+    "integrator",
+    "bifurcations",
     "known_systems",
 )
 NEED_DYSTS = ("known_systems",)
