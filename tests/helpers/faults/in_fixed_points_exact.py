@@ -44,6 +44,13 @@ EXACT_CYCLES = [
         f"{EXACT}_feasibility_agrees_with_scipy",
     ),
     Fault(
+        "proof-without-rounding",
+        "fixed_points/dual_simplex.py",
+        "return multipliers @ system.t < -LARGEST * (negative + rounded)",
+        "return multipliers @ system.t < 0",
+        BRUTE_FORCE,
+    ),
+    Fault(
         "steps-of-a-cycle-reversed",
         "fixed_points/region_points.py",
         "steps[:, at, :, (at + 1) % p, :] += np.eye(n)",
