@@ -115,6 +115,14 @@ def test_all_that_a_loop_over_all_regions_finds(n, m, period, kind):
     assert sum(counts) > 5
 
 
+@pytest.mark.parametrize("seed", [0, 19, 22, 30])
+def test_rounding_excludes_no_cycle_with_large_states(seed):
+    net = random_net(np.random.default_rng(seed), 5, 5, "nearly neutral")
+    found = exact_cycles(net, 2)
+    assert same_states(states_of(found), all_by_brute_force(net, 2))
+    assert np.abs(found.points).max() > 1e5
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["relu", "plrnn"])
 @pytest.mark.parametrize(("period", "nets"), [(2, 20), (3, 2)])

@@ -48,7 +48,7 @@ EXACT_CYCLES = [
         "fixed_points/dual_simplex.py",
         "return multipliers @ system.t < -LARGEST * (negative + rounded)",
         "return multipliers @ system.t < 0",
-        BRUTE_FORCE,
+        f"{EXACT}_rounding_excludes_no_cycle_with_large_states",
     ),
     Fault(
         "steps-of-a-cycle-reversed",
