@@ -1,7 +1,7 @@
 """Run the named benchmarks, or all whose packages are installed, and write their tables to docs/benchmarks.md.
 
     python -m benchmarks [first_call] [gradient_flow] [windows] [spectra_in_windows] [sweep] [pytorch] [lyapunov]
-                         [training] [own_network] [watch] [tests]
+                         [training] [own_network] [watch] [fixed_points] [tests]
 
 `tests` takes half an hour and runs only when it is named. Only the tables of the benchmarks that ran are replaced, in
 the section for this machine's devices. `python -m benchmarks.device` has options of its own.
@@ -13,7 +13,7 @@ import sys
 
 from .page import NAMES, write_part
 
-NEED_TORCH = ("pytorch", "lyapunov", "training", "own_network", "watch")
+NEED_TORCH = ("pytorch", "lyapunov", "training", "own_network", "watch", "fixed_points")
 ON_REQUEST = ("device", "tests")
 
 

@@ -15,6 +15,7 @@ NAMES = (
     "training",
     "own_network",
     "watch",
+    "fixed_points",
     "device",
     "tests",
 )

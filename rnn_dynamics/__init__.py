@@ -13,10 +13,12 @@ from .diagnosis import Diagnosis, diagnose
 from .fixed_points import (
     Cycles,
     FixedPoints,
+    SlowManifolds,
     bifurcation_diagram,
     continuation,
     find_cycles,
     find_fixed_points,
+    slow_manifolds,
     visited_states,
 )
 from .measure import (
@@ -91,6 +93,7 @@ __all__ = [
     "LyapunovSpectrum",
     "ParallelStates",
     "Scaled",
+    "SlowManifolds",
     "bifurcation_diagram",
     "blocks",
     "cells",
@@ -120,6 +123,7 @@ __all__ = [
     "plot",
     "report",
     "rtrl",
+    "slow_manifolds",
     "state_gradients",
     "step_jacobian",
     "step_jacobians",

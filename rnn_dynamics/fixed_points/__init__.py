@@ -11,6 +11,8 @@ from .find import find_fixed_points
 from .piecewise_linear import PiecewiseLinear, piecewise_linear_step
 from .piecewise_linear_of import piecewise_linear_of
 from .result import Ending, FixedPoints
+from .slow_manifolds import slow_manifolds
+from .slow_manifolds_result import SlowManifolds
 
 __all__ = [
     "Bifurcation",
@@ -20,6 +22,7 @@ __all__ = [
     "ExactCycles",
     "FixedPoints",
     "PiecewiseLinear",
+    "SlowManifolds",
     "bifurcation_diagram",
     "continuation",
     "exact_cycles",
@@ -27,6 +30,7 @@ __all__ = [
     "find_fixed_points",
     "piecewise_linear_of",
     "piecewise_linear_step",
+    "slow_manifolds",
     "visited_states",
 ]
 

@@ -47,7 +47,7 @@ class Limits(NamedTuple):
     """The numbers that decide when a lane is done.
 
     Attributes:
-        scale: The typical size of a component of the candidates.
+        scale: The largest component of a typical candidate.
         cap: The largest change of a component in one iteration.
         absolute: A lane is done if no component of G is above this, or
         relative: above this times the largest component of its states, at least `scale`.
@@ -150,8 +150,8 @@ def _signs(shape: tuple[int, ...], dtype: jnp.dtype) -> Array:
 
 def _deflation(h: Array, d: Array, known: Array, weight: Array, scale: Array) -> Array:
     """Return what the change d is multiplied by if the known cycles are divided out."""
-    apart = (h - known) / scale
+    apart = (h[None] - known) / scale
     squared = jnp.sum(apart**2, axis=(1, 2)) + 1e-30
-    along = jnp.sum(apart * d / scale, axis=(1, 2))
+    along = jnp.sum(apart * d[None] / scale, axis=(1, 2))
     push = jnp.sum(weight * -2 * along / (squared * (squared + 1)))
     return 1 / (1 - push)

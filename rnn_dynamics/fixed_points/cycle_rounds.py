@@ -15,6 +15,8 @@ from .same_cycles import errors_of, from_first, merged, true_period
 FAR = 100.0
 # at least so many mixed starts in a round
 FEWEST = 32
+# the search ends after so many rounds that bring nothing new
+QUIET = 2
 
 
 class Ends(NamedTuple):
@@ -26,6 +28,7 @@ class Ends(NamedTuple):
         error: The size of that, (M,).
         family: Whether it is one of a family, (M,).
         period: The true periods, (M,).
+        met: How many starts ended there, (M,).
         ended_at: The cycle of each candidate, (candidates,); -1 for none or a known one.
         converged: Whether a cycle was found from each candidate, (candidates,).
     """
@@ -35,6 +38,7 @@ class Ends(NamedTuple):
     error: np.ndarray
     family: np.ndarray
     period: np.ndarray
+    met: np.ndarray
     ended_at: np.ndarray
     converged: np.ndarray
 
@@ -42,35 +46,48 @@ class Ends(NamedTuple):
 def searched(
     problem: Problem, period: int, known: np.ndarray | None, tolerance: float | None, iterations: int, rounds: int
 ) -> Ends:
-    """Search from the candidates and from mixtures of their states until a round finds nothing new."""
+    """Search from the candidates and from mixtures of their states, until all has been met twice and nothing is new."""
     vectors = np.asarray(problem.vectors)
     limits = limits_of(vectors, tolerance)
-    far = jnp.asarray(FAR * max(np.max(np.abs(vectors)), float(limits.scale)), vectors.dtype)
+    largest = FAR * max(float(np.max(np.abs(vectors))), float(limits.scale))
+    far = jnp.asarray(min(largest, float(np.finfo(vectors.dtype).max)), vectors.dtype)
     starts = np.asarray(trajectories(problem.step, problem.params, problem.x, problem.vectors, far, period=period))
-    rng, pool = np.random.default_rng(0), starts.reshape(-1, starts.shape[2])
-    excluded = filled(known, period, vectors)
+    rng, excluded = np.random.default_rng(0), filled(known, period, vectors)
     found = solved(problem, starts, excluded, limits, iterations)
     ends = distinct(found, known, len(vectors), float(limits.scale))
+    quiet = 0
     for turn in range(rounds):
-        mixed = mixtures(rng, np.concatenate([pool, ends.states.reshape(-1, pool.shape[1])]), turn, starts.shape)
-        before = len(ends.states)
+        mixed = mixtures(rng, starts, ends.states.astype(starts.dtype), turn)
         more = solved(problem, mixed, excluded, limits, iterations)
         found = Solutions(*(np.concatenate(pair) for pair in zip(found, more, strict=True)))
-        ends = distinct(found, known, len(vectors), float(limits.scale))
-        if len(ends.states) == before:
+        before, ends = ends, distinct(found, known, len(vectors), float(limits.scale))
+        isolated = ~ends.family
+        quiet = quiet + 1 if np.sum(isolated) <= np.sum(~before.family) else 0
+        if quiet >= QUIET and np.all(ends.met[isolated] > 1):
             break
     return ends
 
 
-def mixtures(rng: np.random.Generator, pool: np.ndarray, turn: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Return starts of p states drawn from the pool; some of them repeat q drawn states, for a divisor q of p."""
-    count, p = max(shape[0], FEWEST), shape[1]
-    divisors = [q for q in range(1, p + 1) if p % q == 0]
-    rows = rng.integers(0, len(pool), (count, p))
+def mixtures(rng: np.random.Generator, starts: np.ndarray, cycles: np.ndarray, turn: int) -> np.ndarray:
+    """Return starts that are put together from pieces of trajectories (C, p, n) and of the cycles found (N, p, n).
+
+    After each state comes the one after it in its trajectory, or with a chance of one half any other state. Every
+    other start repeats its first q states, for one of the divisors q of p.
+    """
+    p = starts.shape[1]
+    orbits = np.concatenate([starts, cycles])
+    count, divisors = max(len(starts), FEWEST), [q for q in range(1, p + 1) if p % q == 0]
+    orbit, place = rng.integers(0, len(orbits), (count, p)), rng.integers(0, p, (count, p))
+    keeps = rng.random(count)
+    for i in range(1, p):
+        goes_on = rng.random(count) < keeps
+        goes_on &= (place[:, i - 1] < p - 1) | (orbit[:, i - 1] >= len(starts))
+        orbit[goes_on, i], place[goes_on, i] = orbit[goes_on, i - 1], (place[goes_on, i - 1] + 1) % p
+    mixed = orbits[orbit, place]
     for i in range(1, count, 2):
         q = divisors[(i // 2 + turn) % len(divisors)]
-        rows[i] = np.resize(rows[i, :q], p)
-    return pool[rows]
+        mixed[i] = np.resize(mixed[i, :q], mixed[i].shape)
+    return mixed
 
 
 def distinct(found: Solutions, known: np.ndarray | None, candidates: int, scale: float) -> Ends:
@@ -92,7 +109,8 @@ def distinct(found: Solutions, known: np.ndarray | None, candidates: int, scale:
     states, response = states[chosen], response[chosen]
     for i, first in enumerate(shift):
         states[i], response[i] = np.roll(states[i], -first, axis=0), np.roll(response[i], -first, axis=0)
-    return Ends(states, response, error[chosen], family[chosen], period, ended_at, found.found[:candidates])
+    met = np.bincount(label[label >= 0], minlength=len(chosen))
+    return Ends(states, response, error[chosen], family[chosen], period, met, ended_at, found.found[:candidates])
 
 
 def filled(known: np.ndarray | None, period: int, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -61,6 +61,6 @@ def lane_count(count: int, p: int, n: int, itemsize: int) -> int:
 def limits_of(vectors: np.ndarray, tolerance: float | None) -> Limits:
     """Return when a lane is done: by default at 32 eps times the largest component of its states."""
     eps = np.finfo(vectors.dtype).eps
-    scale = float(np.sqrt(np.mean(vectors.astype(np.float64) ** 2))) or 1.0
+    scale = float(np.median(np.max(np.abs(vectors), axis=1))) or 1.0
     numbers = scale, scale, tolerance or 0.0, 32 * eps if tolerance is None else 0.0
     return Limits(*(jnp.asarray(number, vectors.dtype) for number in numbers))

@@ -17,7 +17,7 @@ def find_cycles(
     *,
     known: State | None = None,
     tolerance: float | None = None,
-    iterations: int = 60,
+    iterations: int = 40,
     rounds: int = 8,
 ) -> Cycles:
     """Find the cycles of a step whose period divides `period`, from many candidates at once.
@@ -45,9 +45,9 @@ def find_cycles(
             the same p. They are not listed again.
         tolerance: The largest component of step(h_i) - h_(i+1) at which a cycle counts as found. Default: 32 eps times
             the largest component of the cycle. A last iteration goes below it where it can.
-        iterations: How many Newton iterations each start may take. Default: 60.
+        iterations: How many Newton iterations each start may take. Default: 40.
         rounds: The largest number of rounds of mixed starts, each of as many starts as there are candidates, at least
-            32. Default: 8.
+            32. More are needed where there are hundreds of cycles; 0 for none. Default: 8.
 
     Returns:
         A `Cycles`: points, true periods, Floquet multipliers, stability, and how each candidate ended. Candidates from
@@ -63,7 +63,7 @@ def find_cycles(
         >>> found.period
         Array([1, 1, 3, 3], dtype=int32)
         >>> found.multipliers.real.round(3).ravel().tolist()
-        [4.0, -2.0, 8.0, -8.0]
+        [-2.0, 4.0, 8.0, -8.0]
 
     References:
         Deuflhard (2011), Newton Methods for Nonlinear Problems, chapter 7, for multiple shooting.

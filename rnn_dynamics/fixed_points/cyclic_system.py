@@ -30,7 +30,7 @@ def solve_cyclic(J: Float[Array, "p n n"], b: Float[Array, "p n k"]) -> Float[Ar
     replaced by 1 + 20 eps, which changes a regular solution in its last digits only, and bounds that of a singular
     system by 1 / (20 eps).
     """
-    p, n, k = b.shape
+    n = b.shape[1]
     identity = jnp.eye(n, dtype=b.dtype)
 
     def eliminate(

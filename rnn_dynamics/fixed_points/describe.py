@@ -1,17 +1,18 @@
 """Say what is known of the points at which a search has ended: which are one, how stable each is, who comes there."""
 
-from typing import NamedTuple
-
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..cells.contract import Input
+from .continua import LOOSE, continua, is_loose
 from .eigen_analysis import EigenAnalysis, eigen_analysis
-from .local_maps import as_states, local_maps
+from .ends import Ends, Searched, joined
+from .local_maps import as_arrays, as_states
 from .merge import merged
+from .newton_error import newton_error
 from .problem import Problem
 from .result import Ending, FixedPoints
+from .search import Search
+from .slow_error import slow_error
 
 # steps of Newton's method for an end that was not yet at the last digits
 POLISHING = 12
@@ -19,112 +20,52 @@ POLISHING = 12
 FAR = 2.0
 
 
-class Searched(NamedTuple):
-    """What is to be described.
-
-    Attributes:
-        problem: The step and the candidates.
-        xs: The inputs, with a leading axis.
-        vectors: The ends, (N, n), in float64.
-        ending: How each ended, (N,).
-        input: The row of xs of each, (N,).
-        spread: The spread of the candidates.
-        eps: The relative precision of the float type of the states.
-    """
-
-    problem: Problem
-    xs: Input
-    vectors: np.ndarray
-    ending: np.ndarray
-    input: np.ndarray
-    spread: float
-    eps: float
-
-
-class Ends(NamedTuple):
-    """Ends of a search that may still be the same point, N of them.
-
-    Attributes:
-        vectors: (N, n).
-        input: The input of each, (N,).
-        fixed: Whether it is a fixed point, else it is a slow point, (N,).
-        f: step(h) - h, (N, n).
-        J: The Jacobian of the step, (N, n, n).
-        error: How far each is from the point that it approximates, (N,).
-        shift: The displacement within this error that matters most to one component, (N, n).
-    """
-
-    vectors: np.ndarray
-    input: np.ndarray
-    fixed: np.ndarray
-    f: np.ndarray
-    J: np.ndarray
-    error: np.ndarray
-    shift: np.ndarray
-
-
-def described(
-    problem: Problem,
-    vectors: np.ndarray,
-    ending: np.ndarray,
-    *,
-    input: np.ndarray | None = None,
-    xs: Input = None,
-    more: np.ndarray | None = None,
-    more_input: np.ndarray | None = None,
-) -> FixedPoints:
-    """Return the distinct points among the ends of a search, and what is known of each.
-
-    Args:
-        problem: What was searched, and its candidates.
-        vectors: Where the search from each candidate ended, (inputs · candidates, n). Rows that did not converge may
-            hold anything.
-        ending: How each ended, as `Ending` codes, (inputs · candidates,).
-        input: The row of xs that each belongs to; None for 0.
-        xs: The inputs, a pytree with a leading axis of inputs; None for an undriven step or for problem.x alone.
-        more: Further fixed points, at which no candidate ended, (M, n).
-        more_input: The row of xs that each of those belongs to.
-
-    Returns:
-        A `FixedPoints`.
-    """
-    ended = len(vectors)
-    more = np.zeros((0, vectors.shape[1])) if more is None else more
-    inputs = [np.zeros(len(part), int) if of is None else of for part, of in ((vectors, input), (more, more_input))]
-    if xs is None:
-        xs = jax.tree.map(lambda leaf: np.asarray(leaf)[None], problem.x)
-    search = Searched(
+def described(problem: Problem, search: Search) -> FixedPoints:
+    """Return the distinct points among the ends of a search, and what is known of each."""
+    count = len(search.vectors)
+    searched = Searched(
         problem,
-        xs,
-        np.concatenate([vectors, more], dtype=np.float64),
-        np.concatenate([ending, np.full(len(more), Ending.FIXED)]),
-        np.concatenate(inputs),
+        search.xs,
+        np.concatenate([search.vectors, search.more], dtype=np.float64),
+        np.concatenate([search.ending, np.full(len(search.more), Ending.FIXED)]),
+        np.concatenate([search.input, search.more_input]),
         spread_of(np.asarray(problem.vectors, np.float64)),
         float(jnp.finfo(problem.vectors.dtype).eps),
     )
-    points, ended_at = _points(search)
-    count = np.bincount(ended_at[:ended][ended_at[:ended] >= 0], minlength=len(points.vectors))
-    order = np.lexsort((-count, points.input))
-    place = np.append(np.argsort(order), -1)
-    points = Ends(*(array[order] for array in points))
-    share = count[order] / max(len(problem.vectors), 1)
-    shifted = local_maps(problem, xs, points.vectors + points.shift, points.input).J
-    analysis = eigen_analysis(points.J, shifted - points.J, search.eps)
-    return _result(search, points, analysis, share, search.ending[:ended], place[ended_at[:ended]])
+    points, ended_at = _points(searched)
+    share = np.bincount(ended_at[:count][ended_at[:count] >= 0], minlength=len(points.vectors)) / len(problem.vectors)
+    order = _most_visited_first(points, share)
+    points, share = points.at(order), share[order]
+    shifted = searched.near(points.vectors + points.shift, points.inputs).J
+    analysis = eigen_analysis(points.J, shifted - points.J, searched.eps)
+    ending = np.where(ended_at < 0, Ending.NOT_CONVERGED, searched.ending)
+    ended_at = np.append(np.argsort(order), -1)[ended_at]
+    return _result(searched, points, analysis, share, ending[:count], ended_at[:count])
+
+
+def _most_visited_first(points: Ends, share: np.ndarray) -> np.ndarray:
+    """Return the order of points by input and share, in which those of a line or surface stay together."""
+    together = share.copy()
+    for manifold in range(points.manifold.max(initial=-1) + 1):
+        members = points.manifold == manifold
+        together[members] = share[members].sum()
+    return np.lexsort((-share, points.manifold, -together, points.inputs))
 
 
 def _points(search: Searched) -> tuple[Ends, np.ndarray]:
     """Return the distinct points, and for each end which of them it is; -1 for those that did not converge."""
     ended_at = np.full(len(search.vectors), -1)
-    found, count = [], 0
+    found: list[Ends] = []
+    count = 0
     for kind in (Ending.FIXED, Ending.SLOW):
-        for one in np.unique(search.input):
-            rows = np.flatnonzero((search.ending == kind) & (search.input == one))
+        for one in np.unique(search.inputs):
+            rows = np.flatnonzero((search.ending == kind) & (search.inputs == one))
             points, label = _distinct(search, rows, kind == Ending.FIXED)
-            ended_at[rows] = count + label
+            ended_at[rows] = np.where(label < 0, -1, count + label)
             count += len(points.vectors)
-            found.append(points)
-    return Ends(*(np.concatenate(arrays) for arrays in zip(*found, strict=True))), ended_at
+            listed = 1 + max((part.manifold.max(initial=-1) for part in found), default=-1)
+            found.append(points._replace(manifold=np.where(points.manifold < 0, -1, points.manifold + listed)))
+    return joined(found), ended_at
 
 
 def spread_of(candidates: np.ndarray) -> float:
@@ -134,25 +75,50 @@ def spread_of(candidates: np.ndarray) -> float:
 
 
 def _distinct(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np.ndarray]:
-    """Return the distinct points among some ends of one kind and one input, and for each end which of them it is."""
+    """Return the distinct points among some ends of one kind and one input, and for each end which of them it is.
+
+    That is -1 for an end at which the step or its Jacobian is not finite.
+    """
     vectors = search.vectors[rows]
     floor = search.eps * (np.linalg.norm(vectors, axis=1) + search.spread)
+    if not fixed:  # a descent ends where the slope is the root of eps, which leaves a minimum open by some root of that
+        floor = np.full(len(rows), search.eps**0.25 * search.spread)
     kept, first_label = merged(vectors, floor, np.zeros(len(vectors)))
-    at = _examined(search, rows[kept], fixed)
-    kept, label = merged(at.vectors, np.maximum(at.error, floor[kept]), np.max(np.abs(at.f), axis=1, initial=0.0))
-    return Ends(*(array[kept] for array in at)), label[first_label]
+    ends, known = _examined(search, rows[kept], fixed)
+    points, label = continua(search, ends)
+    alone = np.flatnonzero(label < 0)
+    ends = _bounded(ends, LOOSE * search.spread, floor[kept][known]).at(alone)
+    isolated, alone_label = merged(ends.vectors, ends.error, np.max(np.abs(ends.f), axis=1, initial=0.0))
+    label[alone] = len(points.vectors) + alone_label
+    labels = np.full(len(kept), -1)
+    labels[known] = label
+    return joined([points, ends.at(isolated)]), labels[first_label]
 
 
-def _examined(search: Searched, rows: np.ndarray, fixed: bool) -> Ends:
-    """Return f, J and the error of each end; fixed points are moved on to the last digits first."""
-    vectors, inputs = search.vectors[rows], search.input[rows]
-    f, J = local_maps(search.problem, search.xs, vectors, inputs)
+def _bounded(ends: Ends, most: float, least: np.ndarray) -> Ends:
+    """Return isolated ends with errors between these bounds."""
+    shrunk = np.minimum(1, most / np.maximum(np.linalg.norm(ends.shift, axis=1), most))
+    return ends._replace(error=np.clip(ends.error, least, np.maximum(most, least)), shift=ends.shift * shrunk[:, None])
+
+
+def _examined(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np.ndarray]:
+    """Return the ends at which f and J are finite, with their errors, and which they are.
+
+    Fixed points are moved on to the last digits first.
+    """
+    vectors, inputs = search.vectors[rows], search.inputs[rows]
+    f, J = search.near(vectors, inputs)
+    known = np.flatnonzero(np.isfinite(f).all(axis=1) & np.isfinite(J).all(axis=(1, 2)))
+    vectors, inputs, f, J = (array[known] for array in (vectors, inputs, f, J))
     if fixed:
         vectors, f, J = polished(search, vectors, inputs, f, J)
-        error, shift, _ = newton_error(vectors, f, J, search.eps)
+        error = newton_error(vectors, f, J, search.eps)
+        size, shift, loose = error.size, error.shift, is_loose(search, J, error)
     else:
-        error, shift = np.full(len(vectors), search.eps**0.25 * search.spread), np.zeros_like(vectors)
-    return Ends(vectors, inputs, np.full(len(vectors), fixed), f, J, np.minimum(error, search.spread), shift)
+        size, shift = slow_error(search, vectors, inputs, f, J)
+        loose = size >= LOOSE * search.spread
+    kind, nothing = np.full(len(known), fixed), np.zeros(len(known), int)
+    return Ends(vectors, inputs, kind, f, J, size, shift, loose, nothing, nothing - 1), known
 
 
 def polished(
@@ -162,44 +128,18 @@ def polished(
     vectors, f, J = vectors.copy(), f.copy(), J.copy()
     rows = np.arange(len(vectors))
     for _ in range(POLISHING):
-        error, _, correction = newton_error(vectors[rows], f[rows], J[rows], search.eps)
-        size = np.linalg.norm(correction, axis=1)
-        hopeful = (size > 0.5 * error) & (size < 1e-2 * search.spread)
-        rows, moved = rows[hopeful], (vectors[rows] + correction)[hopeful]
+        error = newton_error(vectors[rows], f[rows], J[rows], search.eps)
+        size = np.linalg.norm(error.correction, axis=1)
+        hopeful = (size > 0.5 * error.size) & (size < 1e-2 * search.spread)
+        rows, moved = rows[hopeful], (vectors[rows] + error.correction)[hopeful]
         if not len(rows):
             break
-        new = local_maps(search.problem, search.xs, moved, inputs[rows])
+        new = search.near(moved, inputs[rows])
         better = np.linalg.norm(new.f, axis=1) < np.linalg.norm(f[rows], axis=1)
+        better &= np.isfinite(new.J).all(axis=(1, 2))
         rows = rows[better]
         vectors[rows], f[rows], J[rows] = moved[better], new.f[better], new.J[better]
     return vectors, f, J
-
-
-def newton_error(
-    vectors: np.ndarray, f: np.ndarray, J: np.ndarray, eps: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return how far each vector is from a fixed point, the worst displacement by rounding, and Newton's correction.
-
-    To first order a vector is off by (I - J)⁻¹ (f + rounding of f), and |rounding| is about eps (|J| |h| + |h|).
-    """
-    noise = eps * (np.einsum("kij,kj->ki", np.abs(J), np.abs(vectors)) + 2 * np.abs(vectors) + np.abs(f))
-    inverse = inverses(np.eye(J.shape[-1]) - J)
-    correction = np.einsum("kij,kj->ki", inverse, f)
-    by_rounding = np.einsum("kij,kj->ki", np.abs(inverse), noise)
-    worst = np.argmax(by_rounding, axis=1, keepdims=True)[..., None] if len(vectors) else np.zeros((0, 1, 1), int)
-    signs = np.sign(np.take_along_axis(inverse, worst, 1)[:, 0])
-    shift = np.einsum("kij,kj->ki", inverse, signs * noise) + correction
-    return np.linalg.norm(by_rounding, axis=1) + np.linalg.norm(correction, axis=1), shift, correction
-
-
-def inverses(matrices: np.ndarray) -> np.ndarray:
-    """Return the inverses of (N, n, n); where there is none, with eps² for its zero singular values."""
-    try:
-        return np.linalg.inv(matrices)
-    except np.linalg.LinAlgError:
-        U, s, Vh = np.linalg.svd(matrices)
-        s = np.maximum(s, np.finfo(float).eps ** 2)
-        return np.einsum("kji,kj,klj->kil", Vh, 1 / s, U)
 
 
 def _result(
@@ -212,14 +152,11 @@ def _result(
 ) -> FixedPoints:
     """Return what is known of the points, in the float type of the states."""
     candidates = search.problem.vectors
-    real = candidates.dtype
     size = np.abs(analysis.eigenvalues)
-    off = np.abs(size - 1)
-    nearest = np.argmin(off, axis=1)[:, None]
+    judged, nearest = _judged(analysis.eigenvalues, points.fixed)
     with np.errstate(divide="ignore"):
         time_constants = np.where(size == 1, np.inf, -1 / np.log(size))
     distance = distances(points.vectors, np.asarray(candidates, np.float64)) / search.spread
-    unsaid = np.zeros(len(points.vectors), int)
     numbers = {
         "speed": np.linalg.norm(points.f, axis=1),
         "residual": np.max(np.abs(points.f), axis=1),
@@ -227,9 +164,9 @@ def _result(
         "eigenvalues": analysis.eigenvalues,
         "right": analysis.right,
         "left": analysis.left,
-        "stable": np.all(size < 1 - analysis.error, axis=1),
-        "undecided": np.any(off <= analysis.error, axis=1),
-        "unstable": np.sum(size > 1 + analysis.error, axis=1),
+        "stable": np.all(judged < 1 - analysis.error, axis=1),
+        "undecided": np.any(np.abs(judged - 1) <= analysis.error, axis=1),
+        "unstable": np.sum(judged > 1 + analysis.error, axis=1),
         "margin": 1 - np.max(size, axis=1),
         "margin_error": np.take_along_axis(analysis.error, nearest, 1)[:, 0],
         "time_constants": time_constants,
@@ -237,16 +174,26 @@ def _result(
         "share": share,
         "distance": distance,
         "outlier": distance > FAR,
-        "dimension": unsaid,
-        "manifold": unsaid - 1,
-        "input": points.input,
+        "dimension": points.dimension,
+        "manifold": points.manifold,
+        "input": points.inputs,
         "jacobians": points.J,
         "ending": ending,
         "ended_at": ended_at,
     }
-    cast = {"f": real, "c": jnp.result_type(real, jnp.complex64), "i": np.int32, "b": np.bool_}
-    arrays = {name: jnp.asarray(array.astype(cast[array.dtype.kind])) for name, array in numbers.items()}
+    arrays = as_arrays(numbers, candidates.dtype)
     return FixedPoints(points=as_states(search.problem, points.vectors), **arrays)
+
+
+def _judged(eigenvalues: np.ndarray, fixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the |eigenvalues| that stability is judged by, and the place of the one nearest to 1 among them, (N, 1).
+
+    At a slow point, where (J - I)ᵀ f = 0, one eigenvalue is 1. It tells nothing and is replaced by 0.
+    """
+    judged = np.abs(eigenvalues)
+    slow = np.flatnonzero(~fixed)
+    judged[slow, np.argmin(np.abs(eigenvalues[slow] - 1), axis=1)] = 0.0
+    return judged, np.argmin(np.abs(judged - 1), axis=1)[:, None]
 
 
 def distances(points: np.ndarray, candidates: np.ndarray) -> np.ndarray:

@@ -36,7 +36,8 @@ def eigen_analysis(J: np.ndarray, shift: np.ndarray, eps: float) -> EigenAnalysi
     """
     count, n, _ = J.shape
     if count == 0:
-        return EigenAnalysis(*(np.zeros((0, *shape), complex) for shape in ((n,), (n, n), (n, n))), np.zeros((0, n)))
+        none = np.zeros((0, n, n), complex)
+        return EigenAnalysis(none[:, 0], none, none, np.zeros((0, n)))
     eigenvalues, right = (array.astype(complex) for array in np.linalg.eig(J))
     order = np.lexsort((-eigenvalues.imag, -np.abs(eigenvalues)), axis=-1)
     eigenvalues = np.take_along_axis(eigenvalues, order, -1)

@@ -16,6 +16,8 @@ import numpy as np
 
 # a sweep costs as much as the whole direct way: many for small states, few for large ones
 SWEEPS = 1000
+# eigenvalues of one block with magnitudes as near each other as this lose nothing by standing in one matrix
+ALIKE = 1e-2
 
 
 def multipliers(J: np.ndarray) -> np.ndarray:
@@ -50,8 +52,8 @@ def _sweep(J: np.ndarray, Q: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
     cuts = [0, *(i for i in range(1, n) if np.max(np.abs(U[i:, :i])) <= small), n]
     blocks = [slice(a, b) for a, b in itertools.pairwise(cuts)]
     found = [np.linalg.eigvals(U[b, b] @ R[b, b]).astype(complex) for b in blocks]
-    split = [len(values) == 1 or (len(values) == 2 and values[0].imag != 0) for values in found]
-    return np.concatenate(found), sum(len(v) for v, done in zip(found, split, strict=True) if not done), V
+    alike = [np.min(np.abs(values)) >= ALIKE * np.max(np.abs(values)) for values in found]
+    return np.concatenate(found), sum(len(v) for v, done in zip(found, alike, strict=True) if not done), V
 
 
 def product(J: np.ndarray) -> np.ndarray:

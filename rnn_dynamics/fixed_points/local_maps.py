@@ -9,11 +9,13 @@ import numpy as np
 from ..cells.contract import Input, Params, State
 from ..machinery import entry
 from ..machinery.captured_arrays import Traced
+from ..machinery.compiled_programs import PLAIN
 from ..machinery.state_vector import flatten
 from .problem import Problem
 
-# points are computed so many at a time, however many there are: their number then compiles nothing
-BATCH = 32
+# points are computed so many at a time, whatever their number, which then compiles nothing; many in larger batches, of
+# at most so many entries of Jacobians
+FEW, MANY, ENTRIES = 32, 512, 2**22
 
 
 class LocalMaps(NamedTuple):
@@ -26,9 +28,10 @@ class LocalMaps(NamedTuple):
 def local_maps(problem: Problem, xs: Input, vectors: np.ndarray, which: np.ndarray) -> LocalMaps:
     """Return f and J at each of N points; `which` says to which row of xs each belongs."""
     count, n = vectors.shape
+    batch_size = max(FEW, min(MANY, ENTRIES // n**2)) if count > 4 * FEW else FEW
     parts = []
-    for first in range(0, count, BATCH):
-        rows = np.minimum(np.arange(first, first + BATCH), count - 1)
+    for first in range(0, count, batch_size):
+        rows = np.minimum(np.arange(first, first + batch_size), count - 1)
         x = jax.tree.map(lambda leaf, rows=rows: np.asarray(leaf)[which[rows]], xs)
         batch = vectors[rows].astype(problem.vectors.dtype)
         found = _local_maps(problem.step, problem.params, batch, x)
@@ -53,7 +56,13 @@ def as_states(problem: Problem, vectors: np.ndarray) -> State:
     return jax.tree.unflatten(tree, states)
 
 
-@entry.compiled()
+def as_arrays(numbers: dict[str, np.ndarray], real: Any) -> dict[str, Any]:
+    """Return NumPy arrays as arrays of JAX, in the real type or the complex type that goes with it."""
+    kinds = {"f": real, "c": np.result_type(real, np.complex64), "i": np.int32, "b": np.bool_}
+    return {name: jnp.asarray(array.astype(kinds[array.dtype.kind])) for name, array in numbers.items()}
+
+
+@entry.compiled(compiler=PLAIN)
 def _local_maps(step: Traced, params: Params, vectors: Any, x: Input) -> tuple[Any, Any]:
     unflatten = flatten(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), step.out))[1]
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from ..cells.contract import State
-from ..machinery.printed import Table, fields_of, number, printable, span
+from ..machinery.printed import Table, fields_of, printable, span
 
 
 class Ending(enum.IntEnum):
@@ -32,7 +32,8 @@ class Ending(enum.IntEnum):
 class FixedPoints(NamedTuple):
     """The distinct fixed points and slow points of a step, from `find_fixed_points`: N of them, the most visited first.
 
-    J is the Jacobian of the step at a point. Eigenvalues are in descending order of their magnitudes.
+    J is the Jacobian of the step at a point. Eigenvalues are in descending order of their magnitudes. At a slow point
+    one of them is 1, since (J - I)ᵀ f = 0 there, and `stable`, `undecided` and `unstable` are about the others.
 
     Attributes:
         points: The points, a pytree like a state with a leading axis N.
@@ -47,21 +48,25 @@ class FixedPoints(NamedTuple):
         undecided: Whether some |eigenvalue| is so close to 1 that rounding decides on which side, (N,).
         unstable: How many |eigenvalues| are above 1 by more than their error, (N,).
         margin: 1 - the largest |eigenvalue|, (N,): positive where perturbations die out.
-        margin_error: How far rounding can have moved the |eigenvalue| that is nearest to 1, (N,).
+        margin_error: How far rounding, of the point and of J, can have moved the |eigenvalue| nearest to 1, (N,).
         time_constants: The steps in which a perturbation along each eigenvector shrinks to 1/e, (N, n): -1 / ln |λ|.
             Negative where it grows, by e in as many steps; infinite at |λ| = 1.
         frequencies: How often a perturbation along each eigenvector turns, (N, n), in cycles per step: |arg λ| / 2π.
         share: The share of the candidates that ended there, (N,).
         distance: The distance to the nearest candidate, relative to the spread of the candidates, (N,).
-        outlier: Whether that distance is large: the point is then far from where the network works, (N,).
+        outlier: Whether that distance is above 2: the point is then far from where the network works, (N,). The spread
+            of the candidates is their root mean square distance from their mean.
         dimension: The number of directions along which neighbouring points are fixed or slow as well, (N,): 0 for an
             isolated point, 1 on a line attractor.
         manifold: Which line or surface of such points it belongs to, (N,); -1 for an isolated point. Of a line or
-            surface only some points are listed.
+            surface at most 16 well-spread points are listed, and each candidate is counted at the nearest of them.
+            `slow_manifolds` measures those that are only nearly at rest.
         input: Which of several inputs it belongs to, (N,); 0 for one input.
         jacobians: J at each point, (N, n, n).
         ending: How each candidate ended, (inputs · candidates,), as `Ending` codes.
         ended_at: The point at which each candidate ended, (inputs · candidates,); -1 where it did not converge.
+        unseen: An estimate of the probability that one more start would end at a fixed point that is not listed: the
+            share of the last starts that ended at points met only once.
     """
 
     points: State
@@ -87,27 +92,64 @@ class FixedPoints(NamedTuple):
     jacobians: Float[Array, "N n n"]
     ending: Int[Array, " candidates"]
     ended_at: Int[Array, " candidates"]
+    unseen: float = float("nan")
 
     def _headline(self) -> str:
-        fixed, stable = int(np.sum(self.fixed)), int(np.sum(np.asarray(self.fixed) & np.asarray(self.stable)))
-        slow, lost = len(np.asarray(self.fixed)) - fixed, np.mean(np.asarray(self.ending) == Ending.NOT_CONVERGED)
-        words = f"{fixed} fixed ({stable} stable), {slow} slow"
-        return f"(n={np.shape(self.eigenvalues)[-1]}): {words}; {lost:.0%} of {np.size(self.ending)} candidates lost"
+        ending = np.asarray(self.ending)
+        lost = f"{np.mean(ending == Ending.NOT_CONVERGED):.0%} of {ending.size} candidates lost" if ending.size else ""
+        return f"(n={np.shape(self.eigenvalues)[-1]}): {', '.join(_counts(self)) or 'nothing found'}; {lost}"
 
     def _table(self) -> Table:
         if np.ndim(self.eigenvalues) != 2:
             return fields_of(self)
-        stability = np.where(self.stable, "stable", [f"{int(count)} unstable" for count in np.asarray(self.unstable)])
-        stability = np.where(self.undecided, "undecided", stability)
-        rows = [
-            [
-                str(i),
-                "fixed" if self.fixed[i] else "slow",
-                str(stability[i]),
-                number(self.speed[i]),
-                span(np.abs(self.eigenvalues[i, :1])),
-                f"{float(self.share[i]):.1%}",
-            ]
-            for i in range(len(self.eigenvalues))
-        ]
-        return Table(["point", "kind", "stability", "speed", "|λ_1|", "candidates"], rows)
+        several, outliers = bool(np.any(np.asarray(self.input) > 0)), bool(np.any(np.asarray(self.outlier)))
+        columns = ["point", "kind", "stability", "speed", "|λ_1|", "slowest", "candidates"]
+        columns += ["input"] * several + ["outlier"] * outliers
+        rows = []
+        for members in _rows_of(np.asarray(self.manifold)):
+            row = _row(self, members)
+            row += [str(int(self.input[members[0]]))] * several
+            row += ["outlier" if np.all(np.asarray(self.outlier)[members]) else ""] * outliers
+            rows.append(row)
+        return Table(columns, rows)
+
+
+def _counts(found: FixedPoints) -> list[str]:
+    """Return how many there are of each kind, in words."""
+    fixed, isolated = np.asarray(found.fixed), np.asarray(found.manifold) < 0
+    stable = int(np.sum(fixed & isolated & np.asarray(found.stable)))
+    lines = len(np.unique(np.asarray(found.manifold)[~isolated]))
+    counts = [f"{int(np.sum(fixed & isolated))} fixed ({stable} stable)", f"{int(np.sum(~fixed & isolated))} slow"]
+    return counts + [f"{lines} line{'s' * (lines > 1)} or surface{'s' * (lines > 1)} of points"] * (lines > 0)
+
+
+def _rows_of(manifold: np.ndarray) -> list[np.ndarray]:
+    """Return the points of each row of the summary: an isolated one, or all of one line or surface."""
+    first = [i for i in range(len(manifold)) if manifold[i] < 0 or manifold[i] not in manifold[:i]]
+    return [np.array([i]) if manifold[i] < 0 else np.flatnonzero(manifold == manifold[i]) for i in first]
+
+
+def _row(found: FixedPoints, members: np.ndarray) -> list[str]:
+    """Return the row of an isolated point, or of all points of a line or surface."""
+    i, dimension = members[0], int(np.max(np.asarray(found.dimension)[members]))
+    kind = "fixed" if found.fixed[i] else "slow"
+    if dimension:
+        kind += {1: " line", 2: " surface"}.get(dimension, f" {dimension}-dim.")
+    sizes = np.abs(np.asarray(found.eigenvalues)[members])
+    unstable = np.asarray(found.unstable)[members]
+    stability = "stable" if np.all(np.asarray(found.stable)[members]) else f"{span(unstable)} unstable"
+    if np.any(np.asarray(found.undecided)[members]) and not dimension:
+        stability = "undecided"
+    if dimension:
+        stability = "attracting" if np.max(unstable) == 0 else stability
+    times = np.max(np.abs(np.asarray(found.time_constants)[members]), axis=1)
+    times = np.where(np.asarray(found.undecided)[members], np.inf, times)
+    return [
+        str(i) if len(members) == 1 else f"{i}-{members[-1]}",
+        kind,
+        stability,
+        span(np.asarray(found.speed)[members]),
+        span(np.round(sizes[:, 0], 12)),
+        span(times),
+        f"{float(np.sum(np.asarray(found.share)[members])):.1%}",
+    ]

@@ -4,6 +4,8 @@ from .fault import Fault
 from .in_cells import CELLS
 from .in_diagnosis import DIAGNOSIS
 from .in_fixed_points_exact import EXACT_CYCLES
+from .in_fixed_points_cycles import FIXED_POINTS_CYCLES
+from .in_fixed_points_stability import STABILITY_OF_POINTS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
 from .in_measure import MEASURE
@@ -24,6 +26,7 @@ FAULTS = [
     *EXACT_CYCLES,
     *EXPONENTS,
     *FLOWS,
+    *FIXED_POINTS_CYCLES,
     *FRAMEWORKS,
     *MEASURE,
     *MONITOR,
@@ -33,6 +36,7 @@ FAULTS = [
     *REMEDIES,
     *REPORTS,
     *SPECTRA_IN_WINDOWS,
+    *STABILITY_OF_POINTS,
     *SWEEP,
     *TRAIN,
 ]

@@ -1,0 +1,155 @@
+"""The stages of a search for fixed points: explore in float32, polish, descend."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..cells.contract import Input, Params, Step
+from ..machinery import entry
+from ..machinery.captured_arrays import Traced
+from .batches import new_rows, run_in_batches
+from .deflation import Divided
+from .iterations import Rows, descended, explored, polished
+from .problem import Problem
+from .residual import has_reverse_derivative
+
+# iterations of Newton's method from one start: those that have not come near a point by then wander about
+EXPLORING = 16
+# Newton's method has come near when its step is this small against the size of the states
+NEAR = 1e-3
+# a descent in float32 has come close to a slow point when a step takes away no more than this share of ‖f‖
+CLOSE = 0.1
+
+
+class Maps(NamedTuple):
+    """The step in one precision, with its parameters and inputs."""
+
+    step: Traced
+    params: Params
+    xs: Input
+
+
+class Stages(NamedTuple):
+    """What the stages of a search share.
+
+    Attributes:
+        maps: The step in its own precision.
+        coarse: The step in float32, or in its own precision if it cannot be had.
+        scale: The size of the numbers of a state.
+        tolerance: The largest residual of a fixed point, or None for what rounding leaves.
+        iterations: How many iterations a descent may take.
+        batch: How many rows run at a time.
+    """
+
+    maps: Maps
+    coarse: Maps
+    scale: float
+    tolerance: float | None
+    iterations: int
+    batch: int
+
+    def explore(self, vectors: np.ndarray, which: np.ndarray, known: Divided) -> tuple[np.ndarray, np.ndarray]:
+        """Run capped Newton from each row; return where it ended, and who came near a fixed point."""
+        kind = dtype_of(self.coarse.step)
+        rows, cap = new_rows(vectors.astype(kind)), jnp.asarray(0.4 * self.scale, kind)
+        near = self._run(
+            lambda of, at: explored(*self.coarse, of, at, known, cap, steps=4),
+            rows,
+            which,
+            lambda at: (at.change <= NEAR * self.scale) | (at.residual <= 8 * np.finfo(kind).eps * self.scale),
+            steps=4,
+            most=EXPLORING,
+        )
+        return np.asarray(rows.vectors), near
+
+    def polish(self, vectors: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Run Newton while the residual falls; return where it ended, and who is at a fixed point."""
+        rows = new_rows(vectors.astype(dtype_of(self.maps.step)))
+        self._run(lambda of, at: polished(*self.maps, of, at, steps=2), rows, which, self._fixed, steps=2, most=8)
+        return np.asarray(rows.vectors), self._solved(rows)
+
+    def descend(self, vectors: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Lower the speed from each row; return where it ended, who is at a fixed point, and who at a slow point."""
+        kind = dtype_of(self.coarse.step)
+        rows = new_rows(vectors.astype(kind))
+        self._run(
+            lambda of, at: descended(*self.coarse, of, at, steps=4, exact=False),
+            rows,
+            which,
+            lambda at: (at.change <= CLOSE / 5) | (at.residual <= 1e-5 * self.scale),
+            steps=4,
+            most=self.iterations,
+        )
+        wide = dtype_of(self.maps.step)
+        ends, fixed, slow = (
+            np.asarray(rows.vectors).astype(wide),
+            np.zeros(len(which), bool),
+            np.zeros(len(which), bool),
+        )
+        close = np.flatnonzero((rows.change <= CLOSE) | (rows.residual <= 1e-5 * self.scale))
+        rows = new_rows(ends[close], 1e-4)
+        first = jax.tree.map(lambda leaf: leaf[0], self.maps.xs)
+        exact = len(close) > 0 and has_reverse_derivative(*self.maps[:2], first, jnp.asarray(rows.vectors[0]))
+        self._run(
+            lambda of, at: descended(*self.maps, of, at, steps=4, exact=exact),
+            rows,
+            which[close],
+            lambda at: self._fixed(at) | _slow(at),
+            steps=4,
+            most=max(self.iterations // 3, 8),
+        )
+        ends[close], fixed[close] = rows.vectors, self._solved(rows)
+        slow[close] = _slow(rows) & ~fixed[close]
+        return ends, fixed, slow
+
+    def _run(self, program: Any, rows: Rows, which: np.ndarray, ended: Any, **options: int) -> np.ndarray:
+        return run_in_batches(program, rows, which, ended, batch=self.batch, **options)
+
+    def _fixed(self, at: Rows) -> np.ndarray:
+        """Return whose residual is at the last digits of the states."""
+        eps = np.finfo(at.vectors.dtype).eps
+        size = np.maximum(np.max(np.abs(at.vectors), axis=1), self.scale)
+        return np.asarray(at.residual <= (2 * eps * size if self.tolerance is None else self.tolerance))
+
+    def _solved(self, at: Rows) -> np.ndarray:
+        """Return whose residual is what rounding leaves, once no iteration lowers it."""
+        return self._fixed(at) | ((self.tolerance is None) & (at.residual <= 4 * at.rounding))
+
+
+def _slow(at: Rows) -> np.ndarray:
+    """Return who is at a minimum of q: no slope beyond rounding, and the Hessian is positive definite undamped."""
+    kind = np.finfo(at.vectors.dtype)
+    least = np.sqrt(kind.eps) + 4 * at.rounding / np.maximum(at.residual, kind.tiny)
+    return np.asarray((at.change <= least) & (at.damping <= 1e-3))
+
+
+def dtype_of(step: Traced) -> Any:
+    """Return the float type of the numbers of a state."""
+    return np.result_type(*(np.zeros(0, leaf.dtype).real.dtype for leaf in jax.tree.leaves(step.out)))
+
+
+def coarse_maps(problem: Problem, step: Step, xs: Input, maps: Maps) -> Maps:
+    """Return the step in float32, or `maps` if it is that already or cannot be computed in float32."""
+    if dtype_of(problem.step) == np.float32:
+        return maps
+
+    def narrow(leaf: Any) -> Any:
+        kind = jnp.result_type(leaf)
+        wide = {np.dtype(np.float64): jnp.float32, np.dtype(np.complex128): jnp.complex64}
+        with np.errstate(over="ignore"):
+            return jnp.asarray(leaf, wide.get(kind, kind))
+
+    def narrowed(params: Params, state: Any, x: Input) -> Any:
+        return jax.tree.map(narrow, step(params, state, x))
+
+    params, xs = jax.tree.map(narrow, (problem.params, xs))
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((params, xs)) if leaf.dtype.kind in "fc"):
+        return maps
+    state = jax.tree.map(lambda leaf: narrow(jnp.zeros(leaf.shape, leaf.dtype)), problem.step.out)
+    try:
+        traced = entry.traced_step(narrowed, params, state, jax.tree.map(lambda leaf: leaf[0], xs))
+    except Exception:  # whatever a step raises for another float type than the one it was written for
+        return maps
+    return Maps(traced, params, xs)
