@@ -3,8 +3,8 @@
 from .fault import Fault
 from .in_cells import CELLS
 from .in_diagnosis import DIAGNOSIS
-from .in_fixed_points_exact import EXACT_CYCLES
 from .in_fixed_points_cycles import FIXED_POINTS_CYCLES
+from .in_fixed_points_exact import EXACT_CYCLES
 from .in_fixed_points_stability import STABILITY_OF_POINTS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
