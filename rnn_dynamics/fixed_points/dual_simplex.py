@@ -11,7 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+# a coefficient that is smaller than this part of the largest in its row is no pivot
 TINY = 1e-11
+# solutions with larger numbers may be missed
+LARGEST = 1e8
+# of T and t, relative to the largest of them
+ROUNDING = 64 * np.finfo(float).eps
 
 
 class System(NamedTuple):
@@ -134,8 +139,9 @@ def _pivot(tables: Tables, row: np.ndarray, column: np.ndarray) -> None:
 def refuted(system: System, tables: Tables) -> np.ndarray:
     """Return where the most negative row is a proof, in the numbers of the system, that there is no solution.
 
-    Of the equations σ - T ρ = t the row is the combination λ: λᵀσ - λᵀT ρ = λᵀt. No solution has λᵀt < 0 with all
-    coefficients of open variables at least 0.
+    Of the equations σ - T ρ = t the row is the combination λ: λᵀσ - λᵀT ρ = λᵀt. If λᵀt < 0, no solution has only
+    coefficients of at least 0 at the variables that are not closed. What rounding leaves of negative ones, and what it
+    may hide, is allowed for with variables of up to LARGEST.
     """
     S, one = system.T.shape[1], np.arange(len(tables.table))
     row, sign, _ = _lowest_row(tables, 0.0, first=False)
@@ -144,7 +150,7 @@ def refuted(system: System, tables: Tables) -> np.ndarray:
     coefficients[one, tables.rows[one, row]] = sign
     multipliers = coefficients[:, S:]
     coefficients = np.concatenate([-multipliers @ system.T, multipliers], axis=1)
-    size = np.abs(coefficients).max(axis=1, initial=0)
-    lowest = np.where(tables.closed, 0, coefficients).min(axis=1, initial=0)
-    constant, scale = multipliers @ system.t, np.abs(multipliers) @ np.abs(system.t)
-    return (lowest >= -1e-10 * size) & (constant < -1e-11 * scale)
+    negative = np.where(tables.closed, 0, np.maximum(-coefficients, 0)).sum(axis=1)
+    size = max(np.abs(system.T).max(initial=1), np.abs(system.t).max(initial=1))
+    rounded = ROUNDING * np.abs(multipliers).sum(axis=1) * size * S
+    return multipliers @ system.t < -LARGEST * (negative + rounded)

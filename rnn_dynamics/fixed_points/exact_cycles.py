@@ -25,8 +25,10 @@ def exact_cycles(
 
     A sequence of regions holds a cycle if the solution h_0 .. h_(p-1) lies in them. There are (2^m)^p sequences. Sets
     of them are excluded at once, where linear inequalities that any cycle in one of them would fulfil have no solution
-    (branch and bound). The few that are left are solved. So "all" is a statement about all sequences; cycles with
-    states above some 1e8 times the scale of the net are not looked for.
+    (branch and bound). The few that are left are solved. So "all" is a statement about all sequences, except that
+    cycles with states above 1e8 times the offsets of the net may be missed.
+
+    For all cycles up to a period, call it with each period; `found.period == period` selects those that are new.
 
     Args:
         net: A `PiecewiseLinear`, whose constant input is part of c or d.
@@ -40,9 +42,10 @@ def exact_cycles(
         An `ExactCycles`: points, true periods, Floquet multipliers, stability, regions, and `complete`.
 
     Cost:
-        Host only, nothing is compiled. How many sets are examined depends on the net: for random nets about 100 for
-        fixed points of 20 units and for cycles of period 3 of 6 units; at least twice the number of cycles times m p.
-        Each takes O((m p)²) per pivot; memory O(1000 (m p)²). A search takes O(starts · p n³) per iteration.
+        Host only, nothing is compiled. How many sets are examined depends on the net. Of random relu nets, on one core:
+        100 sets and 10 ms for period 3 of 6 units (2^18 sequences) and for fixed points of 20 units, 1000 to 10 000
+        sets and up to 4 s for period 6 of 6 units and for fixed points of 40 units. A set takes some pivots of
+        O((m p)²). Memory: tens of MB. A search takes O(starts · p n³) per iteration.
 
     Example:
         >>> tent = rd.fixed_points.PiecewiseLinear(*(jnp.full(s, v) for s, v in [((1, 1), 2.0), ((1, 1), -4.0),

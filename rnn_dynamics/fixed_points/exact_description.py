@@ -13,8 +13,8 @@ def described(net: PiecewiseLinear, host: Net, found: Solutions, complete: bool,
     """Return the result of `exact_cycles` for distinct solutions."""
     found = _from_the_lowest(found._replace(points=host.unit * found.points))
     dtype = net.A.dtype
-    reach = 4 * host.unit * found.reach
-    periods = [_true_period(*each) for each in zip(found.points, reach, strict=True)]
+    error = 2 * host.unit * found.error
+    periods = [_true_period(*each) for each in zip(found.points, error, strict=True)]
     multipliers, error = _multipliers(host, found, periods, float(jnp.finfo(dtype).eps))
     size, on_kink = np.abs(multipliers), found.on_kink()
     near = np.argmin(np.abs(size - 1), axis=1)[:, None]
@@ -42,14 +42,14 @@ def _from_the_lowest(found: Solutions) -> Solutions:
     """Rotate each cycle so that the state with the lowest first unit comes first."""
     p = found.points.shape[1]
     turned = (np.argmin(found.points[:, :, 0], axis=1)[:, None] + np.arange(p)) % p
-    points, regions, distance = (np.take_along_axis(part, turned[..., None], 1) for part in found[:3])
-    return found._replace(points=points, regions=regions, distance=distance)
+    points, regions, distance, reach = (np.take_along_axis(part, turned[..., None], 1) for part in found[:4])
+    return found._replace(points=points, regions=regions, distance=distance, reach=reach)
 
 
-def _true_period(points: np.ndarray, reach: float) -> int:
+def _true_period(points: np.ndarray, error: float) -> int:
     """Return the smallest number of steps after which all points are the same."""
     p = len(points)
-    shifts = (q for q in range(1, p) if p % q == 0 and np.abs(np.roll(points, q, axis=0) - points).max() <= reach)
+    shifts = (q for q in range(1, p) if p % q == 0 and np.abs(np.roll(points, q, axis=0) - points).max() <= error)
     return next(shifts, p)
 
 

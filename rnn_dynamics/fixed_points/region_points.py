@@ -17,7 +17,8 @@ class Solutions(NamedTuple):
         points: (N, p, n).
         regions: Which kinks are on, (N, p, m).
         distance: z = C h + d, the signed distances from the kinks, (N, p, m).
-        reach: By how much rounding can have moved the distances, (N,).
+        reach: By how much rounding can have moved each distance, (N, p, m).
+        error: By how much rounding can have moved the points, (N,).
         dimension: Of the set of cycles in these regions, (N,).
     """
 
@@ -25,6 +26,7 @@ class Solutions(NamedTuple):
     regions: np.ndarray
     distance: np.ndarray
     reach: np.ndarray
+    error: np.ndarray
     dimension: np.ndarray
 
     def at(self, which: np.ndarray) -> "Solutions":
@@ -33,7 +35,7 @@ class Solutions(NamedTuple):
 
     def on_kink(self) -> np.ndarray:
         """Return where some state lies on a kink, as far as rounding lets one tell."""
-        return (np.abs(self.distance) <= self.reach[:, None, None]).any(axis=(1, 2))
+        return (np.abs(self.distance) <= self.reach).any(axis=(1, 2))
 
 
 def matrices(net: Net, regions: np.ndarray) -> np.ndarray:
@@ -58,17 +60,25 @@ def _solved(net: Net, regions: np.ndarray, eps: float) -> Solutions:
     drive = ((net.V * regions[..., None, :]) @ net.d + net.c).reshape(N, p * n)
     sizes = np.linalg.svd(steps, compute_uv=False)
     singular = negligible(sizes, eps)[:, -1]
-    points, dimension = np.zeros((N, p * n)), np.zeros(N, int)
-    points[~singular] = np.linalg.solve(steps[~singular], drive[~singular][..., None])[..., 0]
+    points, error, dimension = np.zeros((N, p * n)), np.zeros((N, p * n)), np.zeros(N, int)
+    points[~singular], error[~singular] = _isolated(steps[~singular], drive[~singular])
     for i in np.flatnonzero(singular):
         points[i], dimension[i] = one_of_many(net, steps[i], drive[i], regions[i], eps)
-    points = points.reshape(N, p, n)
+        error[i] = 1e-8 * (1 + np.abs(points[i]).max())  # as far as the linear program knows the set
+    points, error = points.reshape(N, p, n), error.reshape(N, p, n)
     distance = points @ net.C.T + net.d
-    # kinks have |(C_j, d_j)| near 1; of a set, the linear program knows its points to about 1e-9
-    rounding = 8 * np.finfo(float).eps * np.maximum(sizes[:, 0], 1) / np.maximum(sizes[:, -1], 1e-300)
-    reach = np.where(singular, 1e-8, rounding) * (1 + np.abs(points).max(axis=(1, 2), initial=0))
-    inside = (np.where(regions, distance, -distance) >= -reach[:, None, None]).all(axis=(1, 2)) & (dimension >= 0)
-    return Solutions(points, regions, distance, reach, dimension).at(inside)
+    # kinks have |(C_j, d_j)| near 1
+    reach = error @ np.abs(net.C).T + 4 * np.finfo(float).eps * (np.abs(points) @ np.abs(net.C).T + np.abs(net.d))
+    inside = (np.where(regions, distance, -distance) >= -reach).all(axis=(1, 2)) & (dimension >= 0)
+    return Solutions(points, regions, distance, reach, error.max(axis=(1, 2)), dimension).at(inside)
+
+
+def _isolated(steps: np.ndarray, drive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the solutions of steps · H = drive, and how far rounding can have moved each of their numbers."""
+    points = np.linalg.solve(steps, drive[..., None])[..., 0]
+    rounding = (np.abs(steps) @ np.abs(points)[..., None])[..., 0] + np.abs(drive)
+    error = 4 * np.finfo(float).eps * (np.abs(np.linalg.inv(steps)) @ rounding[..., None])[..., 0]
+    return points, error
 
 
 def equations(net: Net, regions: np.ndarray) -> np.ndarray:
@@ -83,20 +93,29 @@ def equations(net: Net, regions: np.ndarray) -> np.ndarray:
 def distinct(found: Solutions) -> Solutions:
     """Keep one of the rotations of each cycle, and of a cycle on a kink one of the regions that it lies in.
 
-    A point or set on a kink that lies in the regions of another solution belongs to it, since the maps agree there: the
-    larger set is kept.
+    A point on a kink that lies in the regions of a larger set belongs to it, since the maps agree there, and so does a
+    smaller set.
     """
     words: dict[bytes, int] = {}
     for place, regions in enumerate(found.regions):
         words.setdefault(min(np.roll(regions, -shift, axis=0).tobytes() for shift in range(len(regions))), place)
     found = found.at(np.array(sorted(words.values()), int))
     kept = np.ones(len(found.points), bool)
-    for i in np.flatnonzero(found.on_kink()):
-        within = np.zeros(len(kept), bool)
-        for shift in range(found.points.shape[1]):
-            distance = np.roll(found.distance[i], -shift, axis=0)
-            within |= (np.where(found.regions, distance, -distance) >= -found.reach[i]).all(axis=(1, 2))
-        others = within & kept & (found.dimension >= found.dimension[i])
+    for i in map(int, np.flatnonzero(found.on_kink())):
+        others = kept & (found.dimension >= found.dimension[i]) & _same_or_within(found, i)
         others[i] = False
         kept[i] = not others.any()
     return found.at(kept)
+
+
+def _same_or_within(found: Solutions, i: int) -> np.ndarray:
+    """Return which solutions are the i-th, in some rotation, or a set that contains it, (N,)."""
+    same = np.zeros(len(found.points), bool)
+    for shift in range(found.points.shape[1]):
+        distance, reach, points = (
+            np.roll(part[i], -shift, axis=0) for part in (found.distance, found.reach, found.points)
+        )
+        within = (np.where(found.regions, distance, -distance) >= -reach).all(axis=(1, 2))
+        near = np.abs(found.points - points).max(axis=(1, 2)) <= 2 * (found.error + found.error[i])
+        same |= within & (near | (found.dimension > 0))
+    return same

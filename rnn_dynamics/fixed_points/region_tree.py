@@ -18,6 +18,10 @@ import numpy as np
 from .dual_simplex import System, Tables, begun, settled
 from .piecewise_linear import Net
 
+# where the equations determine the states worse than this, they are left free
+FREE = 0.05
+# a cycle may be this much behind its rotations and still be the one that is looked for, since a fixed point is its own
+BEHIND = 1e-6
 # how many numbers there are in the tables that are treated at once
 NUMBERS = 1_000_000
 
@@ -102,7 +106,7 @@ def inequalities(net: Net, period: int) -> tuple[System, np.ndarray]:
     (n, m), p = net.V.shape, period
     steps = np.kron(np.roll(np.eye(p), 1, axis=1), np.eye(n)) - np.kron(np.eye(p), net.A)
     left, sizes, right = np.linalg.svd(steps)
-    kept = sizes > 1e-3 * max(sizes[0], 1.0)
+    kept = sizes > FREE * max(sizes[0], 1.0)
     drive = left.T @ np.concatenate([np.kron(np.eye(p), net.V), np.tile(net.c, p)[:, None]], axis=1)
     states = np.concatenate(  # H = states · (r, w, 1)
         [right[kept].T @ (drive[kept, :-1] / sizes[kept, None]), right[~kept].T], axis=1
@@ -114,7 +118,7 @@ def inequalities(net: Net, period: int) -> tuple[System, np.ndarray]:
     kinks = np.kron(np.eye(p), net.C)
     identity = np.eye(p * m, states.shape[1])
     T = np.concatenate([identity - kinks @ states, free, ahead @ states])
-    t = np.concatenate([-kinks @ offset - np.tile(net.d, p), drive[~kept, -1], ahead @ offset])
+    t = np.concatenate([-kinks @ offset - np.tile(net.d, p), drive[~kept, -1], ahead @ offset + BEHIND])
     T = np.concatenate([T, -T[:, p * m :]], axis=1)
     return System(T, t), _closed_from_the_start(p * m, T.shape, len(free))
 

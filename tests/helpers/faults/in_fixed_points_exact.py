@@ -44,6 +44,13 @@ EXACT_CYCLES = [
         f"{EXACT}_feasibility_agrees_with_scipy",
     ),
     Fault(
+        "proof-without-rounding",
+        "fixed_points/dual_simplex.py",
+        "return multipliers @ system.t < -LARGEST * (negative + rounded)",
+        "return multipliers @ system.t < 0",
+        f"{EXACT}_rounding_excludes_no_cycle_with_large_states",
+    ),
+    Fault(
         "steps-of-a-cycle-reversed",
         "fixed_points/region_points.py",
         "steps[:, at, :, (at + 1) % p, :] += np.eye(n)",
