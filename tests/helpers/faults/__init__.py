@@ -3,6 +3,7 @@
 from .fault import Fault
 from .in_cells import CELLS
 from .in_diagnosis import DIAGNOSIS
+from .in_fixed_points_search import FIXED_POINTS_SEARCH
 from .in_fixed_points_stability import STABILITY_OF_POINTS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
@@ -22,6 +23,7 @@ FAULTS = [
     *CELLS,
     *DIAGNOSIS,
     *EXPONENTS,
+    *FIXED_POINTS_SEARCH,
     *FLOWS,
     *FRAMEWORKS,
     *MEASURE,
