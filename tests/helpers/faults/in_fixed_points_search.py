@@ -10,21 +10,13 @@ FIXED_POINTS_SEARCH = [
         "fixed_points/deflation.py",
         "return change / (1 - jnp.sum",
         "return change / (1 + jnp.sum",
-        f"{SEARCH}_deflation_finds_the_other_points_from_the_same_candidate",
-    ),
-    Fault(
-        "search-polish-in-float32",
-        "fixed_points/stages.py",
-        "rows = new_rows(vectors.astype(dtype_of(self.maps.step)))",
-        "rows = new_rows(vectors.astype(np.float32).astype(dtype_of(self.maps.step)))\n        return np.asarray("
-        "rows.vectors), np.full(len(vectors), True)",
-        f"{SEARCH}_points_of_a_scalar_tanh_net[float64-2.0]",
+        f"{SEARCH}_the_deflated_step_is_the_newton_step_of_the_deflated_map",
     ),
     Fault(
         "search-slow-without-curvature",
         "fixed_points/stages.py",
         "(at.change <= least) & (at.damping <= 1e-3)",
-        "at.change <= 2.0",
+        "at.change <= least",
         f"{SEARCH}_a_saddle_of_the_speed_is_no_slow_point",
     ),
     Fault(
@@ -42,7 +34,7 @@ FIXED_POINTS_SEARCH = [
         f"{SEARCH}_known_points_are_divided_out",
     ),
     Fault(
-        "search-without-combinations-counted",
+        "search-counts-the-wrong-point",
         "fixed_points/found.py",
         "self.met[np.argmax(same)] += counted",
         "self.met[np.argmin(same)] += counted",
