@@ -44,6 +44,7 @@ def eigen_analysis(J: np.ndarray, shift: np.ndarray, eps: float) -> EigenAnalysi
     right = np.take_along_axis(right, order[:, None, :], -1)
     left = np.stack([_inverse(vectors).conj().T for vectors in right])
     change = ROUNDING * eps * np.linalg.norm(J, axis=(1, 2)) + np.linalg.norm(shift, axis=(1, 2))
+    change = np.where(np.isfinite(change), change, np.inf)  # J is not finite next to the point: nothing is decided
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.linalg.norm(left, axis=1) * change[:, None]
     for i in np.flatnonzero([_meets(*each, eps) for each in zip(eigenvalues, left, error, strict=True)]):

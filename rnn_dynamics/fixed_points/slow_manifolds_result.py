@@ -57,17 +57,7 @@ class SlowManifolds(NamedTuple):
     def _table(self) -> Table:
         if np.ndim(self.eigenvalues) != 2:
             return fields_of(self)
-        columns = [
-            "manifold",
-            "dimension",
-            "visited",
-            "extent",
-            "drift per step",
-            "largest",
-            "slowest",
-            "across",
-            "share",
-        ]
+        columns = ["manifold", "dimension", "visited", "extent", "drift", "fastest", "time constant", "across", "share"]
         values = zip(*(np.asarray(field) for field in self[-8:-1]), strict=True)
         rows = [[str(i), *map(number, row), f"{float(self.share[i]):.1%}"] for i, row in enumerate(values)]
         return Table(columns, rows)

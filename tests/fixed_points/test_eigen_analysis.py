@@ -75,6 +75,12 @@ def test_the_reach_of_an_eigenvalue_of_a_jordan_block():
     assert 1e-8 <= pseudospectral_reach(np.diag([0.5, 0.1]), 0.5, 1e-8) < 4e-8
 
 
+def test_an_unknown_change_leaves_everything_open():
+    found = analysis(np.diag([1.2, 0.5]), shift=np.nan)
+    assert np.all(found.error == np.inf)
+    assert np.all(np.isfinite(found.left))
+
+
 def test_no_matrix_at_all():
     found = eigen_analysis(np.zeros((0, 3, 3)), np.zeros((0, 3, 3)), EPS)
     assert found.eigenvalues.shape == (0, 3)
