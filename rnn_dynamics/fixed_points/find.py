@@ -28,7 +28,7 @@ def find_fixed_points(
     x_axis: int | None = None,
     known: State | None = None,
     tolerance: float | None = None,
-    iterations: int = 40,
+    iterations: int = 24,
 ) -> FixedPoints:
     """Find the fixed points of a step, and the slow points where it nearly rests, from many candidates at once.
 
@@ -54,7 +54,7 @@ def find_fixed_points(
         known: Points to divide out, a pytree like a state with a leading axis. They are not listed, and a candidate
             that ends at one counts as not converged. Default: none.
         tolerance: The largest number in f at a fixed point. Default: what rounding leaves of f.
-        iterations: How many iterations a descent to a slow point may take. Default: 40.
+        iterations: How many iterations a descent to a slow point may take. Default: 24.
 
     Returns:
         A `FixedPoints`. Whether all points were found is not known; `unseen` estimates the probability that one more

@@ -108,7 +108,8 @@ def _table(stages: Stages, found: Found, inputs: int) -> Divided:
 
 def _further(stages: Stages, found: Found, candidates: np.ndarray, inputs: int) -> tuple[np.ndarray, np.ndarray]:
     """Look for points at which no candidate ended; return them with their inputs."""
-    count = int(np.clip(len(candidates) // 4, 16, 256))
+    # of small states more, since they cost little
+    count = int(np.clip(len(candidates) // 4, np.clip(2**20 // candidates.shape[1] ** 2, 16, 128), 256))
     which = np.repeat(np.arange(inputs), count)
     some = candidates[np.linspace(0, len(candidates) - 1, count // 2).astype(int)]
     parts = []

@@ -7,6 +7,7 @@ from .in_fixed_points_continuation import CONTINUATION
 from .in_fixed_points_cycles import FIXED_POINTS_CYCLES
 from .in_fixed_points_exact import EXACT_CYCLES
 from .in_fixed_points_pictures import FIXED_POINTS_PICTURES
+from .in_fixed_points_search import FIXED_POINTS_SEARCH
 from .in_fixed_points_stability import STABILITY_OF_POINTS
 from .in_flow_and_lyapunov import EXPONENTS, FLOWS
 from .in_frameworks import FRAMEWORKS
@@ -29,6 +30,7 @@ FAULTS = [
     *FIXED_POINTS_CYCLES,
     *EXACT_CYCLES,
     *FIXED_POINTS_PICTURES,
+    *FIXED_POINTS_SEARCH,
     *STABILITY_OF_POINTS,
     *EXPONENTS,
     *FLOWS,

@@ -1,0 +1,50 @@
+"""Faults in the search for fixed points."""
+
+from .fault import Fault
+
+SEARCH = "fixed_points/test_search.py::test"
+
+FIXED_POINTS_SEARCH = [
+    Fault(
+        "search-deflation-sign",
+        "fixed_points/deflation.py",
+        "return change / (1 - jnp.sum",
+        "return change / (1 + jnp.sum",
+        f"{SEARCH}_the_deflated_step_is_the_newton_step_of_the_deflated_map",
+    ),
+    Fault(
+        "search-slow-by-gauss-newton",
+        "fixed_points/stages.py",
+        "steps=4, exact=exact",
+        "steps=4, exact=False",
+        f"{SEARCH}_a_slow_point_is_said_to_be_slow",
+    ),
+    Fault(
+        "search-inputs-mixed-up",
+        "fixed_points/search.py",
+        "which = np.repeat(np.arange(inputs), len(candidates))",
+        "which = np.tile(np.arange(inputs), len(candidates))",
+        f"{SEARCH}_several_inputs_at_once",
+    ),
+    Fault(
+        "search-known-listed",
+        "fixed_points/search.py",
+        "found.add(np.tile(known, (inputs, 1)), np.repeat(np.arange(inputs), len(known)), counted=False)",
+        "pass",
+        f"{SEARCH}_known_points_are_divided_out",
+    ),
+    Fault(
+        "search-counts-the-wrong-point",
+        "fixed_points/found.py",
+        "self.met[np.argmax(same)] += counted",
+        "self.met[np.argmin(same)] += counted",
+        f"{SEARCH}_points_met_once_tell_of_others",
+    ),
+    Fault(
+        "candidates-noise",
+        "fixed_points/candidates.py",
+        "jnp.maximum(spread, 0.1 * least)",
+        "spread",
+        "fixed_points/test_candidates.py::test_noise_is_relative_to_the_spread_of_each_number",
+    ),
+]
