@@ -57,8 +57,8 @@ def line_of(slow: SlowManifolds, V: np.ndarray, c: float) -> Line:
     constants[rows, nearest] = 0
     return Line(
         np.asarray(slow.points[on]),
-        slow.points[on] @ V + c,
-        slow.drift[on] @ V,
+        np.asarray(slow.points[on] @ V + c),
+        np.asarray(slow.drift[on] @ V),
         along,
         constants.max(axis=1),
         float(slow.share[0]),
