@@ -1,20 +1,20 @@
 """Where a network rests, cycles or nearly rests, and how that changes while a parameter moves."""
 
-from .branch import Bifurcation, Branch, Diagram
-from .candidates import visited_states
-from .continuation import bifurcation_diagram, continuation
-from .cycles import find_cycles
-from .cycles_result import Cycles
-from .exact_cycles import exact_cycles
-from .exact_result import ExactCycles
-from .find import find_fixed_points
+from .branches.branch import Bifurcation, Branch, Diagram
+from .branches.continuation import bifurcation_diagram, continuation
+from .cycles.cycles import find_cycles
+from .cycles.cycles_result import Cycles
+from .exact.exact_cycles import exact_cycles
+from .exact.exact_result import ExactCycles
+from .exact.piecewise_linear import PiecewiseLinear, piecewise_linear_step
+from .exact.piecewise_linear_of import piecewise_linear_of
 from .landscape import SpeedLandscape, speed_landscape
-from .piecewise_linear import PiecewiseLinear, piecewise_linear_step
-from .piecewise_linear_of import piecewise_linear_of
+from .manifolds.slow_manifolds import slow_manifolds
+from .manifolds.slow_manifolds_result import SlowManifolds
 from .plane import Plane, principal_plane
+from .points.candidates import visited_states
+from .points.find import find_fixed_points
 from .result import Ending, FixedPoints
-from .slow_manifolds import slow_manifolds
-from .slow_manifolds_result import SlowManifolds
 
 __all__ = [
     "Bifurcation",

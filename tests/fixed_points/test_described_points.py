@@ -8,9 +8,9 @@ from ends import described_ends
 
 import rnn_dynamics as rd
 from rnn_dynamics.fixed_points import Ending
-from rnn_dynamics.fixed_points.ends import Searched
+from rnn_dynamics.fixed_points.points.ends import Searched
+from rnn_dynamics.fixed_points.points.slow_error import slow_error
 from rnn_dynamics.fixed_points.problem import opened
-from rnn_dynamics.fixed_points.slow_error import slow_error
 
 ANGLE = 2 * np.pi / 12
 

@@ -15,7 +15,7 @@ from rnn_dynamics.fixed_points import (
     piecewise_linear_of,
     piecewise_linear_step,
 )
-from rnn_dynamics.fixed_points.dual_simplex import System, begun, settled
+from rnn_dynamics.fixed_points.exact.dual_simplex import System, begun, settled
 
 
 def net_of(A, V, C, d, c, dtype=float):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from ends import described_ends
 
-from rnn_dynamics.fixed_points.merge import merged
-from rnn_dynamics.fixed_points.newton_error import newton_error
+from rnn_dynamics.fixed_points.points.merge import merged
+from rnn_dynamics.fixed_points.points.newton_error import newton_error
 
 
 def apart(h, x=None):

@@ -10,8 +10,8 @@ from scipy.optimize import brentq
 
 import rnn_dynamics as rd
 from rnn_dynamics.fixed_points import Ending
-from rnn_dynamics.fixed_points.deflation import deflated
-from rnn_dynamics.fixed_points.found import Found, starts
+from rnn_dynamics.fixed_points.points.deflation import deflated
+from rnn_dynamics.fixed_points.points.found import Found, starts
 
 GRU, LSTM = rd.cells.gru, rd.cells.lstm
 

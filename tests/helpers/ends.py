@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rnn_dynamics.fixed_points.describe import described
+from rnn_dynamics.fixed_points.points.describe import described
+from rnn_dynamics.fixed_points.points.search import Search
 from rnn_dynamics.fixed_points.problem import opened
-from rnn_dynamics.fixed_points.search import Search
 
 
 def described_ends(step, params, ends, ending=2, candidates=None, xs=None, inputs=None, more=None):

@@ -2,8 +2,16 @@
 
 from .fault import Fault
 
-ARCLENGTH, CURVE, DIAGRAM = "fixed_points/arclength.py", "fixed_points/curve.py", "fixed_points/diagram.py"
-FAMILY, SPECIAL, SWITCHING = "fixed_points/family.py", "fixed_points/special_points.py", "fixed_points/switching.py"
+ARCLENGTH, CURVE, DIAGRAM = (
+    "fixed_points/branches/arclength.py",
+    "fixed_points/branches/curve.py",
+    "fixed_points/branches/diagram.py",
+)
+FAMILY, SPECIAL, SWITCHING = (
+    "fixed_points/branches/family.py",
+    "fixed_points/branches/special_points.py",
+    "fixed_points/branches/switching.py",
+)
 TESTS = "fixed_points/test_continuation.py::test_"
 CASCADE = f"{TESTS}the_cascade_of_the_logistic_map"
 FOLDS = f"{TESTS}an_s_shaped_curve_is_followed_through_both_of_its_folds"

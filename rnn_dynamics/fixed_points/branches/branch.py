@@ -7,8 +7,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
-from ..cells.contract import State
-from ..machinery.printed import Table, as_html, as_text, span
+from ...cells.contract import State
+from ...machinery.printed import Table, as_html, as_text, span
 
 WORDS = {"branch": "branch point", "neimark_sacker": "Neimark-Sacker", "border_collision": "border collision"}
 

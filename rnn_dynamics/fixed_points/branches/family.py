@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..cells.contract import Input, State
-from ..machinery import entry
-from ..machinery.captured_arrays import Traced
-from ..machinery.compiled_programs import PLAIN, program
-from ..machinery.state_vector import flatten
+from ...cells.contract import Input, State
+from ...machinery import entry
+from ...machinery.captured_arrays import Traced
+from ...machinery.compiled_programs import PLAIN, program
+from ...machinery.state_vector import flatten
 
 
 class Local(NamedTuple):

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from ..problem import Problem
 from .cycle_newton import DONE, LOST, RUNNING, Lanes, Limits, iterated
-from .problem import Problem
 
 # iterations in one call of the program, and the memory that its Jacobians may take
 STEPS, MEMORY = 4, 2**27

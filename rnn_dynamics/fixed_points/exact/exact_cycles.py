@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .. import argument
+from ... import argument
 from .exact_description import described
 from .exact_result import ExactCycles
 from .piecewise_linear import PiecewiseLinear, checked, on_the_host

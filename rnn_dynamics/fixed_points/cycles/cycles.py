@@ -1,11 +1,11 @@
 """Find p-cycles of any step by Newton's method on all p states of a cycle at once (multiple shooting)."""
 
-from .. import argument
-from ..cells.contract import Input, Params, State, Step
+from ... import argument
+from ...cells.contract import Input, Params, State, Step
+from ..problem import opened
 from .cycle_rounds import cycles_as_vectors, searched
 from .cycle_stability import described
 from .cycles_result import Cycles
-from .problem import opened
 
 
 def find_cycles(

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..cells.contract import Input
-from .local_maps import LocalMaps, local_maps
-from .problem import Problem
+from ...cells.contract import Input
+from ..local_maps import LocalMaps, local_maps
+from ..problem import Problem
 
 
 class Searched(NamedTuple):

@@ -6,15 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import argument
-from ..cells.contract import Input, Params, State, Step
-from ..machinery import entry
-from ..machinery.compiled_programs import with_float32_products
-from ..machinery.lapack_threads import on_one_thread
-from ..machinery.state_vector import flatten
+from ... import argument
+from ...cells.contract import Input, Params, State, Step
+from ...machinery import entry
+from ...machinery.compiled_programs import with_float32_products
+from ...machinery.lapack_threads import on_one_thread
+from ...machinery.state_vector import flatten
+from ..problem import Problem, opened
+from ..result import FixedPoints
 from .describe import described
-from .problem import Problem, opened
-from .result import FixedPoints
 from .search import searched
 
 

@@ -18,10 +18,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ..cells.contract import Input, Params
-from ..machinery import entry
-from ..machinery.captured_arrays import Traced
-from ..machinery.compiled_programs import PLAIN
+from ...cells.contract import Input, Params
+from ...machinery import entry
+from ...machinery.captured_arrays import Traced
+from ...machinery.compiled_programs import PLAIN
 from .deflation import Divided, deflated
 from .residual import newton_step, pulled_back, residual_of, with_jacobian
 

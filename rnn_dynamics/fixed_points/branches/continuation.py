@@ -25,9 +25,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .. import argument
-from ..cells.contract import Input, Params, State, Step
-from ..machinery.compiled_programs import with_float32_products
+from ... import argument
+from ...cells.contract import Input, Params, State, Step
+from ...machinery.compiled_programs import with_float32_products
 from .branch import Branch, Diagram
 from .curve import follow
 from .diagram import Limits, all_curves, branch_of

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..cells.contract import Input, Params
-from ..machinery.captured_arrays import Traced
-from ..machinery.state_vector import flatten
+from ...cells.contract import Input, Params
+from ...machinery.captured_arrays import Traced
+from ...machinery.state_vector import flatten
 
 Residual = Callable[[Float[Array, " n"], Input], Float[Array, " n"]]
 

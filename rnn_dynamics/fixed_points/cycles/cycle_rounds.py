@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..problem import Problem
 from .cycle_newton import trajectories
 from .cycle_search import Solutions, limits_of, solved
-from .problem import Problem
 from .same_cycles import errors_of, from_first, merged, true_period
 
 # a trajectory is followed as long as no component is above so many times the largest of the candidates

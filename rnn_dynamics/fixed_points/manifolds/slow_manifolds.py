@@ -12,14 +12,14 @@ What is left of f then is the drift along the manifold.
 import jax.numpy as jnp
 import numpy as np
 
-from .. import argument
-from ..cells.contract import Input, Params, State, Step
-from ..machinery.compiled_programs import with_float32_products
-from ..machinery.lapack_threads import on_one_thread
-from .describe import spread_of
-from .local_maps import as_arrays, as_states
+from ... import argument
+from ...cells.contract import Input, Params, State, Step
+from ...machinery.compiled_programs import with_float32_products
+from ...machinery.lapack_threads import on_one_thread
+from ..local_maps import as_arrays, as_states
+from ..points.describe import spread_of
+from ..problem import Problem, opened
 from .manifolds import NEAR, along, extent, lies_between, linked, local_dimension
-from .problem import Problem, opened
 from .slow_manifolds_result import SlowManifolds
 from .slow_states import SlowStates, relaxed
 

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .local_maps import LocalMaps, local_maps
-from .problem import Problem
+from ..local_maps import LocalMaps, local_maps
+from ..problem import Problem
 
 # no step is longer than so many times the spread of the candidates
 LONGEST = 1.0

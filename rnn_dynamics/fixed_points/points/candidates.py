@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .. import argument
-from ..cells.contract import Input, Params, State, Step
-from ..machinery import entry
-from ..machinery.compiled_programs import with_float32_products
-from ..machinery.state_vector import flatten
-from ..measure.unroll import unroll
+from ... import argument
+from ...cells.contract import Input, Params, State, Step
+from ...machinery import entry
+from ...machinery.compiled_programs import with_float32_products
+from ...machinery.state_vector import flatten
+from ...measure.unroll import unroll
 
 
 @with_float32_products

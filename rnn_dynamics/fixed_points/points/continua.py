@@ -7,8 +7,8 @@ vanishes altogether, or for slow points is what it was.
 
 import numpy as np
 
+from ..manifolds.manifolds import LISTED, NEAR, lies_between, linked, nearest, spread_out
 from .ends import Ends, Searched, joined
-from .manifolds import LISTED, NEAR, lies_between, linked, nearest, spread_out
 from .newton_error import NewtonError, inverses_across, newton_error, rounding_of
 
 # an end is loose if rounding of f could have moved it by this share of the spread of the candidates, or if I - J is

@@ -3,14 +3,14 @@
 import jax.numpy as jnp
 import numpy as np
 
+from ..eigen_analysis import EigenAnalysis, eigen_analysis
+from ..local_maps import as_arrays, as_states
+from ..problem import Problem
+from ..result import Ending, FixedPoints
 from .continua import LOOSE, continua, is_loose
-from .eigen_analysis import EigenAnalysis, eigen_analysis
 from .ends import Ends, Searched, joined
-from .local_maps import as_arrays, as_states
 from .merge import merged
 from .newton_error import newton_error
-from .problem import Problem
-from .result import Ending, FixedPoints
 from .search import Search
 from .slow_error import slow_error
 

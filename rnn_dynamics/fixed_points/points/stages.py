@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..cells.contract import Input, Params, Step
-from ..machinery import entry
-from ..machinery.captured_arrays import Traced
+from ...cells.contract import Input, Params, Step
+from ...machinery import entry
+from ...machinery.captured_arrays import Traced
+from ..problem import Problem
 from .batches import new_rows, run_in_batches
 from .deflation import Divided
 from .iterations import Rows, descended, explored, polished
-from .problem import Problem
 from .residual import has_reverse_derivative
 
 # iterations of Newton's method from one start: those that have not come near a point by then wander about

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..cells.contract import Input, Params, State, Step
-from ..machinery import entry
-from ..machinery.compiled_programs import float32_products, inside_transformation
-from ..machinery.state_vector import flatten
+from ...cells.contract import Input, Params, State, Step
+from ...machinery import entry
+from ...machinery.compiled_programs import float32_products, inside_transformation
+from ...machinery.state_vector import flatten
 from .kinks_of_step import Kinks, Moved, run
 from .piecewise_linear import PiecewiseLinear, piecewise_linear_step
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from .eigen_analysis import eigen_analysis
+from ..eigen_analysis import eigen_analysis
 from .exact_result import ExactCycles
 from .piecewise_linear import Net, PiecewiseLinear, used_kinks
 from .region_points import Solutions, matrices

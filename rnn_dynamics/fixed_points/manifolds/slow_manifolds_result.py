@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Complex, Float, Int
 
-from ..cells.contract import State
-from ..machinery.printed import Table, fields_of, number, printable
+from ...cells.contract import State
+from ...machinery.printed import Table, fields_of, number, printable
 
 
 @printable

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..cells.contract import Input, State, Step
-from ..machinery import entry
-from ..machinery.captured_arrays import traced
+from ...cells.contract import Input, State, Step
+from ...machinery import entry
+from ...machinery.captured_arrays import traced
+from ..problem import opened
 from .arclength import Point, corrected, point
 from .curve import shorter_period
 from .family import Family
-from .problem import opened
 
 
 def opened_family(

@@ -18,12 +18,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ..cells.contract import Input, Params
-from ..machinery import entry
-from ..machinery.captured_arrays import Traced
-from ..machinery.compiled_programs import PLAIN
-from ..machinery.lapack_threads import on_one_thread
-from ..machinery.state_vector import flatten
+from ...cells.contract import Input, Params
+from ...machinery import entry
+from ...machinery.captured_arrays import Traced
+from ...machinery.compiled_programs import PLAIN
+from ...machinery.lapack_threads import on_one_thread
+from ...machinery.state_vector import flatten
 from .cyclic_system import solve_cyclic
 
 RUNNING, DONE, LOST = 0, 1, 2

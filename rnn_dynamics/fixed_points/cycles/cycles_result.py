@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
-from ..cells.contract import State
-from ..machinery.printed import Table, fields_of, number, printable
-from .result import Ending
+from ...cells.contract import State
+from ...machinery.printed import Table, fields_of, number, printable
+from ..result import Ending
 
 
 @printable

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
-from ..machinery.printed import Table, fields_of, number, printable, span
+from ...machinery.printed import Table, fields_of, number, printable, span
 
 
 @printable

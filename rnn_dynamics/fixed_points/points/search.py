@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..cells.contract import Input, Step
+from ...cells.contract import Input, Step
+from ..problem import Problem
+from ..result import Ending
 from .batches import batch_size
 from .deflation import Divided, divided
 from .found import Found, starts
-from .problem import Problem
-from .result import Ending
 from .stages import NEAR, Maps, Stages, coarse_maps, dtype_of
 
 # the last generations of combined starts must find nothing new: so many, and one more for every eight points known;

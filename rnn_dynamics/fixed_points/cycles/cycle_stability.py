@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..cells.contract import State
+from ...cells.contract import State
+from ..eigen_analysis import eigen_analysis
+from ..local_maps import as_states, local_maps
+from ..problem import Problem
+from ..result import Ending
 from .cycle_rounds import Ends
 from .cycles_result import Cycles
-from .eigen_analysis import eigen_analysis
 from .floquet import multipliers, product
-from .local_maps import as_states, local_maps
-from .problem import Problem
-from .result import Ending
 
 # a rounding error of other signs could move a multiplier so many times farther than the one that was tried
 FACTOR = 4.0

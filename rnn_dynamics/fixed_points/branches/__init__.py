@@ -1,0 +1,1 @@
+"""Follow fixed points and cycles while a parameter moves."""

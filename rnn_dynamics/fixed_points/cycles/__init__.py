@@ -1,0 +1,1 @@
+"""Find cycles, with their true periods and Floquet multipliers."""

@@ -1,0 +1,1 @@
+"""All fixed points and cycles of a piecewise-linear net."""

@@ -1,0 +1,1 @@
+"""Lines and surfaces along which a state moves slowly."""
