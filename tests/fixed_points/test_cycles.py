@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from rnn_dynamics.fixed_points.cycles.cycles.cycle_newton import _deflation
 from scipy.optimize import brentq
 
 import rnn_dynamics as rd
 from rnn_dynamics.fixed_points import Ending
+from rnn_dynamics.fixed_points.cycles.cycle_newton import _deflation
 
 LOGISTIC = {1: 2, 2: 1, 3: 2, 4: 3, 5: 6, 6: 9}
 # on the attractor 1, 1, 0, 1, 0, 2, 4, 7, 6, 10, 14, 19, 32: Biham & Wenzel (1989), Davidchack & Lai (1999), Galias

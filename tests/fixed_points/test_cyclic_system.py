@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from rnn_dynamics.fixed_points.cycles.cycles.cyclic_system import solve_cyclic
-from rnn_dynamics.fixed_points.cycles.cycles.floquet import multipliers
-from rnn_dynamics.fixed_points.cycles.cycles.same_cycles import from_first, merged, true_period
+
+from rnn_dynamics.fixed_points.cycles.cyclic_system import solve_cyclic
+from rnn_dynamics.fixed_points.cycles.floquet import multipliers
+from rnn_dynamics.fixed_points.cycles.same_cycles import from_first, merged, true_period
 
 
 def whole(J):
