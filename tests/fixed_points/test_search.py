@@ -310,15 +310,15 @@ def test_starts_combine_points():
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_a_tenth_of_the_candidates_finds_all_points_of_a_gru(dtype):
-    params = GRU.init(jax.random.key(0), inputs=1, hidden=16, gain=4.0, dtype=dtype)
+    params = GRU.init(jax.random.key(0), inputs=1, hidden=16, gain=3.0, dtype=dtype)
     h0 = jnp.full(16, 0.5, dtype)
     draw = [
         rd.visited_states(GRU.step, params, h0, None, length=300, count=count, key=jax.random.key(count))
-        for count in (100, 1000)
+        for count in (300, 3000)
     ]
     few, many = (rd.find_fixed_points(GRU.step, params, candidates) for candidates in draw)
     few, many = (np.asarray(found.points)[found.fixed] for found in (few, many))
     # the gates saturate: f is so flat along some directions that rounding moves points by 1e-4 in float32
     for these, those in ((few, many), (many, few)):
         assert max(np.min(np.max(abs(these - one), axis=1)) for one in those) < 1e-2
-    assert len(many) > 6
+    assert len(many) > 3

@@ -58,7 +58,7 @@ def find_fixed_points(
 
     Returns:
         A `FixedPoints`. Whether all points were found is not known; `unseen` estimates the probability that one more
-        start would have ended at a point that is not listed.
+        start of this kind would have ended at a point that is not listed; 0 is no proof that there is none.
 
     Cost:
         For C candidates some 20 to 60 factorisations of n by n matrices each, time O(C n³), and n directional

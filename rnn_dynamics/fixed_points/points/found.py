@@ -35,17 +35,24 @@ class Found:
         """Return `count` states near the points of one input; near other states if there are none."""
         near = self.vectors[self.inputs == of]
         near = near if len(near) else otherwise
-        turns = np.arange(1, count + 1)[:, None] * np.sqrt(2.0) * np.arange(1, near.shape[1] + 1) ** 1.5
-        return near[np.arange(count) % len(near)] + by * np.sqrt(2.0) * np.cos(2 * np.pi * turns)
+        return near[np.arange(count) % len(near)] + by * np.sqrt(2.0) * _scattered(0, count, near.shape[1])
+
+
+def _scattered(first: int, count: int, n: int) -> np.ndarray:
+    """Return `count` vectors of n numbers in -1 .. 1 that look random and are the same each time."""
+    turns = np.arange(first + 1, first + count + 1)[:, None] * np.sqrt(2.0) * np.arange(1, n + 1) ** 1.5
+    return np.asarray(np.cos(2 * np.pi * turns))
 
 
 def starts(found: Found, candidates: np.ndarray, count: int, generation: int) -> np.ndarray:
     """Return `count` combinations of found points, where to look for others.
 
-        a + (b - c) / 2                          in even generations
-        u a + v b + w c,   -1 < u, v, w < 1      in odd ones
+        a + (b - c) / 2
+        u a + v b + w c,   -1 < u, v, w < 1
+        a in some numbers, b or -b in the others
 
-    The first look among the points found, the second between them and the origin. Below three points, candidates take
+    in turn. The first look among the points found, the second between them and the origin, the third outside the space
+    that they span. Below three points, candidates take
     their place. Which are combined follows a sequence of low discrepancy (Roberts 2018), so that a search draws nothing
     and gives the same each time.
     """
@@ -56,7 +63,9 @@ def starts(found: Found, candidates: np.ndarray, count: int, generation: int) ->
     steps = 1.1127756842787055 ** -np.arange(1.0, 7.0)
     place = ((np.arange(count) + generation * count + 1)[:, None] * steps + 0.5) % 1.0
     a, b, c = np.floor(place[:, :3] * [len(base), len(pool), len(pool)]).astype(int).T
-    if generation % 2 == 0:
+    if generation % 3 == 0:
         return base[a] + (pool[b] - pool[c]) / 2
-    u, v, w = (2 * place[:, 3:, None] - 1).swapaxes(0, 1)
+    u, v, w = (2 * place[:, 3:].T - 1)[..., None]
+    if generation % 3 == 2:
+        return np.where(_scattered(generation * count, count, base.shape[1]) > 0, base[a], np.sign(u) * pool[b])
     return u * base[a] + v * pool[b] + w * pool[c]

@@ -25,7 +25,7 @@ from .stages import NEAR, Maps, Stages, coarse_maps, dtype_of
 
 # the last generations of combined starts must find nothing new: so many, and one more for every eight points known;
 # how many generations there are at most, and the share of points met once at which they may end
-LEAST, MOST, UNSEEN = 4, 32, 0.005
+LEAST, MOST, UNSEEN = 6, 36, 0.005
 # rounds of deflation from the candidates at most
 DEFLATIONS = 4
 

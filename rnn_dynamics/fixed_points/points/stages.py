@@ -115,7 +115,9 @@ class Stages(NamedTuple):
 
     def _solved(self, at: Rows) -> np.ndarray:
         """Return whose residual is what rounding leaves, once no iteration lowers it."""
-        return self._fixed(at) | ((self.tolerance is None) & (at.residual <= 4 * at.rounding))
+        size = np.maximum(np.max(np.abs(at.vectors), axis=1), self.scale)
+        known = (at.residual <= 4 * at.rounding) & (at.rounding <= NEAR * size)  # a rounding error may be infinite
+        return np.asarray(self._fixed(at) | ((self.tolerance is None) & known))
 
 
 def _slow(at: Rows) -> np.ndarray:
