@@ -7,11 +7,12 @@ minimises the mean of q = ½ ‖step(h) - h‖² over all candidates at once, as
 2018):
 
     defaults    float32, Adam, learning rate 1.0 that falls by 5 % where the loss is worse than the last five and grows
-                back where it improves five times, epsilon 0.01, norm of the gradient clipped; until all q < 1e-12 or
+                back where it improves five times, epsilon 0.01, norm of the gradient clipped at 1
+                (its own threshold adapts); until all q < 1e-12 or
                 5000 iterations
     its torch   what its PyTorch version has instead: learning rate 0.05, times 0.7 every 500 iterations, epsilon 1e-8
-    best        float64, Adam, learning rate 0.05 that falls along half a cosine to 1e-6 over 5000 iterations: the
-                smallest residuals of the settings that we tried
+    best        float64, Adam, learning rate 0.05 that falls along half a cosine to 1e-6 over 5000 iterations, a
+                schedule meant to reach small residuals; it was not chosen by a comparison of settings
 
 A candidate counts as fixed if its residual is at most 1e-3 for PyTorch; ours are those that `fixed` says. `points` are
 distinct by more than 1e-3; `residual` is the largest among them, of the best candidate of each. `missed` are points
