@@ -30,8 +30,8 @@ QUICKER: dict[str, Any] = {"xla_llvm_disable_expensive_passes": True}
 PLAIN = QUICKER | {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 if jax.__version_info__ >= (0, 10):
     PLAIN = QUICKER
-# on GPUs: trying out kernels for each product takes most of a first call. Measured on an H100: exponents of 16 nets of 256
-# units take 2.3 s instead of 13.4 s at first and 4 % longer after that
+# on GPUs: trying out kernels for each product takes most of a first call. Measured on an H100: exponents of 16 nets of
+# 256 units take 2.3 s instead of 13.4 s at first and 4 % longer after that
 UNTUNED: dict[str, Any] = {"xla_gpu_autotune_level": 0}
 _programs: OrderedDict[Any, Callable[..., Any]] = OrderedDict()
 
