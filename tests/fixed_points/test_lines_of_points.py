@@ -20,6 +20,11 @@ def ring(a, h, x):
     return h * (1 + a * (1 - r**2))
 
 
+def towards(params, h, x):
+    W, point = params
+    return point + W @ (h - point)
+
+
 @pytest.fixture
 def axes():
     return np.linalg.qr(np.random.default_rng(0).normal(size=(N, N)))[0]
@@ -106,3 +111,22 @@ def test_a_bifurcation_is_no_line():
     assert found.dimension.tolist() == [0]
     assert found.undecided.tolist() == [True]
     assert found.points[0, 0] == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("apart", [1e-1, 1e-3, 1e-5])
+def test_a_point_near_which_all_candidates_lie_is_no_line(dtype, apart):
+    # candidates from a trajectory that has settled: rounding moves the ends by more than a thousandth of their spread
+    rng = np.random.default_rng(6)
+    axes = np.linalg.qr(rng.normal(size=(64, 64)))[0]
+    W = axes * np.concatenate([[0.995], np.linspace(-0.9, 0.9, 63)]) @ axes.T
+    point = rng.choice([-0.9, 0.9], 64)
+    eps = float(np.finfo(dtype).eps)
+    ends = point + 100 * eps * rng.normal(size=(256, 1)) * axes[:, 0]
+    candidates = point + apart / 8 * rng.normal(size=(256, 64))
+    with jax.enable_x64(dtype == "float64"):
+        params = jnp.asarray(W, dtype), jnp.asarray(point, dtype)
+        found = described_ends(towards, params, ends.astype(dtype), candidates=candidates.astype(dtype))
+    assert found.dimension.tolist() == [0]
+    assert found.stable.tolist() == [True]
+    assert found.share.tolist() == [1]

@@ -11,7 +11,7 @@ import numpy as np
 from .ends import Searched
 from .newton_error import rounding_of
 
-# how far the two sides are, in units of the spread of the candidates
+# how far the two sides are, in units of `Searched.reach`
 ASIDE = 1e-2
 
 
@@ -33,7 +33,7 @@ def slow_error(search: Searched, vectors: np.ndarray, inputs: np.ndarray, f: np.
     """Return the error of vectors (N, n) with f and J there."""
     A = J - np.eye(J.shape[-1])
     _, s, Vh = np.linalg.svd(A)
-    v, aside = Vh[:, -1], ASIDE * search.spread
+    v, aside = Vh[:, -1], ASIDE * search.reach
     slopes = []
     for side in (aside, -aside):
         there = search.near(vectors + side * v, inputs)
@@ -47,5 +47,5 @@ def slow_error(search: Searched, vectors: np.ndarray, inputs: np.ndarray, f: np.
     curvature = np.maximum(curvature, search.eps**2)
     rounding = s * of_f[:, None] + of_A[:, None]
     off = np.hypot(slope, rounding) / curvature
-    size = np.minimum(np.linalg.norm(off, axis=1), search.spread)
+    size = np.minimum(np.linalg.norm(off, axis=1), search.reach)
     return SlowError(size, size[:, None] * v, rounding[:, -1] / curvature[:, -1])
