@@ -11,8 +11,8 @@ from ..manifolds.manifolds import LISTED, NEAR, lies_between, linked, nearest, s
 from .ends import Ends, Searched, joined
 from .newton_error import NewtonError, inverses_across, newton_error, rounding_of
 
-# an end is loose if rounding of f could have moved it by this share of `Searched.reach`, or if I - J is singular but for
-# so many eps ‖J‖
+# an end is loose if rounding of f could have moved it by this share of `Searched.reach`, or if I - J is singular but
+# for so many eps ‖J‖
 OPEN, SINGULAR = 0.1, 64.0
 # how far the steps along a direction go, in units of that reach, and how many corrections bring them back
 ALONG, CORRECTIONS = 5e-2, 4
