@@ -193,6 +193,18 @@ def test_the_error_of_a_slow_point():
     assert error.size[1] == pytest.approx(1e-5, rel=1e-2)
 
 
+def test_curvature_of_the_step_holds_a_slow_point_across_its_slow_direction_too():
+    # A maps both directions to little, but q = ½ (0.05 + x² / 10 + y²)² + ½ (y / 1000)² has the curvature 0.1 along y
+    def step(p, h, x):
+        return h + jnp.stack([0.05 + h[0] ** 2 / 10 + h[1] ** 2, 1e-3 * h[1]])
+
+    candidates = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    with jax.enable_x64(False):
+        found = described_ends(step, None, np.zeros((1, 2), np.float32), Ending.SLOW, candidates)
+    assert found.margin_error[0] < 1e-4
+    assert found.unstable.tolist() == [1]
+
+
 def test_another_number_of_points_compiles_nothing(compilations):
     rng = np.random.default_rng(0)
 
