@@ -226,3 +226,34 @@ def test_a_summary_has_a_row_for_each_point():
     lines = found.summary().split("\n")
     assert lines[1].split() == ["point", "kind", "stability", "speed", "|λ_1|", "slowest", "candidates"]
     assert lines[2].split() == ["0", "fixed", "1", "unstable", "0", "1.5", "9.491", "33.3%"]
+
+
+def test_copies_of_one_candidate_have_no_spread():
+    # their mean differs from them by rounding
+    found = described_ends(lambda p, h, x: h**2, None, [[0.0]], candidates=np.full((50, 1), 0.1))
+    assert not found.outlier[0]
+    assert found.distance.tolist() == [0.1]
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e150])
+def test_squares_of_the_candidates_neither_overflow_nor_vanish(size):
+    rng = np.random.default_rng(0)
+    found = described_ends(lambda p, h, x: 0.5 * h, None, np.zeros((1, 2)), candidates=size * rng.normal(size=(9, 2)))
+    assert 0 < found.distance[0] < 2
+
+
+@pytest.mark.parametrize(
+    ("candidates", "error", "words"),
+    [
+        (
+            np.array([[1e200]]),
+            ValueError,
+            "candidates: got numbers as large as 1e\\+200, expected at most 1e\\+151 in float64",
+        ),
+        (np.array([[3]]), TypeError, "candidates: got dtype int64, expected a float dtype"),
+    ],
+)
+def test_states_that_cannot_be_searched_are_refused(candidates, error, words):
+    for search in (rd.find_fixed_points, rd.slow_manifolds):
+        with pytest.raises(error, match=words):
+            search(lambda p, h, x: h, None, jnp.asarray(candidates))

@@ -130,3 +130,19 @@ def test_a_point_near_which_all_candidates_lie_is_no_line(dtype, apart):
     assert found.dimension.tolist() == [0]
     assert found.stable.tolist() == [True]
     assert found.share.tolist() == [1]
+
+
+def test_points_of_a_line_far_from_all_candidates_are_not_listed(axes):
+    W = with_eigenvalues(axes, [1.0, 0.5, 0.3, 0.2, 0.1, 0.0])
+    places = np.random.default_rng(2).uniform(size=100)
+    ends, far = places[:, None] * axes[:, 0], np.array([[-50.0], [70.0]]) * axes[:, 0]
+    found = described_ends(linear, W, ends, more=far)
+    assert not np.any(found.outlier)
+    assert np.all(np.asarray(found.share) > 0)
+    assert set(found.manifold.tolist()) == {0}
+
+
+def test_where_every_state_is_fixed_nothing_is_attracted():
+    found = described_ends(lambda p, h, x: h, None, np.random.default_rng(0).normal(size=(50, 2)))
+    assert "fixed surface" in found.summary()
+    assert "neutral" in found.summary()

@@ -16,6 +16,8 @@ from .newton_error import NewtonError, inverses_across, newton_error, rounding_o
 OPEN, SINGULAR = 0.1, 64.0
 # how far the steps along a direction go, in units of that reach, and how many corrections bring them back
 ALONG, CORRECTIONS = 5e-2, 4
+# a point farther from every candidate than so many times the spread of the candidates is an outlier
+FAR = 2.0
 # directions tried at each point; more are believed if these hold. And how many ends are tried
 TRIED, ENDS_TRIED = 2, 32
 
@@ -30,12 +32,21 @@ def continua(search: Searched, ends: Ends) -> tuple[Ends, np.ndarray]:
     groups = _groups(search, ends.at(on))
     for group in np.unique(groups):
         members = on[groups == group]
-        few = spread_out(ends.vectors[members], LISTED)
+        few = _well_spread(search, ends.vectors[members])
         points = _point_on(search, ends.at(members[few]), dimension[groups == group][few])
         label[members] = count + nearest(ends.vectors[members], points.vectors)
         listed.append(points._replace(manifold=np.full(len(points.vectors), len(listed))))
         count += len(points.vectors)
     return joined([ends.at(loose[:0]), *listed]), label
+
+
+def _well_spread(search: Searched, vectors: np.ndarray) -> np.ndarray:
+    """Return the places of some well-spread points, of those that are no outliers if there are such."""
+    candidates = np.asarray(search.problem.vectors, np.float64)
+    apart = np.linalg.norm(vectors - candidates[nearest(vectors, candidates)], axis=1)
+    inside = np.flatnonzero(apart <= FAR * search.spread)
+    inside = inside if len(inside) else np.arange(len(vectors))
+    return inside[spread_out(vectors[inside], LISTED)]
 
 
 def _inherited_dimensions(search: Searched, ends: Ends) -> np.ndarray:

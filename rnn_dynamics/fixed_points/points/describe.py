@@ -7,7 +7,7 @@ from ..eigen_analysis import EigenAnalysis, eigen_analysis
 from ..local_maps import as_arrays, as_states
 from ..problem import Problem
 from ..result import Ending, FixedPoints
-from .continua import OPEN, continua, is_loose
+from .continua import FAR, OPEN, continua, is_loose
 from .ends import Ends, Searched, joined
 from .merge import merged
 from .newton_error import newton_error
@@ -18,8 +18,6 @@ from .slow_error import slow_error
 POLISHING = 12
 # isolated points are known at least to this share of `Searched.reach`, or to that of the root of a cubic
 LOOSE = 1e-3
-# a point farther from every candidate than so many times the spread of the candidates is an outlier
-FAR = 2.0
 
 
 def described(problem: Problem, search: Search) -> FixedPoints:
@@ -72,7 +70,9 @@ def _points(search: Searched) -> tuple[Ends, np.ndarray]:
 
 def spread_of(candidates: np.ndarray) -> float:
     """Return the root mean square distance of the candidates from their mean; for a single one its norm, at least 1."""
-    spread = float(np.sqrt(np.sum(np.var(candidates, axis=0))))
+    away = candidates - candidates[0]  # copies of one state differ from their mean by rounding
+    unit = float(np.max(np.abs(away))) or 1.0  # squares of small numbers are zero
+    spread = unit * float(np.sqrt(np.sum(np.var(away / unit, axis=0))))
     return spread if spread > 0 else max(float(np.linalg.norm(candidates[0])), 1.0)
 
 
@@ -158,7 +158,7 @@ def _result(
     judged, nearest = _judged(analysis.eigenvalues, points.fixed)
     with np.errstate(divide="ignore"):
         time_constants = np.where(size == 1, np.inf, -1 / np.log(size))
-    distance = distances(points.vectors, np.asarray(candidates, np.float64)) / search.spread
+    distance = distances(points.vectors / search.spread, np.asarray(candidates, np.float64) / search.spread)
     numbers = {
         "speed": np.linalg.norm(points.f, axis=1),
         "residual": np.max(np.abs(points.f), axis=1),
