@@ -198,10 +198,8 @@ def told(found: Found) -> None:
 
 def is_of_attractor(branch: Branch, value: float) -> bool:
     """Return whether a branch is stable on one side of a value."""
-    # not `stable`, which leaves out what is undecided: the bound on the rounding of a long cycle is large
-    values, stable = np.asarray(branch.values), np.abs(np.asarray(branch.multipliers)).max(axis=1) < 1
-    near = np.argsort(np.abs(values - value))[:3]
-    return bool(stable[near].any())
+    near = np.argsort(np.abs(np.asarray(branch.values) - value))[:3]
+    return bool(np.asarray(branch.stable)[near].any())
 
 
 if __name__ == "__main__":

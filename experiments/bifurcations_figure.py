@@ -146,8 +146,7 @@ def orbits(axes: Axes, found: Found) -> None:
 
 def locked(axes: Axes, branch: Branch, leading: np.ndarray) -> None:
     """Draw the stable cycles of a window."""
-    stable = np.abs(np.asarray(branch.multipliers)).max(axis=1) < 1
-    heights = np.where(stable[:, None], np.asarray(branch.points) @ leading, np.nan)
+    heights = np.where(np.asarray(branch.stable)[:, None], np.asarray(branch.points) @ leading, np.nan)
     axes.plot(branch.values, heights, color="C2", lw=1.0, label="_locked")
 
 
