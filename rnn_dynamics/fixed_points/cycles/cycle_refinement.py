@@ -52,17 +52,17 @@ def refined(problem: Problem, ends: Ends) -> Ends:
     chosen, label = merged(states, error)
     at = np.append(label, -1)[ends.ended_at]
     met = np.bincount(label, ends.met, len(chosen)).astype(int)
-    one_each = (part[chosen] for part in (states, response, error, family, period))
-    return Ends(*one_each, met, at, ends.converged)
+    states, response, error, family, period = (part[chosen] for part in (states, response, error, family, period))
+    return Ends(states, response, error, family, period, met, at, ends.converged)
 
 
 def _shortened(
     problem: Problem, states: np.ndarray, period: np.ndarray, size: np.ndarray, eps: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cycles and their periods, with the shorter one in place of each cycle that rounding cannot tell from it.
+    """Replace each cycle that rounding cannot tell from a shorter one by that one; return the cycles and their periods.
 
-    It cannot where the equations of the longer cycle hold halfway between the two as well, when all but the directions
-    in which they hardly change have been corrected.
+    It cannot tell where the equations of the longer cycle also hold halfway between the two, once that state has been
+    corrected in all directions but those in which they hardly change.
     """
     states, period = states.copy(), period.copy()
     p, n = states.shape[1:]
@@ -91,7 +91,7 @@ def newton(
 ) -> Refined:
     """Make some Newton iterations for cycles (N, p, n) with their true periods, on the host.
 
-    Directions whose singular values are below `negligible` times the largest are left alone; default: those of rounding.
+    Directions with singular values below `negligible` times the largest are left alone; default: rounding decides.
     """
     states, response, residual = states.copy(), np.zeros_like(states), np.zeros(len(states))
     for _ in range(REFINING):
