@@ -170,6 +170,22 @@ def test_units_that_fold_together_are_one_fold():
     assert [each.multiplicity for each in branch.bifurcations] == [2, 2]
 
 
+@pytest.mark.parametrize(("sign", "last"), [(1, 1.0), (-1, -1.0)])
+def test_a_start_at_a_fold_is_followed_into_the_range(sign, last):
+    # mu = ± h², and the curve is vertical at the first value
+    branch = rd.continuation(
+        lambda mu, h, x: h + 0.3 * (mu - sign * h**2), itself, jnp.array(0.0), values(0.0, last, 11)
+    )
+    assert branch.ended == "reached the last of the values"
+    np.testing.assert_allclose(branch.values, sign * branch.points**2, atol=1e-14)
+    assert set(np.asarray(values(0.0, last, 11)).tolist()) <= set(branch.values.tolist())
+
+
+def test_a_fold_that_opens_out_of_the_range_ends_at_once():
+    branch = rd.continuation(lambda mu, h, x: h + 0.3 * (mu - h**2), itself, jnp.array(0.0), values(0.0, -1.0, 11))
+    assert branch.ended == "came back past the first of the values"
+
+
 # flips, and switching
 
 
@@ -276,6 +292,33 @@ def test_the_limits_of_a_diagram_say_what_they_left_out():
     few = rd.bifurcation_diagram(logistic, itself, jnp.array([0.0]), grid, most_branches=2)
     assert (len(few), few.left_out) == (2, 2)
     assert rd.continuation(logistic, itself, jnp.array(0.0), grid, most_points=5).ended.startswith("reached 5 points")
+
+
+def test_branches_stay_within_the_range():
+    # the flip is at the last value, and just before it; the other half of the transcritical crossing is outside
+    flips = rd.bifurcation_diagram(logistic, itself, jnp.array([0.5]), values(2.0, 3.0, 11))
+    assert [branch.period for branch in flips] == [1]
+    flips = rd.bifurcation_diagram(logistic, itself, jnp.array([0.5]), values(2.0, 3.0001, 11))
+    assert [branch.period for branch in flips] == [1, 2]
+    assert flips[1].values[-1] == 3.0001
+    assert flips[1].stable[-1]
+    np.testing.assert_allclose(flips[1].points[-1].sum(), (1 + 3.0001) / 3.0001, rtol=1e-12)
+    crossing = rd.bifurcation_diagram(logistic, itself, jnp.array([0.0]), values(1.0, 2.5, 16))
+    assert len(crossing) == 2
+    assert min(float(branch.values.min()) for branch in crossing) >= 1 - 1e-12
+
+
+def test_multipliers_that_stay_on_the_unit_circle_cross_nothing():
+    # Hénon's map with determinant 1 keeps areas, and a whole line of points is fixed by a projection
+    def conservative(a, h, x):
+        return jnp.stack([1 - a * h[0] ** 2 + h[1], -h[0]])
+
+    branch = rd.continuation(conservative, itself, jnp.array([0.6, -0.6]), values(0.1, 2.8, 30))
+    assert branch.undecided.sum() > 20
+    assert branch.bifurcations == ()
+    R = jnp.array([[0.6, 0.8], [-0.8, 0.6]])
+    line = rd.continuation(lambda mu, h, x: R.T @ (jnp.array([1.0, 0.5]) * (R @ h)), itself, R[0], values(0, 1, 11))
+    assert line.bifurcations == ()
 
 
 # corners, trees, precision
@@ -420,8 +463,9 @@ def test_bad_input_is_named(arguments, error, text):
 def test_more_bad_input_is_named():
     with pytest.raises(ValueError, match=r"start: got a state near a cycle of period 1, with period=2"):
         rd.continuation(logistic, itself, jnp.array(0.0), GRID, period=2)
-    with pytest.raises(ValueError, match=r"period: got 0"):
-        rd.continuation(logistic, itself, jnp.array(0.0), GRID, period=0)
+    for period in (0, True):
+        with pytest.raises(ValueError, match=f"period: got {period}, expected a whole number of at least 1"):
+            rd.continuation(logistic, itself, jnp.array(0.0), GRID, period=period)
     with pytest.raises(ValueError, match=r"switch: got 'neimark_sacker'"):
         rd.bifurcation_diagram(logistic, itself, jnp.array([0.0]), GRID, switch=("neimark_sacker",))
     with pytest.raises(ValueError, match=r"starts\[1\]: got a state from which"):

@@ -32,6 +32,10 @@ def linear(W, h, x):
     return W @ h
 
 
+def linear_in_tanh(W, h, x):
+    return jnp.tanh(W @ h)
+
+
 def flipping(g, h, x):
     return jnp.tanh(-g * h)
 
@@ -162,6 +166,39 @@ def test_at_a_period_doubling_stability_is_undecided(g, undecided):
     if g > 1:
         np.testing.assert_allclose(np.abs(found.points[1]), np.sqrt(3 * (g - 1)), rtol=5e-3)
         assert found.stable[1]
+
+
+@pytest.mark.parametrize("period", [2, 4, 6])
+def test_at_a_period_doubling_there_is_no_longer_cycle_yet(period, dtype):
+    # at r = 3, f²(h) - h is a cube around h = 2/3, so 2-cycles as far from it as a cube root of rounding seem to exist
+    found = rd.find_cycles(logistic, jnp.asarray(3.0, dtype), jnp.linspace(0.05, 0.95, 40, dtype=dtype), period)
+    doubling = np.flatnonzero(np.abs(found.points.reshape(len(found.period), -1)[:, 0] - 2 / 3) < 0.1)
+    assert found.period[doubling].tolist() == [1]
+    np.testing.assert_allclose(found.points[doubling[0]], 2 / 3, atol=4 * jnp.finfo(dtype).eps)
+    assert found.undecided[doubling[0]]
+    assert not np.any(found.stable)
+    assert np.all(found.period == 1)
+
+
+def test_the_second_doubling_and_one_of_all_directions_at_once():
+    found = rd.find_cycles(logistic, 1 + np.sqrt(6), jnp.linspace(0.05, 0.95, 40), 4)
+    assert 4 not in found.period
+    two = found.period.tolist().index(2)
+    assert found.undecided[two]
+    np.testing.assert_allclose(found.multipliers[two, 0], -1, atol=1e-12)
+    found = rd.find_cycles(linear_in_tanh, -jnp.eye(2), jax.random.normal(jax.random.key(0), (20, 2)), 2)
+    assert found.period.tolist() == [1]
+    assert found.residual[0] <= 1e-15
+    assert found.share[0] == 1
+
+
+def test_a_cycle_just_after_its_birth_is_one():
+    # the distance of its two states from the fixed point is about √(r - 3) / 3
+    for r in (3 + 1e-4, 3 + 1e-6):
+        found = rd.find_cycles(logistic, r, jnp.linspace(0.05, 0.95, 40), 2)
+        assert periods(found) == {1: 2, 2: 1}
+        np.testing.assert_allclose(found.multipliers[2, 0], 1 - 4 * (r - 3), atol=2e-8)
+        assert found.stable[2]
 
 
 def test_at_its_birth_a_cycle_is_one_and_undecided():
@@ -322,6 +359,15 @@ def test_other_arguments_are_checked():
     params = gru.init(jax.random.key(0), inputs=2, hidden=3)
     with pytest.raises(ValueError, match="state: got shape"):
         rd.find_cycles(gru.step, params, jnp.zeros((4, 2)), 2, jnp.zeros(2))
+
+
+def test_known_cycles_may_be_none_and_must_be_finite():
+    candidates = jnp.linspace(0.05, 0.95, 40)
+    nothing = rd.find_cycles(lambda p, h, x: h + 1, None, candidates, 2)
+    found = rd.find_cycles(logistic, 4.0, candidates, 2, known=nothing.points)
+    assert periods(found) == {1: 2, 2: 1}
+    with pytest.raises(ValueError, match="known: got 2 non-finite of 2"):
+        rd.find_cycles(logistic, 4.0, candidates, 2, known=jnp.full((1, 2), jnp.nan))
 
 
 def test_it_prints_on_one_screen():

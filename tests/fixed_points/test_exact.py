@@ -1,6 +1,7 @@
 """All cycles of piecewise-linear nets, against nets whose cycles are known and a plain loop over all regions."""
 
 import itertools
+from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
@@ -330,6 +331,58 @@ def test_the_scale_of_the_states_changes_nothing(scale):
         assert np.array_equal(found.dimension, expected.dimension)
 
 
+@pytest.mark.parametrize("gain", [1.0, 1e3, 1e6, 1e9, 1e12])
+@pytest.mark.parametrize("seed", [0, 2, 7])
+def test_large_weights_split_no_cycle(gain, seed):
+    # the counts are those of an exact computation in fractions; they are the same for gains from 100 on
+    draw = np.random.default_rng(seed)
+    W, b = draw.normal(size=(3, 3)), draw.normal(size=3)
+    found = exact_cycles(relu_net(gain * W, b), 2)
+    expected = _on_cycles_in_fractions(gain * W, b, 2)
+    assert len(states_of(found)) == expected
+    np.testing.assert_array_equal(found.dimension, 0)
+    assert gain > 1e6 or not found.on_kink.any()  # beyond, a distance of 1e-9 from a kink is the sum of numbers of 1e8
+    assert found.complete
+
+
+def _on_cycles_in_fractions(W, b, period):
+    """How many states of h' = relu(W h + b) are on cycles of this period or a divisor."""
+    n, count = len(b), 0
+    W, b = [[Fraction(each) for each in row] for row in W.tolist()], [Fraction(each) for each in b.tolist()]
+    for regions in itertools.product([False, True], repeat=period * n):
+        rows = []
+        for i, on in enumerate(regions):
+            row, (at, unit) = [Fraction(0)] * (period * n + 1), divmod(i, n)
+            row[(at + 1) % period * n + unit] += 1
+            if on:
+                row[-1] = b[unit]
+                for j in range(n):
+                    row[at * n + j] -= W[unit][j]
+            rows.append(row)
+        h = _solved_in_fractions(rows)
+        z = [sum(W[i % n][j] * h[i // n * n + j] for j in range(n)) + b[i % n] for i in range(period * n)]
+        count += all((each > 0) == on for each, on in zip(z, regions, strict=True))
+    return count
+
+
+def _solved_in_fractions(rows):
+    for i in range(len(rows)):
+        pivot = next(k for k in range(i, len(rows)) if rows[k][i])
+        rows[i], rows[pivot] = rows[pivot], rows[i]
+        rows[i] = [each / rows[i][i] for each in rows[i]]
+        for k in range(len(rows)):
+            if k != i and rows[k][i]:
+                rows[k] = [a - rows[k][i] * b for a, b in zip(rows[k], rows[i], strict=True)]
+    return [row[-1] for row in rows]
+
+
+def test_numbers_that_overflow_are_refused():
+    W, b = np.array([[-2.0, 1.0], [1.0, 0.5]]), np.ones(2)
+    for net, period in ((relu_net(1e160 * W, b), 1), (relu_net(1e100 * W, b), 4), (relu_net(W, 1e308 * b), 2)):
+        with pytest.raises(ValueError, match=f"net: got numbers of up to .*, with which {period} steps overflow"):
+            exact_cycles(net, period)
+
+
 def test_idle_kinks_count_for_nothing():
     net = tent()
     more = PiecewiseLinear(
@@ -450,6 +503,12 @@ def test_a_step_is_written_as_a_piecewise_linear_net(name, key):
         np.testing.assert_allclose(piecewise_linear_step(net, h, None), cell.step(params, h, x), atol=1e-12)
     for points in exact_cycles(net, 1).points:
         np.testing.assert_allclose(cell.step(params, points[0], x), points[0], atol=1e-12)
+
+
+def test_a_kink_may_be_far_away(dtype):
+    # what is left after -5e4 + relu(h + 1e5) / 2 is only as exact as these numbers
+    net = piecewise_linear_of(lambda p, h, x: jnp.maximum(h, -1e5) / 2, None, jnp.zeros(2, dtype))
+    np.testing.assert_array_equal(net.d, 1e5)
 
 
 def test_the_state_of_a_step_may_be_a_tree():

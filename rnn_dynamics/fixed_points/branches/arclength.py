@@ -90,6 +90,19 @@ def point(family: Family, u: np.ndarray, local: Local, towards: np.ndarray) -> P
     return Point(u, local, tangent / length, multipliers(local))
 
 
+def first_point(family: Family, u: np.ndarray, local: Local, towards: np.ndarray) -> Point:
+    """Return the point as `point` does, and at a fold too, where the curve is perpendicular to `towards`.
+
+    One of its two directions is taken there, and its last component is of the sign of that of `towards`.
+    """
+    _, sizes, right = np.linalg.svd(family.matrix(local))
+    if sizes[-1] <= 1e-6 * sizes[0]:  # two curves cross
+        return point(family, u, local, towards)
+    tangent = right[-1] * (1.0 if right[-1] @ towards >= 0 else -1.0)
+    tangent[-1] += np.finfo(float).tiny * towards[-1]
+    return Point(u, local, tangent, multipliers(local))
+
+
 def between(family: Family, a: Point, b: Point, place: float, *, polish: bool = False) -> Point | None:
     """Return the point of the curve above the place a + place · (b - a) of the chord, 0 at a and 1 at b."""
     chord = (b.u - a.u) / family.scale
@@ -144,7 +157,7 @@ def _tried(family: Family, a: Point, length: float, short: bool) -> tuple[Point,
         if behind is not None and not short and (b.u[-1] - behind) * np.sign(slope) < 0:
             return None
         if value is not None and (b.u[-1] - value) * np.sign(slope) > 0:
-            b = _at_value(family, a, b, value) or b
+            b = at_value(family, a, b, value) or b
     return b, found.evaluations
 
 
@@ -157,7 +170,7 @@ def _is_near(family: Family, found: Corrected, guess: np.ndarray, row: np.ndarra
     return bool(moved * least <= most * least + 2 * family.floor(found.u, found.local))
 
 
-def _at_value(family: Family, a: Point, b: Point, value: float) -> Point | None:
+def at_value(family: Family, a: Point, b: Point, value: float) -> Point | None:
     """Return the point between a and b at which μ has this value, where the curve is too steep to keep μ."""
     from scipy.optimize import brentq
 

@@ -98,7 +98,7 @@ def continuation(
         Allgower & Georg (2003), Introduction to Numerical Continuation Methods, SIAM.
         Kuznetsov (2004), Elements of Applied Bifurcation Theory, Springer, chapters 4, 9 and 10.
     """
-    most = argument.size("most_points", most_points, 2)
+    most, period = argument.size("most_points", most_points, 2), argument.size("period", period, 1)
     one = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], start)
     family, vectors, upwards = opened_family(step, params_of, one, values, x, period, "start")
     return branch_of(follow(family, polished(family, vectors[0], upwards, "start"), most, upwards))
@@ -161,7 +161,7 @@ def bifurcation_diagram(
     kinds = tuple(switch) if not isinstance(switch, str) else (switch,)
     for kind in kinds:
         argument.choice("switch", kind, SWITCHES)
-    most = argument.size("most_points", most_points, 2)
+    most, period = argument.size("most_points", most_points, 2), argument.size("period", period, 1)
     limits = Limits(argument.size("depth", depth, 0), argument.size("most_branches", most_branches, 1), most)
     family, vectors, upwards = opened_family(step, params_of, starts, values, x, period, "starts")
     firsts = [polished(family, vector, upwards, f"starts[{i}]") for i, vector in enumerate(vectors)]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from .arclength import Point, corrected
+from .arclength import Point, at_value, corrected
 from .branch import Bifurcation, Branch
 from .curve import Curve, follow
 from .family import Family
@@ -42,13 +42,14 @@ def all_curves(
     left_out = 0
     while waiting:
         new = waiting.popleft()
-        if any(_lies_on(curve, new.first[-1]) for curve in curves):
+        first = _within_range(new.family, new.first)
+        if not first or any(_lies_on(curve, first[-1]) for curve in curves):
             continue
         if len(curves) == limits.curves:
             left_out += 1
             continue
-        curve = follow(new.family, new.first[-1], limits.points, upwards)
-        curve.points[:0] = new.first[:-1]
+        curve = follow(new.family, first[-1], limits.points, upwards)
+        curve.points[:0] = first[:-1]
         curve.parent = new.parent
         curves.append(curve)
         for special in curve.specials:
@@ -61,6 +62,18 @@ def all_curves(
             else:
                 waiting += found
     return curves, left_out
+
+
+def _within_range(family: Family, first: list[Point]) -> list[Point]:
+    """Return the first points of a curve, the second at the end of the range if it is beyond; none if all of it is."""
+    value = first[-1].u[-1]
+    end = float(np.clip(value, family.grid[0], family.grid[-1]))
+    if end == value:
+        return first
+    if abs(first[0].u[-1] - end) <= 1e3 * family.eps * family.scale[-1]:
+        return []
+    last = at_value(family, first[0], first[-1], end)
+    return [] if last is None else [first[0], last]
 
 
 def branch_of(curve: Curve) -> Branch:

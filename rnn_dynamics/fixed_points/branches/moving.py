@@ -8,10 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...cells.contract import Input, State, Step
-from ...machinery import entry
 from ...machinery.captured_arrays import traced
 from ..problem import opened
-from .arclength import Point, corrected, point
+from .arclength import Point, corrected, first_point
 from .curve import shorter_period
 from .family import Family
 
@@ -28,7 +27,6 @@ def opened_family(
     ]
     dtype = np.dtype(kinds[0]) if kinds else np.dtype(float)
     grid = _checked_values(values, dtype)
-    number = _checked_period(period)
     try:
         moving = traced(params_of, jax.ShapeDtypeStruct((), dtype))
     except Exception as error:
@@ -41,7 +39,7 @@ def opened_family(
     state = jax.tree.map(np.asarray, problem.unflatten(problem.vectors[0]))
     vectors = np.asarray(problem.vectors, np.float64)
     unit = max(1.0, float(np.abs(vectors).max()))
-    family = Family((problem.step, moving), x, state, number, np.sort(grid), unit)
+    family = Family((problem.step, moving), x, state, period, np.sort(grid), unit)
     return family, vectors, bool(grid[1] > grid[0])
 
 
@@ -69,7 +67,7 @@ def polished(family: Family, vector: np.ndarray, upwards: bool, argument: str) -
             f"{argument}: got a state near a cycle of period {divisor}, with period={family.period}; expected one "
             f"near a cycle of true period {family.period}, or period={divisor}"
         )
-    return point(family, found.u, found.local, sign * row)
+    return first_point(family, found.u, found.local, sign * row)
 
 
 def _checked_values(values: Any, dtype: np.dtype) -> np.ndarray:
@@ -91,10 +89,3 @@ def _checked_values(values: Any, dtype: np.dtype) -> np.ndarray:
             f"values: got {pair} at {where}, expected values that only increase or only decrease, in {dtype}"
         )
     return grid
-
-
-def _checked_period(period: Any) -> int:
-    number = entry.whole_number("period", period)
-    if number is None or number < 1:
-        raise ValueError(f"period: got {period!r}, expected a whole number of steps of at least 1")
-    return number

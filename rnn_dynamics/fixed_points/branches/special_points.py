@@ -25,6 +25,10 @@ from .arclength import Point
 from .family import Family
 from .stretch import Stretch
 
+# a multiplier that is at most so many times eps from the unit circle at both neighbours is taken to stay on it, as one
+# does where fixed points form a line, and pairs do in maps that keep areas
+NEUTRAL = 1e3
+
 
 class Special(NamedTuple):
     """A located point: its kind, u, the unit tangent, the multiplier and how many cross there.
@@ -41,20 +45,22 @@ class Special(NamedTuple):
     place: float
 
 
-def outside(found: Point) -> int:
-    """Return how many multipliers are outside the unit circle."""
-    return int(np.sum(np.abs(found.multipliers) > 1.0))
-
-
 def special_points(family: Family, a: Point, b: Point) -> list[Special]:
     """Return the special points between two neighbours, in their order along the curve."""
     return sorted(_within(Stretch(family, a, b), 0.0, 1.0, 5), key=lambda each: each.place)
 
 
-def _counts(found: Point) -> tuple[int, int, int]:
-    """Return how many multipliers are outside the unit circle, how many of them above 1, and how many below -1."""
-    real = found.multipliers.real[found.multipliers.imag == 0]
-    return outside(found), int(np.sum(real > 1)), int(np.sum(real < -1))
+def _decided(a: Point, b: Point, eps: float) -> np.ndarray:
+    """Return which multipliers do not stay on the unit circle, as far as rounding lets one tell."""
+    off = [np.abs(np.abs(found.multipliers) - 1.0) for found in (a, b)]
+    return np.maximum(*off) > NEUTRAL * eps
+
+
+def _counts(found: Point, decided: np.ndarray) -> tuple[int, int, int]:
+    """Return how many of these multipliers are outside the unit circle, how many above 1, and how many below -1."""
+    chosen = found.multipliers[decided]
+    real = chosen.real[chosen.imag == 0]
+    return int(np.sum(np.abs(chosen) > 1)), int(np.sum(real > 1)), int(np.sum(real < -1))
 
 
 def _within(stretch: Stretch, lower: float, upper: float, depth: int) -> list[Special]:
@@ -62,12 +68,14 @@ def _within(stretch: Stretch, lower: float, upper: float, depth: int) -> list[Sp
     if a is None or b is None:
         return []
     turned = bool(a.tangent[-1] * b.tangent[-1] < 0)
-    if _counts(a) == _counts(b) and not turned:
+    decided = _decided(a, b, stretch.family.eps)
+    counts = _counts(a, decided), _counts(b, decided)
+    if counts[0] == counts[1] and not turned:
         return []
-    found = _crossings(stretch, lower, upper)
+    found = _crossings(stretch, lower, upper, decided)
     seen = sum(each.multiplicity * (2 if each.kind == "neimark_sacker" else 1) for each in found)
-    change = abs(outside(a) - outside(b))
-    if depth and (seen != change or (change == 0 and _counts(a) != _counts(b))):  # some come in and others go out
+    change = abs(counts[0][0] - counts[1][0])
+    if depth and (seen != change or (change == 0 and counts[0] != counts[1])):  # some come in and others go out
         middle = (lower + upper) / 2
         return _within(stretch, lower, middle, depth - 1) + _within(stretch, middle, upper, depth - 1)
     if turned and not any(each.turned for each in found):
@@ -75,11 +83,11 @@ def _within(stretch: Stretch, lower: float, upper: float, depth: int) -> list[Sp
     return found
 
 
-def _crossings(stretch: Stretch, lower: float, upper: float) -> list[Special]:
+def _crossings(stretch: Stretch, lower: float, upper: float, decided: np.ndarray) -> list[Special]:
     """Return the points at which the k-th largest |multiplier| passes 1, for each k between the numbers outside."""
-    counts = sorted(outside(each) for each in (stretch.at(lower), stretch.at(upper)) if each is not None)
+    a, b = (np.abs(each.multipliers) > 1 for each in (stretch.at(lower), stretch.at(upper)) if each is not None)
     places: dict[float, list[int]] = {}
-    for k in range(*counts):
+    for k in map(int, np.flatnonzero((a != b) & decided)):
 
         def beyond(found: Point, k: int = k) -> float:
             return float(np.abs(found.multipliers[k])) - 1.0

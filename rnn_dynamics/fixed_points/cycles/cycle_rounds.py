@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...machinery import entry
 from ..problem import Problem
 from .cycle_newton import trajectories
 from .cycle_search import Solutions, limits_of, solved
@@ -134,8 +135,9 @@ def cycles_as_vectors(problem: Problem, known: Any, period: int) -> np.ndarray:
                 f"known{jax.tree_util.keystr(path)}: got shape {np.shape(leaf)}, expected (cycles, "
                 f"{', '.join(map(str, (period, *one.shape)))}), as the points of a result with the same period"
             )
+    entry.enter(problem.step, known=known)
     parts = []
     for leaf in jax.tree.leaves(known):
-        array = np.asarray(leaf).reshape(*np.shape(leaf)[:2], -1)
+        array = np.asarray(leaf).reshape(*np.shape(leaf)[:2], int(np.prod(np.shape(leaf)[2:])))
         parts += [array.real, array.imag] if np.iscomplexobj(array) else [array]
     return np.concatenate(parts, axis=2)

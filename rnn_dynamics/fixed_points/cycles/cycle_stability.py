@@ -8,16 +8,16 @@ import numpy as np
 
 from ...cells.contract import State
 from ..eigen_analysis import eigen_analysis
-from ..local_maps import as_states, local_maps
+from ..local_maps import as_states
 from ..problem import Problem
 from ..result import Ending
+from .cycle_refinement import maps, refined
 from .cycle_rounds import Ends
 from .cycles_result import Cycles
 from .floquet import multipliers, product
 
 # a rounding error of other signs could move a multiplier so many times farther than the one that was tried
 FACTOR = 4.0
-REFINING = 4
 
 
 class Stability(NamedTuple):
@@ -30,7 +30,7 @@ class Stability(NamedTuple):
 
 def described(problem: Problem, ends: Ends) -> Cycles:
     """Return the cycles, by true period and then by how many candidates ended there, and what is known of each."""
-    ends = ends._replace(states=refined(problem, ends.states, ends.period))
+    ends = refined(problem, ends)
     found = stability(problem, ends)
     dimension = np.sum(np.abs(found.multipliers - 1) <= found.error, axis=1)
     of_family = members(ends, dimension, found.residual)
@@ -64,20 +64,13 @@ def described(problem: Problem, ends: Ends) -> Cycles:
     return Cycles(points=_as_cycles(problem, ends.states[order]), **arrays)
 
 
-def repeated(states: np.ndarray, period: np.ndarray) -> np.ndarray:
-    """Return cycles (N, p, n) with their first q states repeated, q the true period of each."""
-    return np.array([np.resize(one[:q], one.shape) for one, q in zip(states, period, strict=True)]).reshape(
-        states.shape
-    )
-
-
 def stability(problem: Problem, ends: Ends) -> Stability:
     """Return the multipliers of each cycle over its true period, and how far rounding can have moved each."""
     eps = float(jnp.finfo(problem.vectors.dtype).eps)
     count, _, n = ends.states.shape
     found = Stability(np.zeros((count, n), complex), np.zeros((count, n)), np.zeros(count))
-    after, J = _maps(problem, ends.states, ends.period)
-    shifted = [_maps(problem, ends.states + sign * FACTOR * ends.response, ends.period)[1] for sign in (1, -1)]
+    after, J = maps(problem, ends.states, ends.period)
+    shifted = [maps(problem, ends.states + sign * FACTOR * ends.response, ends.period)[1] for sign in (1, -1)]
     for i, q in enumerate(ends.period):
         found.residual[i] = np.max(np.abs(after[i] - np.roll(ends.states[i, :q], -1, axis=0)))
         found.multipliers[i] = multipliers(J[i])
@@ -86,40 +79,6 @@ def stability(problem: Problem, ends: Ends) -> Stability:
         change = max(moved, key=np.linalg.norm)
         found.error[i] = eigen_analysis(P[None], change[None], q * eps).error[0]
     return found
-
-
-def refined(problem: Problem, states: np.ndarray, period: np.ndarray) -> np.ndarray:
-    """Return cycles (N, p, n) after some Newton iterations for those that are shorter than p.
-
-    A cycle of period q that was searched as one of period p is a multiple solution if a multiplier is a root of unity:
-    at a period doubling the two cycles meet. It is then found to a fraction of the digits only.
-    """
-    states = repeated(states, period)
-    eps = float(jnp.finfo(problem.vectors.dtype).eps)
-    rows, n = np.flatnonzero(period < states.shape[1]), states.shape[2]
-    for _ in range(REFINING if len(rows) else 0):
-        after, J = _maps(problem, states[rows], period[rows])
-        for i, ahead, Js in zip(rows, after, J, strict=True):
-            q = period[i]
-            G = ahead - np.roll(states[i, :q], -1, axis=0)
-            if np.max(np.abs(G)) > 8 * eps * np.max(np.abs(states[i])):
-                lifted = np.zeros((q, n, q, n))
-                for k in range(q):
-                    lifted[k, :, k] += Js[k]
-                    lifted[k, :, (k + 1) % q] -= np.eye(n)
-                change = np.linalg.lstsq(lifted.reshape(q * n, q * n), -G.ravel())[0].reshape(q, n)
-                small = np.max(np.abs(change)) <= np.max(np.abs(states[i])) + eps
-                states[i] = np.resize(states[i, :q] + change * small, states[i].shape)
-    return states
-
-
-def _maps(problem: Problem, states: np.ndarray, period: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return step(h) and the Jacobian at the first q states of each cycle, q its true period."""
-    rows = np.concatenate([np.zeros((0, states.shape[2])), *(one[:q] for one, q in zip(states, period, strict=True))])
-    xs = jax.tree.map(lambda leaf: np.asarray(leaf)[None], problem.x)
-    f, J = local_maps(problem, xs, rows, np.zeros(len(rows), int))
-    cuts = np.cumsum(period)[:-1]
-    return np.split(f + rows, cuts), np.split(J, cuts)
 
 
 def members(ends: Ends, dimension: np.ndarray, residual: np.ndarray) -> np.ndarray:

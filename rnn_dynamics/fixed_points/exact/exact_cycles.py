@@ -62,7 +62,7 @@ def exact_cycles(
     """
     net, period = checked(net), argument.size("period", period, 1)
     limit, starts = argument.size("limit", limit, 0), argument.size("starts", starts, 1)
-    host, eps = on_the_host(net), float(jnp.finfo(net.A.dtype).eps)
+    host, eps = on_the_host(net, period), float(jnp.finfo(net.A.dtype).eps)
     tree = possible_regions(host, period, limit)
     regions, examined = tree.regions, tree.nodes
     if not tree.complete:

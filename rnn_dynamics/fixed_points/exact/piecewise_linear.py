@@ -76,6 +76,10 @@ def piecewise_linear_step(
     return h if x is None else h + x
 
 
+# the largest number of float64, with room for sums
+LARGEST = 1e300
+
+
 class Net(NamedTuple):
     """A `PiecewiseLinear` in float64 on the host, without idle kinks, in units in which its numbers are near 1.
 
@@ -91,8 +95,21 @@ class Net(NamedTuple):
     unit: float
 
 
-def on_the_host(net: PiecewiseLinear) -> Net:
+def on_the_host(net: PiecewiseLinear, period: int) -> Net:
     """Return the net for `exact_cycles`: a kink that nothing moves, or that moves nothing, is no kink."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        host = _in_its_units(net)
+        weights = (np.abs(host.A) + np.abs(host.V) @ np.abs(host.C)).sum(axis=1).max()
+    finite = all(np.isfinite(part).all() for part in host)
+    if not (finite and weights < LARGEST ** (1 / period)):
+        largest = max(np.abs(np.asarray(part, np.float64)).max(initial=0) for part in net)
+        raise ValueError(
+            f"net: got numbers of up to {largest:.3g}, with which {period} steps overflow; expected smaller ones"
+        )
+    return host
+
+
+def _in_its_units(net: PiecewiseLinear) -> Net:
     A, V, C, d, c = (np.asarray(part, np.float64) for part in net)
     c, used = c + V @ np.where((C == 0).all(axis=1), np.maximum(d, 0), 0), used_kinks(net)
     V, C, d = V[:, used], C[used], d[used]

@@ -58,6 +58,8 @@ def _solved(net: Net, regions: np.ndarray, eps: float) -> Solutions:
     (N, p, _), n = regions.shape, len(net.c)
     steps = equations(net, regions)
     drive = ((net.V * regions[..., None, :]) @ net.d + net.c).reshape(N, p * n)
+    units = _units(steps)
+    steps, drive = steps / units[..., None], drive / units
     sizes = np.linalg.svd(steps, compute_uv=False)
     singular = negligible(sizes, eps)[:, -1]
     points, error, dimension = np.zeros((N, p * n)), np.zeros((N, p * n)), np.zeros(N, int)
@@ -73,9 +75,18 @@ def _solved(net: Net, regions: np.ndarray, eps: float) -> Solutions:
     return Solutions(points, regions, distance, reach, error.max(axis=(1, 2)), dimension).at(inside)
 
 
+def _units(steps: np.ndarray) -> np.ndarray:
+    """Return powers of two to divide large equations by: next to them, the others would seem to be 0."""
+    return np.exp2(np.ceil(np.log2(np.maximum(np.abs(steps).max(axis=-1), 1.0))))
+
+
 def _isolated(steps: np.ndarray, drive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the solutions of steps · H = drive, and how far rounding can have moved each of their numbers."""
-    points = np.linalg.solve(steps, drive[..., None])[..., 0]
+    """Return the solutions of steps · H = drive, and how far rounding can have moved each of their numbers.
+
+    That bound holds for each number by itself only after a step of iterative refinement (Skeel 1980).
+    """
+    points = np.linalg.solve(steps, drive[..., None])
+    points = (points + np.linalg.solve(steps, drive[..., None] - steps @ points))[..., 0]
     rounding = (np.abs(steps) @ np.abs(points)[..., None])[..., 0] + np.abs(drive)
     error = 4 * np.finfo(float).eps * (np.abs(np.linalg.inv(steps)) @ rounding[..., None])[..., 0]
     return points, error
