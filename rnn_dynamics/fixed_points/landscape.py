@@ -41,7 +41,8 @@ class SpeedLandscape(NamedTuple):
         speeds = np.asarray(self.speed)
         row, column = np.unravel_index(np.argmin(np.where(np.isnan(speeds), np.inf, speeds)), speeds.shape)
         a, b = np.asarray(self.first)[column], np.asarray(self.second)[row]
-        return f"({' × '.join(map(str, speeds.shape))}): slowest at ({number(a)}, {number(b)}), {number(speeds.min())}"
+        size = " × ".join(map(str, speeds.shape))
+        return f"({size}): slowest at ({number(a)}, {number(b)}), {number(speeds[row, column])}"
 
     def _table(self) -> Table:
         return fields_of(self)
@@ -86,6 +87,15 @@ def speed_landscape(
         >>> found = rd.speed_landscape(lambda W, h, x: W @ jnp.tanh(h), W, jnp.zeros(2), jnp.eye(2), extent=3.0)
         >>> found.speed.shape
         (64, 64)
+
+        Of more than two units, look at the principal plane of the states that a net visits.
+
+        >>> cell = rd.cells.gru
+        >>> params = cell.init(key, inputs=1, hidden=8, gain=3.0)
+        >>> plane = rd.fixed_points.principal_plane(rd.unroll(cell.step, params, jnp.ones(8), None, length=100))
+        >>> found = rd.speed_landscape(cell.step, params, plane.origin, plane.directions, extent=plane.extent)
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.speed_landscape(ax, found)
     """
     entry.enter(step, params=params, origin=origin, directions=directions, x=x)
     if inside_transformation(params, origin, directions, x):

@@ -41,7 +41,7 @@ SADDLES = (
     Kind("1 unstable", "#D55E00", "^", False, 7.0),
     Kind("2 unstable", "#009E73", "s", False, 6.0),
     Kind("3 unstable", "#CC79A7", "D", False, 5.8),
-    Kind("4 or more unstable", "#E69F00", "v", False, 7.0),
+    Kind("4+ unstable", "#E69F00", "v", False, 7.0),
 )
 # one eigenvalue of each is 1, so that it is neither stable nor unstable
 ON_A_LINE = Kind("on a line", "#56B4E9", "o", False, 5.0)

@@ -102,7 +102,7 @@ def _round_speeds(low: float, high: float) -> NDArray:
         whole = np.arange(np.floor(low), np.ceil(high) + 1)
         powers = np.add.outer(whole, np.log10([1, 2, 5])).ravel()
     else:
-        speeds = MaxNLocator(5).tick_values(10**low, 10**high)
+        speeds = np.asarray(MaxNLocator(5).tick_values(10**low, 10**high))
         powers = np.log10(speeds[speeds > 0])
     return powers[(powers >= low) & (powers <= high)]
 

@@ -159,7 +159,7 @@ def eigenvalues(axes: Axes, network: Network) -> None:
 def _complex_plane(axes: Axes, drawn: Sequence[Line2D]) -> None:
     """Show as much of the plane as holds these points and the unit circle, with 0 in the middle."""
     span = 1.05 * max(1.1, *(np.abs(np.asarray(line.get_xydata())).max(initial=0) for line in drawn))
-    axes.set_aspect("equal", adjustable="box")
+    axes.set_aspect("equal", adjustable="box", anchor="W")  # centred, a layout would cut off the label on the left
     axes.set(xlim=(-span, span), ylim=(-span, span))
     axes.locator_params(nbins=5)
     axes.set(xlabel="real part", ylabel="imaginary part")
@@ -171,7 +171,8 @@ def state_space(axes: Axes, network: Network) -> None:
     assert rest is not None
     assert rest.found is not None
     plot.state_space(axes, rest.found, rest.visited, outliers=rest_in_words.all_far(rest.found))
-    axes.set_aspect("equal", adjustable="box")  # the limits are set once more, for two networks alike
+    # the limits are set once more, for two networks alike; centred, a layout would cut off the label on the left
+    axes.set_aspect("equal", adjustable="box", anchor="W")
 
 
 def point_eigenvalues(axes: Axes, network: Network) -> None:

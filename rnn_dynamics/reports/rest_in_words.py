@@ -71,7 +71,8 @@ def of_point_eigenvalues(network: Network) -> str:
     found = _found(network)
     sizes = np.abs(np.asarray(found.eigenvalues)).max(axis=1)
     stable = _fixed(found) & np.asarray(found.stable)
-    groups = {"the stable points": stable, "the other fixed points": _fixed(found) & ~stable}
+    others = "the other fixed points" if stable.any() else "the fixed points"
+    groups = {"the stable points": stable, others: _fixed(found) & ~stable}
     groups["the slow points"] = shown(found) & ~np.asarray(found.fixed)
     said = [f"{number(sizes[those].max(), DIGITS)} at {name}" for name, those in groups.items() if those.any()]
     return f"The largest |λ| is {', '.join(said)}"
@@ -169,8 +170,15 @@ def _kind(found: FixedPoints, i: int) -> str:
 
 
 def slowest(found: FixedPoints, those: NDArray) -> float:
-    """Return the longest time constant of a direction that shrinks, in steps, at these points; NaN without one."""
-    times = np.asarray(found.time_constants, float)[those]
+    """Return the longest time constant of a direction that shrinks, in steps, at these points; NaN without one.
+
+    One eigenvalue of a slow point is 1 by what such a point is, up to rounding, and says nothing of the network.
+    """
+    times = np.array(found.time_constants, float)
+    nearest = np.abs(np.asarray(found.eigenvalues) - 1).argmin(axis=1)
+    slow = np.flatnonzero(~np.asarray(found.fixed))
+    times[slow, nearest[slow]] = np.nan
+    times = times[those]
     times = times[np.isfinite(times) & (times >= 0)]
     return float(times.max()) if times.size else float("nan")
 

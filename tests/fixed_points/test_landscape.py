@@ -125,3 +125,8 @@ def test_components_of_numbers_of_any_size(scale):
     found = principal_components(scale * np.array([[0.0, 1.0], [0.0, -1.0], [0.1, 0.0], [-0.1, 0.0]]), 2)
     np.testing.assert_allclose(found.directions, [[0, 1], [1, 0]], atol=1e-12)
     np.testing.assert_allclose(found.shares, [100 / 101, 1 / 101])
+
+
+def test_the_slowest_state_is_named_beside_states_that_are_nan():
+    seen = rd.speed_landscape(lambda p, h, x: 0.5 * h, None, jnp.zeros(2), jnp.eye(2), extent=1.0, resolution=3)
+    assert repr(seen._replace(speed=seen.speed.at[0, 0].set(jnp.nan))).endswith("slowest at (0, 0), 0")

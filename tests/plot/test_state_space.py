@@ -53,7 +53,7 @@ def test_each_kind_has_its_own_look_and_only_stable_points_are_filled(axes, name
 
 def test_many_unstable_directions_share_a_look(axes):
     plot.state_space(axes, described(np.eye(6)[:2], [2 * np.eye(6), np.diag([2, 2, 2, 2, 0.1, 0.1])]))
-    assert legend(axes) == ["4 or more unstable"]
+    assert legend(axes) == ["4+ unstable"]
 
 
 def test_undecided_and_slow_points_look_different(axes, named):

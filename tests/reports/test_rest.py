@@ -1,14 +1,17 @@
 """Fixed points in a report: every number of its sentences is that of the search, and what was not sought is said."""
 
+import io
 import json
 
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from known_points import cubic, described, of_cubic
 from report_networks import network
 from report_networks import rest as known_rest
 
+from rnn_dynamics.plot import STYLE
 from rnn_dynamics.reports import figures, rest_in_words
 from rnn_dynamics.reports.network import Rest
 from rnn_dynamics.reports.page import page
@@ -47,6 +50,34 @@ def test_the_sentence_counts_what_was_found():
     assert rest_in_words.of_point_eigenvalues(network()) == (
         "The largest |λ| is 0.5 at the stable points, 1.25 at the other fixed points"
     )
+
+
+def test_without_a_stable_point_the_others_are_the_fixed_points():
+    found = described(np.zeros((2, 2)), np.stack([np.diag([1.9, 0.5]), np.diag([0.9, 0.5])]), fixed=[True, False])
+    assert rest_in_words.of_point_eigenvalues(with_points(found)) == (
+        "The largest |λ| is 1.9 at the fixed points, 0.9 at the slow points"
+    )
+
+
+def test_the_eigenvalue_1_of_a_slow_point_is_no_time_constant():
+    jacobians = np.stack([np.diag([1 - 1e-5, 0.5]), np.diag([1 - 1e-5, 0.5])])
+    found = described(np.zeros((2, 2)), jacobians, fixed=[True, False])
+    assert rest_in_words.slowest(found, np.array([True, False])) == pytest.approx(1e5, rel=1e-4)
+    assert rest_in_words.slowest(found, np.array([False, True])) == pytest.approx(1 / np.log(2))
+
+
+@pytest.mark.parametrize("name", ["fixed_points", "fixed_point_eigenvalues"])
+def test_no_letter_of_a_figure_is_cut_off(name):
+    jacobians = np.stack([np.diag([2.0] * i + [0.5] * (5 - i)) for i in range(6)])
+    found = described(np.random.default_rng(0).normal(size=(6, 5)), jacobians)
+    net = network()._replace(rest=Rest(found, np.random.default_rng(1).normal(size=(200, 5)), ""))
+    (drawing,) = (each for each in figures.DRAWINGS if each.name == name)
+    with plt.style.context([STYLE, figures.LOOK]):
+        (canvas,) = figures.each_drawn(drawing, [net])
+        canvas.savefig(io.BytesIO(), format="svg")
+        box = canvas.axes[0].get_tightbbox()
+    assert box.x0 >= 0
+    assert box.x1 <= canvas.bbox.x1
 
 
 @pytest.mark.parametrize(

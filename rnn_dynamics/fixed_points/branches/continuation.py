@@ -56,16 +56,16 @@ def continuation(
     converges: `ended` says which.
 
     The branch lists a point, solved exactly at that value, each time that the curve passes one of `values`, and further
-    points between them where the curve is steep or bends. So values may come several times, or never. Steps are short
-    enough for the corrector, but a pair of bifurcations that undo each other between two points is not seen: more
-    `values` see more.
+    points between them where the curve is steep or bends. So a value may be listed twice, on both sides of a fold, or
+    never. Steps are short enough for the corrector, but a pair of bifurcations that undo each other between two points
+    is not seen: more `values` see more.
 
     Where multipliers, the eigenvalues of the Jacobian over one period, cross the unit circle, the point is located:
 
         fold             +1, where the curve turns back in μ
         branch           +1, where another curve crosses: pitchfork, transcritical
         flip             -1: a cycle of twice the period begins
-        neimark_sacker   e^{iθ}: a torus begins, which turns by θ per period
+        neimark_sacker   e^{iθ}: a closed curve begins, around which states turn by θ per period
         border_collision a corner of the step (relu): the multipliers jump across the unit circle
 
     Args:
@@ -92,6 +92,10 @@ def continuation(
         >>> branch = rd.continuation(logistic, lambda r: r, jnp.array(0.5), jnp.linspace(2.0, 3.5, 16))
         >>> branch.bifurcations[0].kind, round(branch.bifurcations[0].value, 4)
         ('flip', 3.0)
+        >>> bool(branch.stable[0]), bool(branch.stable[-1]), branch.ended
+        (True, False, 'reached the last of the values')
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.bifurcation_diagram(ax, branch, name="$r$")
 
     References:
         Keller (1977), in Applications of Bifurcation Theory, Academic Press, 359-384.
@@ -124,10 +128,10 @@ def bifurcation_diagram(
     point the two halves of the crossing curve are followed, at each flip the cycles of twice the period, and so on at
     theirs. A branch that was switched to begins with the bifurcation itself, so that a plot has no gap.
 
-    Neimark-Sacker points are located and not switched at: what leaves them is a torus, no curve of points. Where
-    several multipliers cross at once (`multiplicity`), as a symmetry of the net makes them, many curves may cross, and
-    only those found along the null vectors of the linearised equations are followed. Fixed points and cycles that are
-    connected to no start, such as cycles born in folds, are not found: give them as starts.
+    Neimark-Sacker points are located and not switched at: a closed curve of states leaves them, which is no cycle.
+    Where several multipliers cross at once (`multiplicity`), as a symmetry of the net makes them, many curves may
+    cross, and only those found along the null vectors of the linearised equations are followed. Fixed points and cycles
+    that are connected to no start, such as cycles born in folds, are not found: give them as starts.
 
     Args:
         step: The recurrent map, `step(params, state, x) -> state`.
@@ -154,6 +158,8 @@ def bifurcation_diagram(
         >>> diagram = rd.bifurcation_diagram(logistic, lambda r: r, jnp.array([0.5]), jnp.linspace(2.0, 3.5, 16))
         >>> [branch.period for branch in diagram]
         [1, 2, 4]
+        >>> _, ax = plt.subplots()
+        >>> ax = rd.plot.label_ends(rd.plot.bifurcation_diagram(ax, diagram, name="$r$"))
 
     References:
         Keller (1977), in Applications of Bifurcation Theory, Academic Press, 359-384.

@@ -7,7 +7,7 @@ crosses says what happens, with J the Jacobian over one period:
     +1, the curve turns back in μ               fold
     +1, the curve goes on                       branch point: another curve crosses (pitchfork, transcritical)
     -1                                          flip: cycles of twice the period begin
-    e^{iθ}                                      Neimark-Sacker: a torus begins
+    e^{iθ}                                      Neimark-Sacker: a closed curve begins
 
 Two real multipliers with λ₁ λ₂ = 1 (a neutral saddle) cross nothing and are never met. On the curve that a pitchfork or
 flip sheds, the multiplier touches 1 and turns; there only the turning of the curve shows it.

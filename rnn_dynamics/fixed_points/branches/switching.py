@@ -8,7 +8,7 @@ At a flip of a cycle h with J v = -v over one period, the cycles of twice the pe
 (h, h) is a branch point with φ = (w, -w): w is v carried around the cycle. Its two signs are the same cycle, begun at
 another state.
 
-A Neimark-Sacker point sheds a torus, which is no curve of points: it is located, not switched at.
+At a Neimark-Sacker point a closed curve of states begins, which is no cycle: it is located, not switched at.
 """
 
 import numpy as np

@@ -2,12 +2,12 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from ... import argument
 from ...cells.contract import Input, Params, State, Step
 from ...machinery import entry
-from ...machinery.compiled_programs import with_float32_products
+from ...machinery.compiled_programs import PLAIN, program, with_float32_products
 from ...machinery.state_vector import flatten
 from ...measure.unroll import unroll
 
@@ -66,19 +66,25 @@ def visited_states(
     if noise < 0:
         raise ValueError(f"noise: got {noise}, expected 0 or more")
     burn_in = argument.size("burn_in", burn_in, 0)
-    key_time, key_noise = jax.random.split(argument.key(key))
     states = unroll(step, params, h0, xs, length=length)
     T = len(jax.tree.leaves(states)[0])
     if burn_in > T:
         raise ValueError(f"burn_in: got {burn_in}, expected at most the number of steps, {T}")
+    entry.enter(step, visited=states)
+    args = argument.key(key), h0, states, jnp.asarray(noise)
+    return program(_drawn, args, {"count": count, "burn_in": burn_in}, PLAIN)(*args)  # one by one, all compile longer
+
+
+def _drawn(key: Array, h0: State, states: State, noise: Float[Array, ""], *, count: int, burn_in: int) -> State:
+    key_time, key_noise = jax.random.split(key)
     states = jax.tree.map(lambda one, all_: jnp.concatenate([jnp.asarray(one, all_.dtype)[None], all_]), h0, states)
     one = jax.tree.map(lambda leaf: leaf[0], states)
     vectors = jax.vmap(lambda state: flatten(state)[0])(states)[burn_in:]
-    entry.enter(step, visited=vectors)
     root = jnp.sqrt(jnp.mean(vectors**2))
     spread = jnp.std(vectors, axis=0)
     least = jnp.sqrt(jnp.mean(spread**2))
     spread = jnp.where(least > 1e-6 * root, jnp.maximum(spread, 0.1 * least), jnp.where(root > 0, root, 1.0))
     chosen = vectors[jax.random.randint(key_time, (count,), 0, len(vectors))]
-    drawn = chosen + noise * spread[None] * jax.random.normal(key_noise, chosen.shape, chosen.dtype)
+    away = noise.astype(vectors.dtype) * spread[None]
+    drawn = chosen + away * jax.random.normal(key_noise, chosen.shape, chosen.dtype)
     return jax.vmap(flatten(one)[1])(drawn)

@@ -111,4 +111,18 @@ FIXED_POINTS_PICTURES = [
         "leaf[0]",
         f"{RESTS}points_are_those_at_the_mean_input",
     ),
+    Fault(
+        "report-time-constant-of-eigenvalue-1",
+        "reports/rest_in_words.py",
+        "times[slow, nearest[slow]] = np.nan",
+        "pass",
+        f"{RESTS}the_eigenvalue_1_of_a_slow_point_is_no_time_constant",
+    ),
+    Fault(
+        "landscape-speeds-at-wrong-ticks",
+        "plot/landscapes.py",
+        'labels=[f"{10**power:.4g}" for power in ticks]',
+        'labels=[f"{power:.4g}" for power in ticks]',
+        f"{STATES}the_colour_bar_is_as_high_as_the_picture_and_shows_round_speeds",
+    ),
 ]
