@@ -48,8 +48,9 @@ def eigen_analysis(J: np.ndarray, shift: np.ndarray, eps: float) -> EigenAnalysi
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.linalg.norm(left, axis=1) * change[:, None]
     for i in np.flatnonzero([_meets(*each, eps) for each in zip(eigenvalues, left, error, strict=True)]):
+        suspects = _suspects(left[i], eps)
         left[i] = np.nan
-        error[i] = [pseudospectral_reach(J[i], each, change[i]) for each in eigenvalues[i]]
+        error[i, suspects] = [pseudospectral_reach(J[i], each, change[i]) for each in eigenvalues[i, suspects]]
     return EigenAnalysis(eigenvalues, right, left, error)
 
 
@@ -61,11 +62,16 @@ def _inverse(matrix: np.ndarray) -> np.ndarray:
         return np.full_like(matrix, np.inf)
 
 
+def _suspects(left: np.ndarray, eps: float) -> np.ndarray:
+    """Return which eigenvalues have a left vector so long that their two vectors are nearly perpendicular."""
+    return np.flatnonzero(~(np.linalg.norm(left, axis=0) <= 0.1 / np.sqrt(eps)))
+
+
 def _meets(eigenvalues: np.ndarray, left: np.ndarray, error: np.ndarray, eps: float) -> bool:
     """Return whether two eigenvalues may be one without two eigenvectors: their vectors are nearly parallel."""
     if not np.all(np.isfinite(left)):
         return True
-    suspects = np.flatnonzero(np.linalg.norm(left, axis=0) > 0.1 / np.sqrt(eps))
+    suspects = _suspects(left, eps)
     if not len(suspects):
         return False
     gaps = np.abs(eigenvalues[suspects, None] - eigenvalues[None, suspects])

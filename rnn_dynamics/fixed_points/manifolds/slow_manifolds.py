@@ -18,7 +18,7 @@ from ...machinery.compiled_programs import with_float32_products
 from ...machinery.lapack_threads import on_one_thread
 from ..local_maps import as_arrays, as_states
 from ..points.describe import spread_of
-from ..problem import Problem, opened
+from ..problem import Problem, moderate, opened
 from .manifolds import NEAR, along, extent, lies_between, linked, local_dimension
 from .slow_manifolds_result import SlowManifolds
 from .slow_states import SlowStates, relaxed
@@ -86,7 +86,7 @@ def slow_manifolds(
     slow = 1 / argument.number("time_constant", time_constant, above=1.0)
     iterations = argument.size("iterations", iterations, 1)
     on_one_thread()
-    problem = opened(step, params, candidates, x)
+    problem = moderate(opened(step, params, candidates, x))
     start = np.asarray(problem.vectors, np.float64)
     chosen = np.unique(np.linspace(0, len(start) - 1, min(MOST, len(start))).round().astype(int))
     spread = spread_of(start)

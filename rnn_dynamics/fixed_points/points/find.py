@@ -12,7 +12,7 @@ from ...machinery import entry
 from ...machinery.compiled_programs import with_float32_products
 from ...machinery.lapack_threads import on_one_thread
 from ...machinery.state_vector import flatten
-from ..problem import Problem, opened
+from ..problem import Problem, moderate, opened
 from ..result import FixedPoints
 from .describe import described
 from .search import searched
@@ -94,7 +94,7 @@ def find_fixed_points(
     on_one_thread()
     entry.enter(step, params=params, candidates=candidates, x=x)
     xs, first, inputs = _inputs(x, x_axis)
-    problem = opened(step, params, candidates, first)
+    problem = moderate(opened(step, params, candidates, first))
     points = _vectors(problem, known)
     search = searched(problem, step, xs, inputs, known=points, tolerance=tolerance, iterations=iterations)
     return described(problem._replace(x=x), search)._replace(unseen=search.unseen)
