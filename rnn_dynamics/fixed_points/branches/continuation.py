@@ -60,6 +60,9 @@ def continuation(
     enough for the corrector, but a pair of bifurcations that undo each other between two points is not seen: more
     `values` see more.
 
+    Lengths along the curve are measured in units of the range of `values` and of the largest state at the start, at
+    least 1. So write the step for states of order 1: on a scale of 1e-6, branches may be missed.
+
     Where multipliers, the eigenvalues of the Jacobian over one period, cross the unit circle, the point is located:
 
         fold             +1, where the curve turns back in μ
@@ -124,7 +127,7 @@ def bifurcation_diagram(
     point the two halves of the crossing curve are followed, at each flip the cycles of twice the period, and so on at
     theirs. A branch that was switched to begins with the bifurcation itself, so that a plot has no gap.
 
-    Neimark-Sacker points are located and not switched at: what leaves them is a torus, no curve of points. Where
+    Neimark-Sacker points are located and not switched at: what leaves them is a torus, not a curve of points. Where
     several multipliers cross at once (`multiplicity`), as a symmetry of the net makes them, many curves may cross, and
     only those found along the null vectors of the linearised equations are followed. Fixed points and cycles that are
     connected to no start, such as cycles born in folds, are not found: give them as starts.
