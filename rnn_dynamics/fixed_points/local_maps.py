@@ -41,15 +41,20 @@ def local_maps(problem: Problem, xs: Input, vectors: np.ndarray, which: np.ndarr
 
 
 def as_states(problem: Problem, vectors: np.ndarray) -> State:
-    """Return vectors (N, n) as states with a leading axis N. NumPy does this: it compiles nothing for another N."""
-    leaves, tree = jax.tree.flatten(problem.step.out)
+    """Return vectors (..., n) as states with the same leading axes."""
+    return states_like(problem.step.out, vectors)
+
+
+def states_like(state: State, vectors: np.ndarray) -> State:
+    """Return vectors (..., n) as states like this one. NumPy does this: it compiles nothing for another number."""
+    leaves, tree = jax.tree.flatten(state)
     states, start = [], 0
     for leaf in leaves:
         is_complex = jnp.issubdtype(leaf.dtype, jnp.complexfloating)
         parts = []
         for _ in range(2 if is_complex else 1):
             size = int(np.prod(leaf.shape))
-            parts.append(vectors[:, start : start + size].reshape(len(vectors), *leaf.shape))
+            parts.append(vectors[..., start : start + size].reshape((*vectors.shape[:-1], *leaf.shape)))
             start += size
         values: Any = parts[0] + 1j * parts[1] if is_complex else parts[0]
         states.append(jnp.asarray(values.astype(leaf.dtype)))

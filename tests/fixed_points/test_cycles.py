@@ -11,7 +11,6 @@ from scipy.optimize import brentq
 
 import rnn_dynamics as rd
 from rnn_dynamics.fixed_points import Ending
-from rnn_dynamics.fixed_points.cycles.cycle_newton import _deflation
 
 LOGISTIC = {1: 2, 2: 1, 3: 2, 4: 3, 5: 6, 6: 9}
 # on the attractor 1, 1, 0, 1, 0, 2, 4, 7, 6, 10, 14, 19, 32: Biham & Wenzel (1989), Davidchack & Lai (1999), Galias
@@ -301,22 +300,6 @@ def test_known_cycles_are_divided_out():
     nothing = rd.find_cycles(logistic, 4.0, candidates, 2, known=rd.find_cycles(logistic, 4.0, candidates, 2).points)
     assert len(nothing.period) == 0
     np.testing.assert_array_equal(nothing.ended_at, -1)
-
-
-def test_dividing_out_is_newtons_method_for_the_divided_equations():
-    def G(h):
-        return jnp.stack([h[0] ** 2 - h[1], h[1] ** 2 + h[0] - 3.0])
-
-    h, scale = jnp.array([0.4, -0.7]), jnp.asarray(1.3)
-    known, weight = jnp.array([[1.0, 2.0], [0.5, 0.1], [9.0, 9.0]]), jnp.array([1.0, 1.0, 0.0])
-
-    def divided(h):
-        return G(h) * jnp.prod(1 + weight * scale**2 / jnp.sum((h[None] - known) ** 2, axis=1))
-
-    d = -jnp.linalg.solve(jax.jacfwd(G)(h), G(h))
-    exact = -jnp.linalg.solve(jax.jacfwd(divided)(h), divided(h))
-    factor = _deflation(h[None], d[None], known[:, None], weight, scale)
-    np.testing.assert_allclose(factor * d, exact, rtol=1e-12)
 
 
 def test_one_candidate_is_enough_for_a_small_map():

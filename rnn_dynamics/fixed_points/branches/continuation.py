@@ -60,6 +60,9 @@ def continuation(
     never. Steps are short enough for the corrector, but a pair of bifurcations that undo each other between two points
     is not seen: more `values` see more.
 
+    Lengths along the curve are measured in units of the range of `values` and of the largest state at the start, at
+    least 1. So write the step for states of order 1: on a scale of 1e-6, branches may be missed.
+
     Where multipliers, the eigenvalues of the Jacobian over one period, cross the unit circle, the point is located:
 
         fold             +1, where the curve turns back in μ
@@ -132,6 +135,10 @@ def bifurcation_diagram(
     Where several multipliers cross at once (`multiplicity`), as a symmetry of the net makes them, many curves may
     cross, and only those found along the null vectors of the linearised equations are followed. Fixed points and cycles
     that are connected to no start, such as cycles born in folds, are not found: give them as starts.
+    Neimark-Sacker points are located and not switched at: what leaves them is a torus, not a curve of points. Where
+    several multipliers cross at once (`multiplicity`), as a symmetry of the net makes them, many curves may cross, and
+    only those found along the null vectors of the linearised equations are followed. Fixed points and cycles that are
+    connected to no start, such as cycles born in folds, are not found: give them as starts.
 
     Args:
         step: The recurrent map, `step(params, state, x) -> state`.

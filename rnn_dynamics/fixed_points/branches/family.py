@@ -21,6 +21,8 @@ from ...machinery import entry
 from ...machinery.captured_arrays import Traced
 from ...machinery.compiled_programs import PLAIN, program
 from ...machinery.state_vector import flatten
+from ..cycles.cyclic_system import cyclic_matrix
+from ..local_maps import states_like
 
 
 class Local(NamedTuple):
@@ -86,26 +88,11 @@ class Family:
 
     def matrix(self, local: Local) -> np.ndarray:
         """Return the derivative of G with respect to u / scale, (p n, p n + 1)."""
-        n, count = self.size, self.period * self.size
-        found = np.zeros((count, count + 1))
-        for i, jacobian in enumerate(local.jacobians):
-            found[i * n : (i + 1) * n, i * n : (i + 1) * n] = jacobian
-        rows = np.arange(count)
-        found[rows, (rows + n) % count] -= 1.0
-        found[:, -1] = local.slopes
-        return found * self.scale
+        return np.column_stack([cyclic_matrix(local.jacobians), local.slopes]) * self.scale
 
     def states(self, vectors: np.ndarray) -> State:
         """Return states with leading axes from vectors with the same leading axes, without compiling anything."""
-        leaves, tree = jax.tree.flatten(self.state)
-        parts, place = [], 0
-        for leaf in leaves:
-            numbers = leaf.size * (2 if np.iscomplexobj(leaf) else 1)
-            part, place = vectors[..., place : place + numbers], place + numbers
-            if np.iscomplexobj(leaf):
-                part = part[..., : leaf.size] + 1j * part[..., leaf.size :]
-            parts.append(jnp.asarray(part.reshape((*vectors.shape[:-1], *leaf.shape)).astype(leaf.dtype)))
-        return jax.tree.unflatten(tree, parts)
+        return states_like(self.state, vectors)
 
 
 def multipliers(local: Local) -> np.ndarray:

@@ -7,8 +7,7 @@ where s ≤ 1 keeps every component of the change below a cap. The step composed
 a trajectory, in which errors grow as the multipliers of the cycle, 2^p for the logistic map; here each equation holds
 one step, and the region from which the method converges hardly shrinks with p.
 
-Known cycles r are divided out: one solves m(h) G(h) = 0 with m = Π (1 + σ² / ‖h - r‖²). Newton's change for that
-is the change d above times 1 / (1 - ∇log m · d), so a lane near r is pushed away (Farrell, Birkisson & Funke 2015).
+Known cycles are divided out (`points/deflation.py`), so that a lane near one of them is pushed away.
 """
 
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from ...machinery.captured_arrays import Traced
 from ...machinery.compiled_programs import PLAIN
 from ...machinery.lapack_threads import on_one_thread
 from ...machinery.state_vector import flatten
+from ..points.deflation import deflated
 from .cyclic_system import solve_cyclic
 
 RUNNING, DONE, LOST = 0, 1, 2
@@ -116,7 +116,8 @@ def _iteration(
     residual, change = jnp.max(jnp.abs(G)), jnp.max(jnp.abs(d))
     size = jnp.maximum(jnp.max(jnp.abs(h)), limits.scale)
     settled = (residual <= jnp.maximum(limits.absolute, limits.relative * size)) | (change <= eps * size)
-    pushed = d * _deflation(h, d, known, weight, limits.scale)
+    flat = known.reshape(len(known), -1)
+    pushed = deflated(d.ravel(), h.ravel(), flat, weight, limits.scale).reshape(d.shape)
     capped = pushed * jnp.minimum(1, limits.cap / jnp.max(jnp.abs(pushed)))
     moved = h + jnp.where(settled, d, jnp.where(change > 0, capped, 0))
     after = jnp.max(jnp.abs(jax.vmap(F)(moved) - jnp.roll(moved, -1, 0)))
@@ -146,12 +147,3 @@ def _signs(shape: tuple[int, ...], dtype: jnp.dtype) -> Array:
     """Return two fixed patterns of signs without a regularity, for rounding errors that do not cancel, (p, n, 2)."""
     phase = jnp.arange(shape[0] * shape[1] * 2, dtype=jnp.float32) ** 2 * 0.6180339887
     return jnp.where(jnp.cos(2 * jnp.pi * phase) >= 0, 1, -1).astype(dtype).reshape(*shape, 2)
-
-
-def _deflation(h: Array, d: Array, known: Array, weight: Array, scale: Array) -> Array:
-    """Return what the change d is multiplied by if the known cycles are divided out."""
-    apart = (h[None] - known) / scale
-    squared = jnp.sum(apart**2, axis=(1, 2)) + 1e-30
-    along = jnp.sum(apart * d[None] / scale, axis=(1, 2))
-    push = jnp.sum(weight * -2 * along / (squared * (squared + 1)))
-    return 1 / (1 - push)

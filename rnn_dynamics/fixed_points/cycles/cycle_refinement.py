@@ -15,7 +15,7 @@ from ..local_maps import local_maps
 from ..problem import Problem
 from .cycle_rounds import Ends
 from .cycle_search import limits_of
-from .cyclic_system import APART
+from .cyclic_system import APART, cyclic_matrix
 from .same_cycles import errors_of, merged
 
 # iterations
@@ -100,9 +100,9 @@ def newton(
             h = states[i, :q].copy()
             G = after[i] - np.roll(h, -1, axis=0)
             residual[i] = np.max(np.abs(G))
-            change = np.linalg.lstsq(_lifted(J[i], 1.0), -G.ravel(), rcond=negligible)[0].reshape(h.shape)
+            change = np.linalg.lstsq(cyclic_matrix(J[i]), -G.ravel(), rcond=negligible)[0].reshape(h.shape)
             noise = eps * (np.einsum("pij,pj->pi", np.abs(J[i]), np.abs(h)) + np.abs(h) + 1e-3 * size[i])
-            moved = _largest_response(_lifted(J[i], 1 + APART * eps), noise.ravel()).reshape(h.shape)
+            moved = _largest_response(cyclic_matrix(J[i], 1 + APART * eps), noise.ravel()).reshape(h.shape)
             response[i] = np.resize(moved + np.where(moved >= 0, 1, -1) * np.abs(change), states[i].shape)
             if residual[i] > 8 * eps * np.max(np.abs(h)) and np.max(np.abs(change)) <= eps**NEAR * size[i]:
                 states[i] = np.resize(h + change, states[i].shape)
@@ -116,16 +116,6 @@ def _largest_response(matrix: np.ndarray, noise: np.ndarray) -> np.ndarray:
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (noise.size, PATTERNS))
     moved = np.linalg.lstsq(matrix, signs * noise[:, None], rcond=0)[0]
     return moved[:, np.argmax(np.abs(moved).max(axis=0))]
-
-
-def _lifted(J: np.ndarray, one: float) -> np.ndarray:
-    """Return the matrix that maps d_0 .. d_(q-1) to J_i d_i - d_(i+1), with `one` times d_0 in the last of them."""
-    q, n, _ = J.shape
-    lifted = np.zeros((q, n, q, n))
-    for k in range(q):
-        lifted[k, :, k] += J[k]
-        lifted[k, :, (k + 1) % q] -= np.eye(n) * (one if k == q - 1 else 1.0)
-    return lifted.reshape(q * n, q * n)
 
 
 def repeated(states: np.ndarray, period: np.ndarray) -> np.ndarray:

@@ -2,13 +2,11 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...cells.contract import State
 from ..eigen_analysis import eigen_analysis
-from ..local_maps import as_states
+from ..local_maps import as_arrays, as_states
 from ..problem import Problem
 from ..result import Ending
 from .cycle_refinement import maps, refined
@@ -58,10 +56,7 @@ def described(problem: Problem, ends: Ends) -> Cycles:
         "dimension": dimension[order],
         "family": np.bincount(of_family, minlength=len(of_family))[order],
     }
-    real = problem.vectors.dtype
-    cast = {"f": real, "c": np.result_type(real, np.complex64), "i": np.int32, "b": np.bool_}
-    arrays = {name: jnp.asarray(array.astype(cast[array.dtype.kind])) for name, array in numbers.items()}
-    return Cycles(points=_as_cycles(problem, ends.states[order]), **arrays)
+    return Cycles(as_states(problem, ends.states[order]), **as_arrays(numbers, problem.vectors.dtype))
 
 
 def stability(problem: Problem, ends: Ends) -> Stability:
@@ -92,10 +87,3 @@ def members(ends: Ends, dimension: np.ndarray, residual: np.ndarray) -> np.ndarr
         family = np.flatnonzero(moving & (ends.period == q))
         of_family[family] = family[np.argmin(residual[family])]
     return of_family
-
-
-def _as_cycles(problem: Problem, states: np.ndarray) -> State:
-    """Return cycles (N, p, n) as states with leading axes (N, p)."""
-    count, p, n = states.shape
-    flat = as_states(problem, states.reshape(count * p, n))
-    return jax.tree.map(lambda leaf: leaf.reshape(count, p, *leaf.shape[1:]), flat)

@@ -16,11 +16,24 @@ p n in the hundreds that is built for it.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
 
 # the eigenvalue 1 of the product of the Jacobians is moved off 1 by so many times eps
 APART = 20.0
+
+
+def cyclic_matrix(J: np.ndarray, last: float = 1.0) -> np.ndarray:
+    """Return the whole matrices, (..., p n, p n), of the equations with Jacobians (..., p, n, n).
+
+    `last` is what d_p is multiplied by.
+    """
+    *leading, p, n, _ = J.shape
+    found, at = np.zeros((*leading, p, n, p, n)), np.arange(p)
+    found[..., at, :, at, :] = np.moveaxis(J, -3, 0)
+    found[..., at, :, (at + 1) % p, :] -= np.where(at == p - 1, last, 1.0).reshape(p, *[1] * (J.ndim - 1)) * np.eye(n)
+    return found.reshape(*leading, p * n, p * n)
 
 
 def solve_cyclic(J: Float[Array, "p n n"], b: Float[Array, "p n k"]) -> Float[Array, "p n k"]:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..cycles.cyclic_system import cyclic_matrix
 from .piecewise_linear import Net
 from .region_lines import negligible, one_of_many
 
@@ -94,11 +95,7 @@ def _isolated(steps: np.ndarray, drive: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def equations(net: Net, regions: np.ndarray) -> np.ndarray:
     """Return the matrices that map h_0 .. h_(p-1) to h_(i+1) - M_i h_i, (N, p n, p n)."""
-    (N, p, _), n = regions.shape, len(net.c)
-    steps, at = np.zeros((N, p, n, p, n)), np.arange(p)
-    steps[:, at, :, at, :] = -matrices(net, regions).swapaxes(0, 1)
-    steps[:, at, :, (at + 1) % p, :] += np.eye(n)
-    return steps.reshape(N, p * n, p * n)
+    return -cyclic_matrix(matrices(net, regions))
 
 
 def distinct(found: Solutions) -> Solutions:

@@ -56,6 +56,6 @@ def deflated(
 ) -> Float[Array, " n"]:
     """Return the Newton step of m f, given that of f."""
     away = h[None] - points
-    squared = jnp.sum(away**2, axis=1) / reach**2
+    squared = jnp.sum(away**2, axis=1) / reach**2 + 1e-30
     slopes = -2 * (away @ change) / (reach**2 * squared * (1 + squared))
     return change / (1 - jnp.sum(jnp.where(weight > 0, slopes, 0.0)))

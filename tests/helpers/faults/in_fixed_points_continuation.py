@@ -25,7 +25,7 @@ CONTINUATION = [
         "b = point(family, found.u, found.local, np.eye(a.u.size)[-1])",
         FOLDS,
     ),
-    Fault("continuation-values-passed-over", ARCLENGTH, "b = _at_value(family, a, b, value) or b", "pass", FOLDS),
+    Fault("continuation-values-passed-over", ARCLENGTH, "b = at_value(family, a, b, value) or b", "pass", FOLDS),
     Fault(
         "continuation-tangent-not-oriented",
         CURVE,
@@ -40,15 +40,15 @@ CONTINUATION = [
         "product @ jacobian",
         f"{TESTS}multipliers_of_a_cycle_are_those_of_the_composed_map",
     ),
-    Fault("continuation-cycle-not-closed", FAMILY, "(rows + n) % count", "rows", CASCADE),
+    Fault("continuation-cycle-not-closed", "fixed_points/cycles/cyclic_system.py", "(at + 1) % p", "at", CASCADE),
     Fault(
         "continuation-angle-mirrored", SPECIAL, "np.exp(1j * group.mean())", "np.exp(-1j * group.mean())", ZERO_STATE
     ),
     Fault(
         "continuation-sees-only-totals",
         SPECIAL,
-        "if _counts(a) == _counts(b) and not turned:",
-        "if outside(a) == outside(b) and not turned:",
+        "if counts[0] == counts[1] and not turned:",
+        "if counts[0][0] == counts[1][0] and not turned:",
         f"{TESTS}multipliers_that_come_in_and_go_out_within_one_step_are_all_seen",
     ),
     Fault(
@@ -76,8 +76,8 @@ CONTINUATION = [
     Fault(
         "continuation-branches-followed-twice",
         DIAGRAM,
-        "if any(_lies_on(curve, new.first[-1]) for curve in curves):",
-        "if False:",
+        "if not first or any(_lies_on(curve, first[-1]) for curve in curves):",
+        "if not first:",
         f"{TESTS}starts_on_one_branch_are_followed_once",
     ),
     Fault(
@@ -86,5 +86,26 @@ CONTINUATION = [
         "len(curve.points) > 8 and _passes(curve, a, b)",
         "False",
         f"{TESTS}a_loop_of_two_pitchforks_is_followed_once",
+    ),
+    Fault(
+        "continuation-stuck-at-a-fold",
+        "fixed_points/branches/arclength.py",
+        "if sizes[-1] <= 1e-6 * sizes[0]:",
+        "if True:",
+        f"{TESTS}a_start_at_a_fold_is_followed_into_the_range",
+    ),
+    Fault(
+        "continuation-rounding-crosses",
+        SPECIAL,
+        "return np.maximum(*off) > NEUTRAL * eps",
+        "return np.maximum(*off) >= 0",
+        f"{TESTS}multipliers_that_stay_on_the_unit_circle_cross_nothing",
+    ),
+    Fault(
+        "continuation-out-of-range",
+        DIAGRAM,
+        "first = _within_range(new.family, new.first)",
+        "first = new.first",
+        f"{TESTS}branches_stay_within_the_range",
     ),
 ]

@@ -29,7 +29,7 @@ FIXED_POINTS_CYCLES = [
     ),
     Fault(
         "cycles-multipliers-over-p-steps",
-        "fixed_points/cycles/cycle_stability.py",
+        "fixed_points/cycles/cycle_refinement.py",
         "np.split(J, cuts)",
         "[np.resize(one, (states.shape[1], *one.shape[1:])) for one in np.split(J, cuts)]",
         f"{CYCLES}_all_cycles_of_the_logistic_map[2]",
@@ -70,10 +70,10 @@ FIXED_POINTS_CYCLES = [
         f"{CYCLES}_at_its_birth_a_cycle_is_one_and_undecided",
     ),
     Fault(
-        "cycles-known-not-divided-out",
-        "fixed_points/cycles/cycle_newton.py",
-        "return 1 / (1 - push)",
-        "return 1 / (1 + push)",
-        f"{CYCLES}_dividing_out_is_newtons_method_for_the_divided_equations",
+        "cycles-shorter-ones-not-seen",
+        "fixed_points/cycles/cycle_refinement.py",
+        "states[rows[taken]], period[rows[taken]] = shorter.states[taken], q",
+        "pass",
+        f"{CYCLES}_at_a_period_doubling_there_is_no_longer_cycle_yet",
     ),
 ]

@@ -52,9 +52,9 @@ EXACT_CYCLES = [
     ),
     Fault(
         "steps-of-a-cycle-reversed",
-        "fixed_points/exact/region_points.py",
-        "steps[:, at, :, (at + 1) % p, :] += np.eye(n)",
-        "steps[:, at, :, (at - 1) % p, :] += np.eye(n)",
+        "fixed_points/cycles/cyclic_system.py",
+        "(at + 1) % p",
+        "(at - 1) % p",
         BRUTE_FORCE,
     ),
     Fault(
@@ -105,5 +105,12 @@ EXACT_CYCLES = [
         "if not jnp.all(wrong <= 1e4 * jnp.finfo(vector.dtype).eps):",
         "if jnp.any(jnp.isnan(wrong)):",
         f"{EXACT}_a_step_that_is_not_piecewise_linear_is_refused",
+    ),
+    Fault(
+        "exact-large-weights-hide-others",
+        "fixed_points/exact/region_points.py",
+        "units = _units(steps)",
+        "units = np.ones(steps.shape[:2])",
+        f"{EXACT}_large_weights_split_no_cycle",
     ),
 ]
