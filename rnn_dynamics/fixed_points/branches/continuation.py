@@ -135,10 +135,6 @@ def bifurcation_diagram(
     Where several multipliers cross at once (`multiplicity`), as a symmetry of the net makes them, many curves may
     cross, and only those found along the null vectors of the linearised equations are followed. Fixed points and cycles
     that are connected to no start, such as cycles born in folds, are not found: give them as starts.
-    Neimark-Sacker points are located and not switched at: what leaves them is a torus, not a curve of points. Where
-    several multipliers cross at once (`multiplicity`), as a symmetry of the net makes them, many curves may cross, and
-    only those found along the null vectors of the linearised equations are followed. Fixed points and cycles that are
-    connected to no start, such as cycles born in folds, are not found: give them as starts.
 
     Args:
         step: The recurrent map, `step(params, state, x) -> state`.
