@@ -25,8 +25,8 @@ def exact_cycles(
 
     A sequence of regions holds a cycle if the solution h_0 .. h_(p-1) lies in them. There are (2^m)^p sequences.
     Whole sets of them are excluded at once: those for which linear inequalities that any cycle in the set must satisfy
-    have no solution (branch and bound). The few that are left are solved. So "all" is a statement about all sequences, except that
-    cycles with states above 1e8 times the offsets of the net may be missed.
+    have no solution (branch and bound). The few that are left are solved. So "all" is a statement about all sequences,
+    except that cycles with states above 1e8 times the offsets of the net may be missed.
 
     For all cycles up to a period, call it with each period; `found.period == period` selects those that are new.
 
