@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from rnn_dynamics import plot
 from rnn_dynamics.fixed_points import Branch
+from rnn_dynamics.plot.bifurcations import BIFURCATIONS, COLORS, LOOKS
 from rnn_dynamics.plot.decades import decades
 from rnn_dynamics.plot.labels import HALO
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 ZERO = 0.012
 # a kind of attractor counts from where it holds for so many gains
 HOLDS = 3
-CHAOS = "#FBE3D6"
+CHAOS, LOCKED = "#FBE3D6", "C2"
 
 
 def draw(found: Found) -> Figure:
@@ -108,10 +109,12 @@ def finding(found: Found) -> str:
 
 
 def where_it_ends(at: xarray.Dataset) -> str:
-    """State whether there is chaos, and whether gradients grow there."""
+    """State whether there is chaos, and whether the median gradient there is larger than any elsewhere."""
     if "chaos" not in [name for _, _, name in held(at)]:
         return "other attractors"
-    return "chaos, where gradients explode" if np.median(at.log_norm.values[kinds(at) == "chaos"]) > 1 else "chaos"
+    chaos = kinds(at) == "chaos"
+    grown = at.log_norm.values
+    return "chaos, where gradients explode" if np.median(grown[chaos]) > grown[~chaos].max(initial=0) else "chaos"
 
 
 def shade(axes: Axes, at: xarray.Dataset) -> None:
@@ -134,21 +137,38 @@ def orbits(axes: Axes, found: Found) -> None:
     for branch in found.locked:
         locked(axes, branch, leading)
     axes.set(xlabel="", ylabel=r"$u\cdot h$, $u$ the leading left eigenvector of $W$")
-    reach = 1.15 * np.abs(heights).max()
-    axes.set_ylim(-reach, reach)
+    reach = np.abs(heights).max()
+    axes.set_ylim(-1.15 * reach, 1.75 * reach)  # with room for the legend
     name_regimes(axes, at)
-    axes.set_title(
-        "Dots: the attractor. Blue: fixed points, orange: 2-cycles (solid: stable), green: locked cycles.\n"
-        r"Bifurcations: $\diamond$ period doubling, $\circ$ Neimark–Sacker, $\bigtriangleup$ branch point",
-        pad=20,
-    )
+    name_curves(axes)
+    axes.set_title("The attractor, and the fixed points and cycles that lose their stability", pad=20)
+
+
+def name_curves(axes: Axes) -> None:
+    """Write the legend of the curves and markers above them."""
+    fixed, cycles = COLORS[:2]
+    named: dict[str, dict[str, Any]] = {
+        "attractor": {"marker": ".", "ls": "none", "color": "0.35", "ms": 4},
+        "locked cycle": {"color": LOCKED, "lw": 1.0},
+        "stable fixed point": {"color": fixed, **LOOKS["stable"]},
+        "unstable fixed point": {"color": fixed, **LOOKS["unstable"]},
+        "stable 2-cycle": {"color": cycles, **LOOKS["stable"]},
+        "unstable 2-cycle": {"color": cycles, **LOOKS["unstable"]},
+    }
+    for kind in ("flip", "neimark_sacker", "branch"):
+        name, marker = BIFURCATIONS[kind]
+        named[name] = {"marker": marker, "ls": "none", "color": "black", "mfc": "white", "mew": 1.3, "ms": 6}
+    handles = [plt.Line2D([], [], **style) for style in named.values()]
+    axes.legend(handles, list(named), loc="upper left", ncols=3, fontsize=9)
 
 
 def locked(axes: Axes, branch: Branch, leading: np.ndarray) -> None:
     """Draw the stable cycles of a window."""
+    heights = np.where(np.asarray(branch.stable)[:, None], np.asarray(branch.points) @ leading, np.nan)
+    axes.plot(branch.values, heights, color="C2", lw=1.0, label="_locked")
     stable = np.abs(np.asarray(branch.multipliers)).max(axis=1) < 1
     heights = np.where(stable[:, None], np.asarray(branch.points) @ leading, np.nan)
-    axes.plot(branch.values, heights, color="C2", lw=1.0, label="_locked")
+    axes.plot(branch.values, heights, color=LOCKED, lw=1.0, label="_locked")
 
 
 def name_regimes(axes: Axes, at: xarray.Dataset) -> None:
@@ -166,13 +186,14 @@ def exponents(axes: Axes, at: xarray.Dataset) -> None:
         value, error = at.exponent.isel(index=index).values, at.stderr.isel(index=index).values
         axes.fill_between(at.gain.values, value - error, value + error, color=f"C{index}", alpha=0.3, lw=0)
         axes.plot(at.gain.values, value, color=f"C{index}", lw=1.1, label=name)
+    axes.axhspan(-ZERO, ZERO, color="0.85", lw=0, zorder=0.5)
     axes.axhline(0, color="black", lw=1)
     top = at.exponent.values.max()
     axes.set_ylim(-max(0.15, 0.9 * top), max(1.15 * top, 0.03))
     axes.set_ylabel("exponents (nats per step)")
     axes.set_title(
-        r"Lyapunov exponents: $\lambda_1 = 0$ on a closed curve, $\lambda_1 = \lambda_2 = 0$ on a torus, "
-        r"$\lambda_1 > 0$ in chaos (shaded)"
+        "Lyapunov exponents (within the grey band one counts as 0)\n"
+        r"$\lambda_1 = 0$: closed curve, $\lambda_1 = \lambda_2 = 0$: torus, $\lambda_1 > 0$: chaos (shaded)"
     )
 
 
@@ -193,4 +214,5 @@ def gradients(axes: Axes, at: xarray.Dataset) -> None:
     chaos = kinds(at) == "chaos"
     powers = decades(at.log_norm.values)
     said = f"in chaos it grows up to $10^{{{powers[chaos].max():.0f}}}$" if chaos.any() else "no chaos"
-    axes.set_title(f"A gradient over {lags} steps: elsewhere at most $10^{{{powers[~chaos].max():.1f}}}$, {said}")
+    most = f"$10^{{{powers[~chaos].max():.1f}}}$"
+    axes.set_title(f"A gradient over {lags} steps (median along the orbit): elsewhere at most {most}, {said}")

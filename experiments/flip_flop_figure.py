@@ -34,7 +34,7 @@ def draw(nets: tuple[Opened, ...]) -> Figure:
     handles = [plt.Line2D([], [], marker=kind.marker, **kind.style()) for kind in KINDS]
     names = [f"{place}: {said_of(unstable)}" for unstable, place in enumerate(PLACES)]
     handles += [plt.Line2D([], [], color=SADDLES[0].color), plt.Line2D([], [], color="0.7", lw=0.7)]
-    names += ["ways out of an edge", "examples"]
+    names += ["ways out of an edge", "trajectories"]
     figure.legend(handles, names, loc="outside lower left", ncols=6, fontsize=9, columnspacing=1.2)
     figure.suptitle(finding(nets), x=0.01, ha="left")
     return figure
@@ -47,16 +47,15 @@ def said_of(unstable: int) -> str:
 
 def finding(nets: tuple[Opened, ...]) -> str:
     """State what each net has at the corners, and what the edges separate."""
-    memories = [counts(net)[0] for net in nets]
-    if len(set(memories)) == 1:
-        corners = f"three bits are a cube with {memories[0]} memories at its corners"
+    names = " and the ".join(net.cell for net in nets)
+    if all(map(is_a_cube, nets)):
+        first = f"In the {names} three bits are a cube with {counts(nets[0])[0]} memories at its corners"
     else:
-        corners = " and ".join(f"{count} memories" for count in memories)
+        first = "No cube in all: " + ", ".join(f"{counts(net)[0]} memories in the {net.cell}" for net in nets)
     edges, neighbours = (sum(numbers) for numbers in zip(*map(neighbours_of, nets), strict=True))
     each = f"each of the {edges} saddles on edges separates" if edges == neighbours else "saddles on edges separate"
     count = "" if edges == neighbours else f" ({neighbours} of {edges})"
-    names = " and the ".join(net.cell for net in nets)
-    return f"In the {names} {corners};\n{each} two memories that differ in one bit{count}"
+    return f"{first};\n{each} two memories that differ in one bit{count}"
 
 
 def good(net: Opened) -> np.ndarray:
@@ -68,6 +67,12 @@ def good(net: Opened) -> np.ndarray:
 def counts(net: Opened) -> list[int]:
     """Return the numbers of fixed points with 0, 1, 2 and 3 unstable directions."""
     return [int(np.sum(good(net) & (net.found.unstable == unstable))) for unstable in range(4)]
+
+
+def is_a_cube(net: Opened) -> bool:
+    """Return whether there is a memory for each of the 8 patterns of bits, and a saddle for each edge, face, centre."""
+    memories = net.outputs[good(net) & (net.found.unstable == 0)]
+    return counts(net) == [8, 12, 6, 1] and len(np.unique(np.sign(memories), axis=0)) == 8
 
 
 def neighbours_of(net: Opened) -> tuple[int, int]:
@@ -133,11 +138,11 @@ def nearest(axes: Axes, net: Opened) -> None:
     axes.set_xlabel(r"the three largest $|\lambda|$ of each point")
     constants = net.found.time_constants[good(net) & net.found.stable, 0]
     growing = -net.found.time_constants[good(net) & (net.found.unstable == 1), 0]
-    fades = f"A gradient fades by e in {span(constants)} steps\nat a memory" if len(constants) else "No memory"
-    axes.set_title(fades + (f"; it grows by e in {span(growing)} at an edge" if len(growing) else ""))
+    fades = f"Memory: gradients fade e-fold in {steps(constants)}" if len(constants) else "No memory"
+    axes.set_title(fades + (f"\nEdge: they grow e-fold in {steps(growing)}" if len(growing) else ""))
 
 
-def span(values: ArrayLike) -> str:
-    """Return the smallest and the largest of some numbers in words."""
+def steps(values: ArrayLike) -> str:
+    """Return the smallest and the largest of some numbers of steps in words."""
     low, high = f"{np.min(values):.0f}", f"{np.max(values):.0f}"
-    return low if low == high else f"{low} to {high}"
+    return f"{low} step{'s' * (low != '1')}" if low == high else f"{low}–{high} steps"

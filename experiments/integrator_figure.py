@@ -82,13 +82,14 @@ def draw(nets: tuple[Opened, ...]) -> Figure:
 
 
 def finding(nets: tuple[Opened, ...]) -> str:
-    """State how long a value is kept along the line, and everything else across it."""
+    """State the time constants along the line and across it."""
     said = [
-        f"the {net.cell} keeps it for about {rounded(np.median(net.line.along))} steps, all else for "
-        f"{np.median(net.line.across):.0f}"
-        for net in nets
+        f"{net.cell} {rounded(np.median(net.line.along))} and {np.median(net.line.across):.0f} steps" for net in nets
     ]
-    return f"A net that integrates holds the sum on a line of slow states:\n{'; '.join(said)}"
+    return (
+        "A net that integrates holds the sum on a line of slow states. Time constants\n"
+        f"along and across it: {', '.join(said)} (medians)"
+    )
 
 
 def rounded(value: float) -> str:
@@ -98,7 +99,7 @@ def rounded(value: float) -> str:
 
 def fixed(net: Opened) -> list[tuple[np.ndarray, Kind]]:
     """Return the fixed points near the states visited: which are stable, and which have one unstable direction."""
-    seen = net.found.fixed & ~net.found.outlier
+    seen = net.found.fixed & ~net.found.outlier & ~net.found.undecided
     kinds = (STABLE, SADDLES[0])
     return [(np.flatnonzero(seen & (net.found.unstable == count)), kind) for count, kind in enumerate(kinds)]
 
@@ -129,8 +130,8 @@ def space(axes: Axes, net: Opened) -> None:
     axes.figure.colorbar(dots, ax=axes, label="sum that the net outputs", ticks=[-2, 0, 2], shrink=0.8)
     axes.plot(*placed(net.line.points).T, color="black", lw=1.4, zorder=3, label="_line")
     marks(axes, net, placed(net.found.points))
-    axes.set(xlabel="PC 1 of the line", ylabel="PC 2, enlarged")
-    axes.set_title(f"{net.cell}: states while it integrates\n(error {net.loss**0.5:.2g} of a sum of size 1)")
+    axes.set(xlabel="PC 1 of the line", ylabel="PC 2 (enlarged)")
+    axes.set_title(f"{net.cell}: states while it integrates\n(root mean square error {net.loss**0.5:.2g})")
 
 
 def drifts(axes: Axes, net: Opened) -> None:

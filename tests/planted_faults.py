@@ -4,10 +4,11 @@
     python tests/planted_faults.py 'gru*' no-sqrt  those with such a name (quote the *)
     python tests/planted_faults.py --list          their names, files and tests
 
-A fault replaces a text in one file of the package by another (`tests/helpers/faults/`). The tests that should see it
-run first as they are, then with the fault. It is caught if one of them fails, and missed if all pass. It is an error if
-the text does not occur exactly once in its file, or if the tests fail without the fault or cannot run: then the package
-has changed, and the fault must be brought up to date. The exit code is 0 if all were caught.
+A fault replaces a text in one file of the package or of the experiments by another (`tests/helpers/faults/`). The tests
+that should see it run first as they are, then with the fault. It is caught if one of them fails, and missed if all
+pass. It is an error if the text does not occur exactly once in its file, or if the tests fail without the fault or
+cannot run: then the package has changed, and the fault must be brought up to date. The exit code is 0 if all were
+caught.
 
 The environment is passed on, so these settings make it faster:
 XLA_FLAGS=--xla_backend_optimization_level=0 JAX_COMPILATION_CACHE_DIR=.cache/programs.
@@ -34,7 +35,7 @@ sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 
 from faults import FAULTS, Fault  # noqa: E402
 
-COPIED = ("rnn_dynamics", "tests", "pyproject.toml")
+COPIED = ("rnn_dynamics", "experiments", "tests", "pyproject.toml")
 PATIENCE = 900  # seconds for the tests of a fault, which may be an endless loop
 TIMES = itertools.count(10**9)
 FAILED, NONE_FAILED = 1, 0  # exit codes of pytest

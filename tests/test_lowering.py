@@ -8,11 +8,20 @@ import inspect
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
 import rnn_dynamics as rd
 from rnn_dynamics import measure, theory, train
+from rnn_dynamics.fixed_points import landscape, local_maps
+from rnn_dynamics.fixed_points.branches import family
+from rnn_dynamics.fixed_points.cycles import cycle_newton
+from rnn_dynamics.fixed_points.points import iterations
+from rnn_dynamics.fixed_points.points.deflation import divided
+from rnn_dynamics.machinery import entry
+from rnn_dynamics.machinery.captured_arrays import traced
+from rnn_dynamics.machinery.compiled_programs import float32_products
 
 PLATFORMS = ("cuda", "tpu")
 N, T = 3, 4
@@ -135,6 +144,47 @@ CALLS = (
 )
 
 
+def of_points(program, *more, **options):
+    """An iteration of the search for fixed points, for two rows."""
+
+    def call(W):
+        at = iterations.Rows(W[:2], *(jnp.ones(2, W.dtype) for _ in range(4)))
+        return program(traced_for(W), W, W[:2], jnp.zeros(2, jnp.int32), at, *more, **options)
+
+    return call
+
+
+def traced_for(W):
+    return entry.traced_step(step, W, W[0], W[1])
+
+
+def cycles(W):
+    lanes = cycle_newton.Lanes(W[None, :2], W[None, :2], jnp.zeros(1, jnp.int32))
+    limits = cycle_newton.Limits(*(jnp.ones((), W.dtype) for _ in range(4)))
+    orbit = cycle_newton.trajectories(traced_for(W), W, W[0], W, jnp.ones((), W.dtype), period=2)
+    return cycle_newton.iterated(traced_for(W), W, W[0], lanes, orbit, jnp.ones(N, W.dtype), limits, steps=2)
+
+
+def continued(W):
+    moving = traced(lambda gain: gain * jnp.eye(N, dtype=W.dtype), jax.ShapeDtypeStruct((), W.dtype))
+    with float32_products():
+        return family._linearised(traced_for(W), moving, W[0, 0], W[:2], W[0], W[1])
+
+
+KNOWN = divided([np.ones((1, N), np.float32)], N, 1.0, np.dtype(np.float32))
+# what is compiled of fixed points, cycles and continuation: the rest runs on the host, and none can be traced
+FIXED_POINTS = {
+    "explored": of_points(iterations.explored, KNOWN, np.float32(1), steps=2),
+    "polished": of_points(iterations.polished, steps=2),
+    "descended": of_points(iterations.descended, steps=2, exact=True),
+    "local maps": lambda W: local_maps._local_maps(traced_for(W), W, W, W),
+    "landscape": lambda W: landscape._landscape(traced_for(W), W, W[0], W[1], W[:2], W[0], W[1]),
+    "cycles": cycles,
+    "continuation": continued,
+}
+CALLS |= {f"fixed_points.{name}": call for name, call in FIXED_POINTS.items()}
+
+
 def test_every_public_function_is_listed():
     modules = {"measure": measure, "eigen": rd.eigen, "theory": theory}
     public = {
@@ -143,7 +193,8 @@ def test_every_public_function_is_listed():
         for name in module.__all__
         if callable(getattr(module, name)) and not inspect.isclass(getattr(module, name))
     }
-    assert public - ON_THE_HOST == CALLS.keys() - {"train.fit", f"measure.{IN_WINDOWS}"}
+    compiled_parts = {"train.fit", f"measure.{IN_WINDOWS}", *(f"fixed_points.{name}" for name in FIXED_POINTS)}
+    assert public - ON_THE_HOST == CALLS.keys() - compiled_parts
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..cells.contract import Input, Params, State, Step
@@ -50,5 +51,18 @@ def opened(step: Step, params: Params, candidates: State, x: Input, argument: st
         raise
     state = entry.closed(traced, params, state, x, argument)
     entry.decomposable(state, argument)
+    _moderate(candidates, state, argument)
     rows = jax.tree.map(lambda leaf, one: jnp.asarray(leaf, one.dtype).reshape(count, *one.shape), candidates, state)
     return Problem(traced, params, x, jax.vmap(lambda row: flatten(row)[0])(rows), flatten(state)[1])
+
+
+def _moderate(candidates: State, state: State, argument: str) -> None:
+    """Refuse states so large that their squares overflow."""
+    for (path, leaf), one in zip(jax.tree_util.tree_leaves_with_path(candidates), jax.tree.leaves(state), strict=True):
+        largest, most = float(np.max(np.abs(np.asarray(leaf)), initial=0.0)), 1e-3 * np.sqrt(np.finfo(one.dtype).max)
+        if largest > most:
+            name = argument + jax.tree_util.keystr(path)
+            raise ValueError(
+                f"{name}: got numbers as large as {largest:.3g}, expected at most {most:.1g} in {one.dtype}, so that "
+                "their squares can be summed; measure the state in larger units"
+            )

@@ -59,8 +59,8 @@ class FixedPoints(NamedTuple):
         dimension: The number of directions along which neighbouring points are fixed or slow as well, (N,): 0 for an
             isolated point, 1 on a line attractor.
         manifold: Which line or surface of such points it belongs to, (N,); -1 for an isolated point. Of a line or
-            surface at most 16 well-spread points are listed, and each candidate is counted at the nearest of them.
-            `slow_manifolds` measures those that are only nearly at rest.
+            surface at most 16 well-spread points are listed, no outliers if there are others, and each candidate is
+            counted at the nearest of them. `slow_manifolds` measures those that are only nearly at rest.
         input: Which of several inputs it belongs to, (N,); 0 for one input.
         jacobians: J at each point, (N, n, n).
         ending: How each candidate ended, (inputs · candidates,), as `Ending` codes.
@@ -142,6 +142,7 @@ def _row(found: FixedPoints, members: np.ndarray) -> list[str]:
         stability = "undecided"
     if dimension:
         stability = "attracting" if np.max(unstable) == 0 else stability
+        stability = "neutral" if dimension == sizes.shape[1] else stability
     times = np.max(np.abs(np.asarray(found.time_constants)[members]), axis=1)
     times = np.where(np.asarray(found.undecided)[members], np.inf, times)
     return [

@@ -30,6 +30,9 @@ QUICKER: dict[str, Any] = {"xla_llvm_disable_expensive_passes": True}
 PLAIN = QUICKER | {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 if jax.__version_info__ >= (0, 10):
     PLAIN = QUICKER
+# on GPUs: trying out kernels for each product takes most of a first call. Measured on an H100: exponents of 16 nets of
+# 256 units take 2.3 s instead of 13.4 s at first and 4 % longer after that
+UNTUNED: dict[str, Any] = {"xla_gpu_autotune_level": 0}
 _programs: OrderedDict[Any, Callable[..., Any]] = OrderedDict()
 
 
@@ -101,6 +104,7 @@ def _kept(key: Any, make: Callable[[], Callable[..., Any]]) -> Callable[..., Any
 def _jitted(measurement: Callable[..., Any], options: dict[str, Any], compiler: dict[str, Any] | None) -> Any:
     """Jit the measurement; with options for the compiler if it is not part of a program that the user compiles."""
     function = functools.partial(measurement, **options)
-    if compiler is None or jax.default_backend() != "cpu":
+    chosen = {"cpu": compiler, "gpu": UNTUNED}.get(jax.default_backend())
+    if compiler is None or chosen is None:
         return jax.jit(function)
-    return jax.jit(function, compiler_options=compiler)
+    return jax.jit(function, compiler_options=chosen)

@@ -237,8 +237,10 @@ def closed(step: Step, params: Params, h0: State, x: Input, argument: str = "h0"
 
 
 def decomposable(state: State, argument: str = "h0") -> None:
-    """Refuse a state of 16-bit numbers, for which there are no matrix decompositions."""
+    """Refuse a state of integers, and one of 16-bit numbers, for which there are no matrix decompositions."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+        if not jnp.issubdtype(leaf.dtype, jnp.inexact):
+            raise TypeError(f"{argument + jax.tree_util.keystr(path)}: got dtype {leaf.dtype}, expected a float dtype")
         if jnp.finfo(leaf.dtype).bits < 32:
             name = argument + jax.tree_util.keystr(path)
             raise TypeError(

@@ -6,6 +6,8 @@ import jax
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patheffects import AbstractPathEffect, withStroke
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from ..fixed_points import FixedPoints, SpeedLandscape
@@ -17,6 +19,10 @@ from .kinds_of_points import by_kind, finite_rows, name_kinds
 
 # the most powers of ten that the colours span: slower is rest, for the eye
 DEEPEST = 8
+# a speed that varies by fewer powers of ten is one colour: only rounding may vary it
+FLAT = 1e-3
+# over fewer powers of ten, the colour bar shows speeds such as 0.2 and 0.5, too
+WIDE = 2.5
 # arrows along each side
 ARROWS = 16
 # how far from the plane a point may be, as a share of its width, to be drawn as one of its points
@@ -62,8 +68,12 @@ def speed_landscape(
     finite = heights[np.isfinite(heights)]
     high = float(finite.max()) if len(finite) else 0.0
     low = max(float(finite.min()) if len(finite) else -1.0, high - DEEPEST)
-    limits = (low, high) if low < high else (low - 0.5, high + 0.5)
+    limits = (low, high) if high - low > FLAT else (low - 0.5, high + 0.5)
     bar = heat_map(axes, first, second, heights, limits, cmap="viridis", name="speed (distance per step)")
+    bar.ax.set_axes_locator(_as_high_as(axes, bar.ax.get_axes_locator()))
+    if limits[1] - limits[0] < WIDE:
+        ticks = _round_speeds(*limits)
+        bar.set_ticks(ticks, labels=[f"{10**power:.4g}" for power in ticks])
     if arrows:
         _arrows(axes, first, second, np.asarray(landscape.flow, float))
     axes.set_aspect("equal", adjustable="box", anchor="W")  # centred, a layout would cut off the label on the left
@@ -73,6 +83,28 @@ def speed_landscape(
         if names:
             name_kinds(bar.ax, legend, points=48)
     return axes
+
+
+def _as_high_as(axes: Axes, locator: Any) -> Any:
+    """Return a locator for a colour bar that makes it as high as the axes, which their aspect has made smaller."""
+
+    def located(bar: Axes, renderer: Any) -> Bbox:
+        box, room, shown = locator(bar, renderer), bar.get_position(original=True), axes.get_position()
+        low, high = (shown.y0 + (y - room.y0) / room.height * shown.height for y in (box.y0, box.y1))
+        return Bbox.from_extents(box.x0, low, box.x1, high)
+
+    return located
+
+
+def _round_speeds(low: float, high: float) -> NDArray:
+    """Return log₁₀ of round speeds between two powers of ten."""
+    if high - low > 0.8:
+        whole = np.arange(np.floor(low), np.ceil(high) + 1)
+        powers = np.add.outer(whole, np.log10([1, 2, 5])).ravel()
+    else:
+        speeds = MaxNLocator(5).tick_values(10**low, 10**high)
+        powers = np.log10(speeds[speeds > 0])
+    return powers[(powers >= low) & (powers <= high)]
 
 
 def _checked(landscape: SpeedLandscape) -> tuple[NDArray, NDArray, NDArray]:

@@ -117,6 +117,7 @@ def _limits(axes: Any) -> None:
     if axes.name == "3d":
         axes.set_aspect("equal")
         axes.set_box_aspect(None, zoom=0.82)  # room for the labels, which would be cut off
+        axes.locator_params(nbins=5)  # more numbers run into each other
     else:
         axes.set_aspect("equal", adjustable="datalim")
         axes.margins(0.08)
@@ -151,4 +152,4 @@ def _label(axes: Axes, shown: Components) -> None:
     for place, (axis, share) in enumerate(zip("xyz", shown.shares, strict=False)):
         of = " of variance" if axes.name != "3d" else ""
         held = f" ({100 * share:.0f} %{of})" if np.isfinite(share) else ""
-        getattr(axes, f"set_{axis}label")(f"PC {place + 1}{held}")
+        getattr(axes, f"set_{axis}label")(f"PC {place + 1}{held}", labelpad=8 if axes.name == "3d" else None)

@@ -7,7 +7,7 @@ import pytest
 import xarray
 
 from experiments import bifurcations
-from experiments.bifurcations_figure import draw, finding, held, kinds
+from experiments.bifurcations_figure import draw, finding, held, kinds, where_it_ends
 
 mpl.use("Agg")
 
@@ -35,6 +35,13 @@ def test_the_exponents_name_the_attractor():
 def test_short_stretches_are_left_out_and_their_neighbours_joined():
     at = attractor([-1.0] * 6 + [0.1] + [-1.0] * 6, [-1.0] * 13, [1] * 6 + [0] + [1] * 6)
     assert held(at) == [(0.0, 1.2, "fixed point")]
+
+
+def test_gradients_explode_in_chaos_only_if_they_are_larger_there():
+    at = attractor([-1.0] * 6 + [0.1] * 6, [-1.0] * 12, [1] * 6 + [0] * 6)
+    assert where_it_ends(at) == "chaos, where gradients explode"
+    assert where_it_ends(at.assign(log_norm=at.log_norm.copy(data=[12.0] * 6 + [10.0] * 6))) == "chaos"
+    assert where_it_ends(at.isel(gain=slice(0, 6))) == "other attractors"
 
 
 @pytest.mark.parametrize("period", [1, 3, 0])

@@ -68,9 +68,16 @@ def test_the_figure_says_what_is_found(wired):
     )
     # time constants -1/ln(2 (1 - 0.9575²)) = 0.56 and 1/ln 2 = 1.44 steps
     assert figure.axes[2].get_title(loc="left") + figure.axes[2].get_title() == (
-        "A gradient fades by e in 1 steps\nat a memory; it grows by e in 1 at an edge"
+        "Memory: gradients fade e-fold in 1 step\nEdge: they grow e-fold in 1 step"
     )
     plt.close(figure)
+
+
+def test_memories_that_hold_the_same_bits_are_no_cube(wired):
+    outputs = np.where(wired.found.unstable[:, None] == 0, np.abs(wired.outputs), wired.outputs)
+    assert finding((wired._replace(outputs=outputs),)).startswith("No cube in all: 8 memories in the wired")
+    few = wired._replace(found=wired.found._replace(undecided=wired.found.unstable == 3))
+    assert finding((few,)).startswith("No cube in all")
 
 
 def test_states_between_lie_among_those_visited():

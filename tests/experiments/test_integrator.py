@@ -9,7 +9,7 @@ import pytest
 
 import rnn_dynamics as rd
 from experiments import integrator
-from experiments.integrator_figure import draw, line_of
+from experiments.integrator_figure import draw, fixed, line_of
 
 mpl.use("Agg")
 
@@ -43,6 +43,13 @@ def test_a_line_through_its_readout():
     np.testing.assert_allclose(line.across, -1 / np.log(0.5), rtol=1e-9)
     assert line.slope(1.0) == pytest.approx(-0.02, abs=1e-9)
     assert (np.diff(line.sums) >= 0).all()
+
+
+def test_undecided_points_are_not_drawn_as_stable():
+    found = rd.find_fixed_points(lambda p, h, x: jnp.stack([h[0], 0.5 * h[1]]), None, jnp.ones((8, 2)))
+    assert found.undecided.all()
+    net = integrator.Opened("flat", 0.0, None, jax.tree.map(np.asarray, found), None, None, None)
+    assert [len(those) for those, _ in fixed(net)] == [0, 0]
 
 
 def test_a_net_without_a_line():

@@ -479,3 +479,17 @@ def test_more_bad_input_is_named():
 def test_params_of_must_be_a_function():
     with pytest.raises(Exception, match="params_of"):
         rd.continuation(logistic, jnp.array(1.0), jnp.array(0.0), GRID)
+
+
+@pytest.mark.parametrize("K", [1.0, 1e4])
+def test_large_jacobians_whose_product_is_small_leave_nothing_undecided(K):
+    # two steps are the logistic map in each number; its 2-cycle has the multiplier 4 + 2 r - r²
+    def step(r, h, x):
+        return jnp.stack([K * r * h[1] * (1 - h[1]), h[0] / K])
+
+    r = 3.2
+    low = (r + 1 - np.sqrt((r - 3) * (r + 1))) / (2 * r)
+    branch = rd.continuation(step, lambda r: r, jnp.array([K * low, low]), jnp.linspace(r, 3.3, 5), period=4)
+    np.testing.assert_allclose(branch.multipliers[:, 0], 4 + 2 * branch.values - branch.values**2, atol=1e-6)
+    assert np.all(branch.stable)
+    assert not np.any(branch.undecided)

@@ -193,6 +193,18 @@ def test_the_error_of_a_slow_point():
     assert error.size[1] == pytest.approx(1e-5, rel=1e-2)
 
 
+def test_curvature_of_the_step_holds_a_slow_point_across_its_slow_direction_too():
+    # A maps both directions to little, but q = ½ (0.05 + x² / 10 + y²)² + ½ (y / 1000)² has the curvature 0.1 along y
+    def step(p, h, x):
+        return h + jnp.stack([0.05 + h[0] ** 2 / 10 + h[1] ** 2, 1e-3 * h[1]])
+
+    candidates = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    with jax.enable_x64(False):
+        found = described_ends(step, None, np.zeros((1, 2), np.float32), Ending.SLOW, candidates)
+    assert found.margin_error[0] < 1e-4
+    assert found.unstable.tolist() == [1]
+
+
 def test_another_number_of_points_compiles_nothing(compilations):
     rng = np.random.default_rng(0)
 
@@ -214,3 +226,34 @@ def test_a_summary_has_a_row_for_each_point():
     lines = found.summary().split("\n")
     assert lines[1].split() == ["point", "kind", "stability", "speed", "|λ_1|", "slowest", "candidates"]
     assert lines[2].split() == ["0", "fixed", "1", "unstable", "0", "1.5", "9.491", "33.3%"]
+
+
+def test_copies_of_one_candidate_have_no_spread():
+    # their mean differs from them by rounding
+    found = described_ends(lambda p, h, x: h**2, None, [[0.0]], candidates=np.full((50, 1), 0.1))
+    assert not found.outlier[0]
+    assert found.distance.tolist() == [0.1]
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e150])
+def test_squares_of_the_candidates_neither_overflow_nor_vanish(size):
+    rng = np.random.default_rng(0)
+    found = described_ends(lambda p, h, x: 0.5 * h, None, np.zeros((1, 2)), candidates=size * rng.normal(size=(9, 2)))
+    assert 0 < found.distance[0] < 2
+
+
+@pytest.mark.parametrize(
+    ("candidates", "error", "words"),
+    [
+        (
+            np.array([[1e200]]),
+            ValueError,
+            "candidates: got numbers as large as 1e\\+200, expected at most 1e\\+151 in float64",
+        ),
+        (np.array([[3]]), TypeError, "candidates: got dtype int64, expected a float dtype"),
+    ],
+)
+def test_states_that_cannot_be_searched_are_refused(candidates, error, words):
+    for search in (rd.find_fixed_points, rd.slow_manifolds):
+        with pytest.raises(error, match=words):
+            search(lambda p, h, x: h, None, jnp.asarray(candidates))

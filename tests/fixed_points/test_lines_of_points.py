@@ -20,6 +20,11 @@ def ring(a, h, x):
     return h * (1 + a * (1 - r**2))
 
 
+def towards(params, h, x):
+    W, point = params
+    return point + W @ (h - point)
+
+
 @pytest.fixture
 def axes():
     return np.linalg.qr(np.random.default_rng(0).normal(size=(N, N)))[0]
@@ -106,3 +111,38 @@ def test_a_bifurcation_is_no_line():
     assert found.dimension.tolist() == [0]
     assert found.undecided.tolist() == [True]
     assert found.points[0, 0] == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("apart", [1e-1, 1e-3, 1e-5])
+def test_a_point_near_which_all_candidates_lie_is_no_line(dtype, apart):
+    # candidates from a trajectory that has settled: rounding moves the ends by more than a thousandth of their spread
+    rng = np.random.default_rng(6)
+    axes = np.linalg.qr(rng.normal(size=(64, 64)))[0]
+    W = axes * np.concatenate([[0.995], np.linspace(-0.9, 0.9, 63)]) @ axes.T
+    point = rng.choice([-0.9, 0.9], 64)
+    eps = float(np.finfo(dtype).eps)
+    ends = point + 100 * eps * rng.normal(size=(256, 1)) * axes[:, 0]
+    candidates = point + apart / 8 * rng.normal(size=(256, 64))
+    with jax.enable_x64(dtype == "float64"):
+        params = jnp.asarray(W, dtype), jnp.asarray(point, dtype)
+        found = described_ends(towards, params, ends.astype(dtype), candidates=candidates.astype(dtype))
+    assert found.dimension.tolist() == [0]
+    assert found.stable.tolist() == [True]
+    assert found.share.tolist() == [1]
+
+
+def test_points_of_a_line_far_from_all_candidates_are_not_listed(axes):
+    W = with_eigenvalues(axes, [1.0, 0.5, 0.3, 0.2, 0.1, 0.0])
+    places = np.random.default_rng(2).uniform(size=100)
+    ends, far = places[:, None] * axes[:, 0], np.array([[-50.0], [70.0]]) * axes[:, 0]
+    found = described_ends(linear, W, ends, more=far)
+    assert not np.any(found.outlier)
+    assert np.all(np.asarray(found.share) > 0)
+    assert set(found.manifold.tolist()) == {0}
+
+
+def test_where_every_state_is_fixed_nothing_is_attracted():
+    found = described_ends(lambda p, h, x: h, None, np.random.default_rng(0).normal(size=(50, 2)))
+    assert "fixed surface" in found.summary()
+    assert "neutral" in found.summary()

@@ -244,3 +244,22 @@ def test_landscapes_that_do_not_fit_are_refused(axes, seen):
         plot.speed_landscape(axes, seen._replace(speed=-np.ones((31, 31))))
     with pytest.raises(ValueError, match=r"landscape.first: got shape \(30,\), expected \(31,\)"):
         plot.speed_landscape(axes, seen._replace(first=seen.first[1:]))
+
+
+def test_the_colour_bar_is_as_high_as_the_picture_and_shows_round_speeds():
+    halved = rd.speed_landscape(lambda p, h, x: 0.5 * h, None, jnp.zeros(2), jnp.eye(2), extent=1.0, resolution=8)
+    with plt.style.context(plot.STYLE):
+        figure, (axes, _) = plt.subplots(1, 2)
+        plot.speed_landscape(axes, halved)  # much higher than wide, so that the picture does not fill its place
+        figure.draw_without_rendering()
+    bar = figure.axes[-1]
+    np.testing.assert_allclose(bar.get_position().intervaly, axes.get_position().intervaly, atol=1e-6)
+    assert {"0.2", "0.5"} <= {label.get_text() for label in bar.get_yticklabels()}
+    plt.close(figure)
+
+
+def test_one_speed_everywhere_has_a_scale(axes):
+    same = rd.speed_landscape(lambda p, h, x: h + 0.3, None, jnp.zeros(2), jnp.eye(2), extent=2.0, resolution=8)
+    plot.speed_landscape(axes, same)
+    low, high = axes.figure.axes[-1].get_ylim()
+    assert high - low == pytest.approx(1)

@@ -10,6 +10,7 @@ from .arclength import Point, at_value, corrected
 from .branch import Bifurcation, Branch
 from .curve import Curve, follow
 from .family import Family
+from .multiplier_error import multiplier_errors
 from .special_points import Special
 from .switching import others
 
@@ -80,7 +81,7 @@ def branch_of(curve: Curve) -> Branch:
     family, points = curve.family, curve.points
     vectors = np.array([each.u[:-1] for each in points]).reshape(len(points), family.period, family.size)
     found = np.array([each.multipliers for each in points])
-    error = _errors(curve)[:, None]
+    error = _errors(curve)
     beyond = np.abs(found) - 1
     complex_type = np.result_type(family.dtype, np.complex64)
     return Branch(
@@ -99,12 +100,11 @@ def branch_of(curve: Curve) -> Branch:
 
 
 def _errors(curve: Curve) -> np.ndarray:
-    """Return how far rounding can have moved the multipliers of each point, roughly."""
-    family = curve.family
-    sizes = np.array([np.abs(each.local.jacobians).sum(axis=-1).max() for each in curve.points])
-    errors = 16 * family.eps * np.maximum(1.0, sizes**family.period)
+    """Return how far rounding can have moved the multipliers of each point, (S, n)."""
+    errors = multiplier_errors(curve.family, curve.points)
     crossings = ([0] if curve.parent >= 0 else []) + ([-1] if curve.shrank else [])
-    errors[crossings] = 1e2 * np.sqrt(family.eps)  # points at which a multiplier is 1
+    # points at which a multiplier is 1
+    errors[crossings] = np.maximum(errors[crossings], 1e2 * np.sqrt(curve.family.eps))
     return errors
 
 

@@ -49,7 +49,7 @@ class SlowManifolds(NamedTuple):
 
     def _headline(self) -> str:
         count = len(np.asarray(self.dimension))
-        kinds = [{1: "line", 2: "surface"}.get(int(d), f"{int(d)} dimensions") for d in np.asarray(self.dimension)]
+        kinds = [{1: "line", 2: "surface"}.get(int(d), f"{int(d)}-dim. manifold") for d in np.asarray(self.dimension)]
         words = ", ".join(f"{kinds.count(kind)} {kind}{'s' * (kinds.count(kind) > 1)}" for kind in dict.fromkeys(kinds))
         left = 1 - float(np.sum(self.share)) if count else 1.0
         return f"(n={np.shape(self.eigenvalues)[-1]}): {words or 'none'}; {abs(left):.0%} of the candidates on none"

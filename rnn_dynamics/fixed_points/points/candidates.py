@@ -62,7 +62,9 @@ def visited_states(
         Sussillo & Barak (2013), Neural Computation 25, 626-649.
     """
     count = argument.size("count", count, 1)
-    noise = argument.number("noise", noise, above=-1e-300)
+    noise = argument.number("noise", noise)
+    if noise < 0:
+        raise ValueError(f"noise: got {noise}, expected 0 or more")
     burn_in = argument.size("burn_in", burn_in, 0)
     key_time, key_noise = jax.random.split(argument.key(key))
     states = unroll(step, params, h0, xs, length=length)

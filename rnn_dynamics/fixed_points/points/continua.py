@@ -11,11 +11,13 @@ from ..manifolds.manifolds import LISTED, NEAR, lies_between, linked, nearest, s
 from .ends import Ends, Searched, joined
 from .newton_error import NewtonError, inverses_across, newton_error, rounding_of
 
-# an end is loose if rounding of f could have moved it by this share of the spread of the candidates, or if I - J is
-# singular but for so many eps ‖J‖
-LOOSE, SINGULAR = 1e-3, 64.0
-# how far the steps along a direction go, in units of that spread, and how many corrections bring them back
+# an end is loose if rounding of f could have moved it by this share of `Searched.reach`, or if I - J is singular but
+# for so many eps ‖J‖
+OPEN, SINGULAR = 0.1, 64.0
+# how far the steps along a direction go, in units of that reach, and how many corrections bring them back
 ALONG, CORRECTIONS = 5e-2, 4
+# a point farther from every candidate than so many times the spread of the candidates is an outlier
+FAR = 2.0
 # directions tried at each point; more are believed if these hold. And how many ends are tried
 TRIED, ENDS_TRIED = 2, 32
 
@@ -30,12 +32,21 @@ def continua(search: Searched, ends: Ends) -> tuple[Ends, np.ndarray]:
     groups = _groups(search, ends.at(on))
     for group in np.unique(groups):
         members = on[groups == group]
-        few = spread_out(ends.vectors[members], LISTED)
+        few = _well_spread(search, ends.vectors[members])
         points = _point_on(search, ends.at(members[few]), dimension[groups == group][few])
         label[members] = count + nearest(ends.vectors[members], points.vectors)
         listed.append(points._replace(manifold=np.full(len(points.vectors), len(listed))))
         count += len(points.vectors)
     return joined([ends.at(loose[:0]), *listed]), label
+
+
+def _well_spread(search: Searched, vectors: np.ndarray) -> np.ndarray:
+    """Return the places of some well-spread points, of those that are no outliers if there are such."""
+    candidates = np.asarray(search.problem.vectors, np.float64)
+    apart = np.linalg.norm(vectors - candidates[nearest(vectors, candidates)], axis=1)
+    inside = np.flatnonzero(apart <= FAR * search.spread)
+    inside = inside if len(inside) else np.arange(len(vectors))
+    return inside[spread_out(vectors[inside], LISTED)]
 
 
 def _inherited_dimensions(search: Searched, ends: Ends) -> np.ndarray:
@@ -49,7 +60,7 @@ def _inherited_dimensions(search: Searched, ends: Ends) -> np.ndarray:
 def is_loose(search: Searched, J: np.ndarray, error: NewtonError) -> np.ndarray:
     """Return whether rounding leaves the places of ends open, (N,)."""
     singular = SINGULAR * search.eps * np.linalg.norm(J, axis=(1, 2)) * error.inverse_norm >= 1
-    return singular | (error.size >= LOOSE * search.spread)
+    return singular | (error.size >= OPEN * search.reach)
 
 
 def _point_on(search: Searched, ends: Ends, dimension: np.ndarray) -> Ends:
@@ -76,18 +87,18 @@ def _dimensions(search: Searched, ends: Ends) -> np.ndarray:
 
 
 def _flat(search: Searched, ends: Ends) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many singular values of I - J are 0 but for rounding, as far as `LOOSE` can tell, and its Vᴴ."""
+    """Return how many singular values of I - J are 0 but for rounding, as far as `OPEN` can tell, and its Vᴴ."""
     rounding = np.linalg.norm(rounding_of(ends.vectors, ends.f, ends.J, search.eps), axis=1)
-    zero = rounding / (LOOSE * search.spread) + SINGULAR * search.eps * np.linalg.norm(ends.J, axis=(1, 2))
+    zero = rounding / (OPEN * search.reach) + SINGULAR * search.eps * np.linalg.norm(ends.J, axis=(1, 2))
     _, s, Vh = np.linalg.svd(np.eye(ends.J.shape[-1]) - ends.J)
     return np.sum(s <= zero[:, None], axis=1), Vh
 
 
 def _goes_on(search: Searched, ends: Ends, directions: np.ndarray, flat: np.ndarray) -> np.ndarray:
     """Return whether there are such points a little farther along a direction as well, (N,)."""
-    step = ALONG * search.spread * directions
+    step = ALONG * search.reach * directions
     vectors, holds, _ = _onto(search, ends.vectors + step, ends, flat)
-    return holds & (np.linalg.norm(vectors - ends.vectors - step, axis=1) < 0.5 * ALONG * search.spread)
+    return holds & (np.linalg.norm(vectors - ends.vectors - step, axis=1) < 0.5 * ALONG * search.reach)
 
 
 def _onto(search: Searched, vectors: np.ndarray, ends: Ends, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray, Ends]:
@@ -115,4 +126,4 @@ def _groups(search: Searched, ends: Ends) -> np.ndarray:
         vectors, holds, found = _onto(search, (one + other) / 2, start, _flat(search, start)[0])
         return holds & (_flat(search, found)[0] > 0) & lies_between(vectors, one, other)
 
-    return linked(ends.vectors, bridged, NEAR * search.spread) if len(ends.vectors) else np.zeros(0, int)
+    return linked(ends.vectors, bridged, NEAR * search.reach) if len(ends.vectors) else np.zeros(0, int)

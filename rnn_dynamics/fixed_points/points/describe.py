@@ -7,7 +7,7 @@ from ..eigen_analysis import EigenAnalysis, eigen_analysis
 from ..local_maps import as_arrays, as_states
 from ..problem import Problem
 from ..result import Ending, FixedPoints
-from .continua import LOOSE, continua, is_loose
+from .continua import FAR, OPEN, continua, is_loose
 from .ends import Ends, Searched, joined
 from .merge import merged
 from .newton_error import newton_error
@@ -16,8 +16,8 @@ from .slow_error import slow_error
 
 # steps of Newton's method for an end that was not yet at the last digits
 POLISHING = 12
-# a point farther from every candidate than so many times the spread of the candidates is an outlier
-FAR = 2.0
+# isolated points are known at least to this share of `Searched.reach`, or to that of the root of a cubic
+LOOSE = 1e-3
 
 
 def described(problem: Problem, search: Search) -> FixedPoints:
@@ -70,7 +70,9 @@ def _points(search: Searched) -> tuple[Ends, np.ndarray]:
 
 def spread_of(candidates: np.ndarray) -> float:
     """Return the root mean square distance of the candidates from their mean; for a single one its norm, at least 1."""
-    spread = float(np.sqrt(np.sum(np.var(candidates, axis=0))))
+    away = candidates - candidates[0]  # copies of one state differ from their mean by rounding
+    unit = float(np.max(np.abs(away))) or 1.0  # squares of small numbers are zero
+    spread = unit * float(np.sqrt(np.sum(np.var(away / unit, axis=0))))
     return spread if spread > 0 else max(float(np.linalg.norm(candidates[0])), 1.0)
 
 
@@ -82,12 +84,12 @@ def _distinct(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np
     vectors = search.vectors[rows]
     floor = search.eps * (np.linalg.norm(vectors, axis=1) + search.spread)
     if not fixed:  # a descent ends where the slope is the root of eps, which leaves a minimum open by some root of that
-        floor = np.full(len(rows), search.eps**0.25 * search.spread)
+        floor = np.full(len(rows), search.eps**0.25 * search.reach)
     kept, first_label = merged(vectors, floor, np.zeros(len(vectors)))
     ends, known = _examined(search, rows[kept], fixed)
     points, label = continua(search, ends)
     alone = np.flatnonzero(label < 0)
-    ends = _bounded(ends, LOOSE * search.spread, floor[kept][known]).at(alone)
+    ends = _bounded(ends, max(LOOSE, search.eps ** (1 / 3)) * search.reach, floor[kept][known]).at(alone)
     isolated, alone_label = merged(ends.vectors, ends.error, np.max(np.abs(ends.f), axis=1, initial=0.0))
     label[alone] = len(points.vectors) + alone_label
     labels = np.full(len(kept), -1)
@@ -116,7 +118,7 @@ def _examined(search: Searched, rows: np.ndarray, fixed: bool) -> tuple[Ends, np
         size, shift, loose = error.size, error.shift, is_loose(search, J, error)
     else:
         size, shift, by_rounding = slow_error(search, vectors, inputs, f, J)
-        loose = by_rounding >= LOOSE * search.spread
+        loose = by_rounding >= OPEN * search.reach
     kind, nothing = np.full(len(known), fixed), np.zeros(len(known), int)
     return Ends(vectors, inputs, kind, f, J, size, shift, loose, nothing, nothing - 1), known
 
@@ -130,7 +132,7 @@ def polished(
     for _ in range(POLISHING):
         error = newton_error(vectors[rows], f[rows], J[rows], search.eps)
         size = np.linalg.norm(error.correction, axis=1)
-        hopeful = (size > 0.5 * error.size) & (size < 1e-2 * search.spread)
+        hopeful = (size > 0.5 * error.size) & (size < 1e-2 * search.reach)
         rows, moved = rows[hopeful], (vectors[rows] + error.correction)[hopeful]
         if not len(rows):
             break
@@ -156,7 +158,7 @@ def _result(
     judged, nearest = _judged(analysis.eigenvalues, points.fixed)
     with np.errstate(divide="ignore"):
         time_constants = np.where(size == 1, np.inf, -1 / np.log(size))
-    distance = distances(points.vectors, np.asarray(candidates, np.float64)) / search.spread
+    distance = distances(points.vectors / search.spread, np.asarray(candidates, np.float64) / search.spread)
     numbers = {
         "speed": np.linalg.norm(points.f, axis=1),
         "residual": np.max(np.abs(points.f), axis=1),

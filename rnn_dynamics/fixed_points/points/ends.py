@@ -8,6 +8,9 @@ from ...cells.contract import Input
 from ..local_maps import LocalMaps, local_maps
 from ..problem import Problem
 
+# a cubic changes by more than rounding over so many cube roots of eps
+REACH = 40.0
+
 
 class Searched(NamedTuple):
     """What is to be described.
@@ -29,6 +32,16 @@ class Searched(NamedTuple):
     inputs: np.ndarray
     spread: float
     eps: float
+
+    @property
+    def reach(self) -> float:
+        """Return the distance over which a line of points is told from one point.
+
+        It is the spread of the candidates. Where they are close together it is longer, by as much as rounding of their
+        states needs: over shorter distances rounding hides whether f changes.
+        """
+        size = float(np.sqrt(np.mean(np.sum(np.asarray(self.problem.vectors, np.float64) ** 2, axis=1))))
+        return max(self.spread, REACH * self.eps ** (1 / 3) * size)
 
     def near(self, vectors: np.ndarray, inputs: np.ndarray) -> LocalMaps:
         """Return f and J at vectors (N, n) that belong to these inputs (N,)."""

@@ -3,6 +3,7 @@
 from .fault import Fault
 from .in_cells import CELLS
 from .in_diagnosis import DIAGNOSIS
+from .in_experiments import EXPERIMENTS
 from .in_fixed_points_continuation import CONTINUATION
 from .in_fixed_points_cycles import FIXED_POINTS_CYCLES
 from .in_fixed_points_exact import EXACT_CYCLES
@@ -26,6 +27,7 @@ __all__ = ["FAULTS", "Fault"]
 FAULTS = [
     *CELLS,
     *DIAGNOSIS,
+    *EXPERIMENTS,
     *CONTINUATION,
     *FIXED_POINTS_CYCLES,
     *EXACT_CYCLES,
