@@ -54,33 +54,42 @@ class Stages(NamedTuple):
         """Run capped Newton from each row; return where it ended, and who came near a fixed point."""
         kind = dtype_of(self.coarse.step)
         rows, cap = new_rows(vectors.astype(kind)), jnp.asarray(0.4 * self.scale, kind)
-        near = self._run(
-            lambda of, at: explored(*self.coarse, of, at, known, cap, steps=4),
+        near = run_in_batches(
+            explored,
+            self.coarse,
+            (known, cap),
             rows,
             which,
-            lambda at: (at.change <= NEAR * self.scale) | (at.residual <= 8 * np.finfo(kind).eps * self.scale),
-            steps=4,
+            lambda at: np.asarray(
+                (at.change <= NEAR * self.scale) | (at.residual <= 8 * np.finfo(kind).eps * self.scale)
+            ),
+            batch=self.batch,
             most=EXPLORING,
+            steps=4,
         )
         return np.asarray(rows.vectors), near
 
     def polish(self, vectors: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Run Newton while the residual falls; return where it ended, and who is at a fixed point."""
         rows = new_rows(vectors.astype(dtype_of(self.maps.step)))
-        self._run(lambda of, at: polished(*self.maps, of, at, steps=2), rows, which, self._fixed, steps=2, most=8)
+        run_in_batches(polished, self.maps, (), rows, which, self._fixed, batch=self.batch, most=8, steps=2)
         return np.asarray(rows.vectors), self._solved(rows)
 
     def descend(self, vectors: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Lower the speed from each row; return where it ended, who is at a fixed point, and who at a slow point."""
         kind = dtype_of(self.coarse.step)
         rows = new_rows(vectors.astype(kind))
-        self._run(
-            lambda of, at: descended(*self.coarse, of, at, steps=4, exact=False),
+        run_in_batches(
+            descended,
+            self.coarse,
+            (),
             rows,
             which,
-            lambda at: (at.change <= CLOSE / 5) | (at.residual <= 1e-5 * self.scale),
-            steps=4,
+            lambda at: np.asarray((at.change <= CLOSE / 5) | (at.residual <= 1e-5 * self.scale)),
+            batch=self.batch,
             most=self.iterations,
+            steps=4,
+            exact=False,
         )
         wide = dtype_of(self.maps.step)
         ends, fixed, slow = (
@@ -92,20 +101,21 @@ class Stages(NamedTuple):
         rows = new_rows(ends[close], 1e-4)
         first = jax.tree.map(lambda leaf: leaf[0], self.maps.xs)
         exact = len(close) > 0 and has_reverse_derivative(*self.maps[:2], first, jnp.asarray(rows.vectors[0]))
-        self._run(
-            lambda of, at: descended(*self.maps, of, at, steps=4, exact=exact),
+        run_in_batches(
+            descended,
+            self.maps,
+            (),
             rows,
             which[close],
             lambda at: self._fixed(at) | _slow(at),
-            steps=4,
+            batch=self.batch,
             most=max(self.iterations // 3, 8),
+            steps=4,
+            exact=exact,
         )
         ends[close], fixed[close] = rows.vectors, self._solved(rows)
         slow[close] = _slow(rows) & ~fixed[close]
         return ends, fixed, slow
-
-    def _run(self, program: Any, rows: Rows, which: np.ndarray, ended: Any, **options: int) -> np.ndarray:
-        return run_in_batches(program, rows, which, ended, batch=self.batch, **options)
 
     def _fixed(self, at: Rows) -> np.ndarray:
         """Return whose residual is at the last digits of the states."""
