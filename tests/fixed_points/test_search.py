@@ -299,10 +299,7 @@ def test_starts_combine_points():
     found.add(np.array([[4.0, 0.0], [8.0, 0.0], [0.0, 4.0]]), np.zeros(3, int))
     # A = J - I, whose softest direction is the second at each point
     found.describe(np.arange(3), np.tile(np.diag([3.0, 1e-2]), (3, 1, 1)), 1e-16)
-    candidates, near, halves, signed, partners, mixed = (
-        starts(found, np.zeros((1, 2)), 1200, 0, 1.0)[kind::6] for kind in range(6)
-    )
-    assert not candidates.any()
+    near, halves, signed, partners = (starts(found, np.zeros((1, 2)), 800, 0, 1.0)[kind::4] for kind in range(4))
     assert max(np.min(np.max(abs(found.vectors - one), axis=1)) for one in near) < 0.3
     assert np.array_equal(halves % 2, np.zeros((200, 2)))
     # three points, and each with the half of six differences, of which some agree
@@ -312,7 +309,6 @@ def test_starts_combine_points():
     apart = partners[:, None] - found.vectors[None]
     along_an_axis = np.min(np.max(abs(apart), axis=2) + 1e6 * np.min(abs(apart), axis=2), axis=1)
     assert np.all(along_an_axis < 6)
-    assert np.all(np.isin(abs(mixed), [0.0, 4.0, 8.0]))
 
 
 def test_the_indices_of_all_points_of_a_bounded_net_add_up_to_one(key):

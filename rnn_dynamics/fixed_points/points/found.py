@@ -71,17 +71,15 @@ def _scattered(first: int, count: int, n: int) -> np.ndarray:
 def starts(found: Found, candidates: np.ndarray, count: int, generation: int, scale: float) -> np.ndarray:
     """Return `count` states where to look for other points, from found points a, b, c.
 
-        a candidate
         a + ξ,                ξ a fifth of the scale of the states
         a + (b - c) / 2
         u a + v b + w c,      -1 < u, v, w < 1
         a + s d,              d a direction along which f changes least at a
-        a in some numbers, b or -b in the others
 
-    in turn. The third looks among the points found, the fourth between them and the origin, the last outside the space
-    that they span. Points are born in pairs along the direction of the fifth. Where fewer than three points are found,
-    candidates take their place. Which are combined follows a sequence of low discrepancy (Roberts 2018), so that a
-    search draws nothing and gives the same each time.
+    in turn. The second looks among the points found, the third between them and the origin. Points are born in pairs
+    along the direction of the last. Where fewer than three points are found, candidates take their place. Which are
+    combined follows a sequence of low discrepancy (Roberts 2018), so that a search draws nothing and gives the same
+    each time.
     """
     few = len(found.vectors) < 3
     pool = np.concatenate([found.vectors, candidates]) if few else found.vectors
@@ -96,12 +94,10 @@ def starts(found: Found, candidates: np.ndarray, count: int, generation: int, sc
     noise = _scattered(generation * count, count, n)
     soft = found.soft[i, np.floor(place[:, 1] * SOFT).astype(int)] if len(found.vectors) else noise / np.sqrt(n / 2)
     kinds = (
-        candidates[np.floor(place[:, 0] * len(candidates)).astype(int)],
         a + 0.2 * scale * np.sqrt(2.0) * noise,
         a + (b - c) / 2,
         u * a + v * b + w * c,
         a + np.where(u > 0, 1 + 5 * u, -1 + 5 * u) * scale * soft,
-        np.where(noise > 0, a, np.sign(u) * b),
     )
     turn = (np.arange(count) + generation) % len(kinds)
     return np.asarray(np.select([(turn == kind)[:, None] for kind in range(len(kinds))], kinds))
