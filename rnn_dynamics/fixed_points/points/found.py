@@ -75,11 +75,12 @@ def starts(found: Found, candidates: np.ndarray, count: int, generation: int, sc
         a + (b - c) / 2
         u a + v b + w c,      -1 < u, v, w < 1
         a + s d,              d a direction along which f changes least at a
+        a in some numbers, b or -b in the others
 
-    in turn. The second looks among the points found, the third between them and the origin. Points are born in pairs
-    along the direction of the last. Where fewer than three points are found, candidates take their place. Which are
-    combined follows a sequence of low discrepancy (Roberts 2018), so that a search draws nothing and gives the same
-    each time.
+    in turn. The second looks among the points found, the third between them and the origin, the last outside the space
+    that they span. Points are born in pairs along the direction of the fourth. Where fewer than three points are found,
+    candidates take their place. Which are combined follows a sequence of low discrepancy (Roberts 2018), so that a
+    search draws nothing and gives the same each time.
     """
     few = len(found.vectors) < 3
     pool = np.concatenate([found.vectors, candidates]) if few else found.vectors
@@ -98,6 +99,7 @@ def starts(found: Found, candidates: np.ndarray, count: int, generation: int, sc
         a + (b - c) / 2,
         u * a + v * b + w * c,
         a + np.where(u > 0, 1 + 5 * u, -1 + 5 * u) * scale * soft,
+        np.where(noise > 0, a, np.sign(u) * b),
     )
     turn = (np.arange(count) + generation) % len(kinds)
     return np.asarray(np.select([(turn == kind)[:, None] for kind in range(len(kinds))], kinds))

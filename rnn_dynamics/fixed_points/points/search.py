@@ -23,10 +23,10 @@ from .batches import batch_size
 from .deflation import Divided, divided
 from .found import Found, starts
 from .index import is_bounded
-from .stages import NEAR, Maps, Stages, coarse_maps, dtype_of
+from .stages import EXPLORING, NEAR, Maps, Stages, coarse_maps, dtype_of
 
-# so many generations in a row must find nothing new, and one more for every eight points known; how many there are at
-# most
+# so many generations in a row must find nothing new, and one more for every eight isolated points known; how many there
+# are at most
 LEAST, MOST = 4, 64
 # so many points of a line are divided out at most
 ON_A_LINE = 16
@@ -112,15 +112,17 @@ def _table(stages: Stages, found: Found, inputs: int) -> Divided:
 def _further(stages: Stages, found: Found, problem: Problem, inputs: int) -> int:
     """Look for points at which no candidate ended; return how many starts in a row found none for any input."""
     candidates = np.asarray(problem.vectors)
-    # of small states more, since they cost little
-    count = int(np.clip(len(candidates) // 4, np.clip(2**20 // candidates.shape[1] ** 2, 16, 128), 256))
+    # of small states more, and for longer, since they cost little
+    n = candidates.shape[1]
+    count = int(np.clip(len(candidates) // 4, np.clip(2**20 // n**2, 16, 256), 256))
+    most = int(np.clip(1024 // n, EXPLORING, 3 * EXPLORING))
     which = np.repeat(np.arange(inputs), count)
     _describe(found, problem, stages.maps.xs, np.arange(len(found.vectors)))
     bounded = is_bounded(problem, stages.maps.xs, inputs, stages.scale)
     quiet = 0
     for generation in range(MOST):
         start = np.concatenate([starts(found, candidates, count, generation, stages.scale)] * inputs)
-        ends, near = stages.explore(start, which, _table(stages, found, inputs))
+        ends, near = stages.explore(start, which, _table(stages, found, inputs), most)
         at = np.flatnonzero(near)
         points, fixed = stages.polish(ends[at], which[at])
         known = len(found.vectors)
@@ -128,11 +130,13 @@ def _further(stages: Stages, found: Found, problem: Problem, inputs: int) -> int
         _describe(found, problem, stages.maps.xs, np.arange(known, len(found.vectors)))
         quiet = 0 if np.any(found.sign[known:]) else quiet + 1
         missing = bounded and np.all(found.sign) and np.any(found.index_sums(inputs) != 1)
-        if quiet >= LEAST + len(found.vectors) // 8 and not missing:
+        if quiet >= LEAST + np.count_nonzero(found.sign) // 8 and not missing:
             break
     return max(quiet, 1) * count
 
 
 def _describe(found: Found, problem: Problem, xs: Input, places: np.ndarray) -> None:
+    n = found.vectors.shape[1]
+    places = places[: max(64, 2**26 // n**3)]  # more than can be decomposed in seconds lie on a line
     J = local_maps(problem, xs, found.vectors[places], found.inputs[places]).J
-    found.describe(places, J - np.eye(J.shape[1]), float(np.finfo(dtype_of(problem.step)).eps))
+    found.describe(places, J - np.eye(n), float(np.finfo(dtype_of(problem.step)).eps))

@@ -9,6 +9,7 @@ import numpy as np
 from ...cells.contract import Input, Params, Step
 from ...machinery import entry
 from ...machinery.captured_arrays import Traced
+from ...machinery.compiled_programs import is_traced
 from ..problem import Problem
 from .batches import new_rows, run_in_batches
 from .deflation import Divided
@@ -50,7 +51,9 @@ class Stages(NamedTuple):
     iterations: int
     batch: int
 
-    def explore(self, vectors: np.ndarray, which: np.ndarray, known: Divided) -> tuple[np.ndarray, np.ndarray]:
+    def explore(
+        self, vectors: np.ndarray, which: np.ndarray, known: Divided, most: int = EXPLORING
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Run capped Newton from each row; return where it ended, and who came near a fixed point."""
         kind = dtype_of(self.coarse.step)
         rows, cap = new_rows(vectors.astype(kind)), jnp.asarray(0.4 * self.scale, kind)
@@ -64,7 +67,7 @@ class Stages(NamedTuple):
                 (at.change <= NEAR * self.scale) | (at.residual <= 8 * np.finfo(kind).eps * self.scale)
             ),
             batch=self.batch,
-            most=EXPLORING,
+            most=most,
             steps=4,
         )
         return np.asarray(rows.vectors), near
@@ -149,9 +152,11 @@ def coarse_maps(problem: Problem, step: Step, xs: Input, maps: Maps) -> Maps:
 
     def narrow(leaf: Any) -> Any:
         kind = jnp.result_type(leaf)
-        wide = {np.dtype(np.float64): jnp.float32, np.dtype(np.complex128): jnp.complex64}
-        with np.errstate(over="ignore"):
-            return jnp.asarray(leaf, wide.get(kind, kind))
+        wide = {np.dtype(np.float64): np.float32, np.dtype(np.complex128): np.complex64}
+        if kind in wide and not is_traced(leaf):  # NumPy compiles nothing
+            with np.errstate(over="ignore"):
+                return jax.device_put(np.asarray(leaf).astype(wide[kind]))
+        return jnp.asarray(leaf, wide.get(kind, kind))
 
     def narrowed(params: Params, state: Any, x: Input) -> Any:
         return jax.tree.map(narrow, step(params, state, x))
@@ -159,7 +164,7 @@ def coarse_maps(problem: Problem, step: Step, xs: Input, maps: Maps) -> Maps:
     params, xs = jax.tree.map(narrow, (problem.params, xs))
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((params, xs)) if leaf.dtype.kind in "fc"):
         return maps
-    state = jax.tree.map(lambda leaf: narrow(jnp.zeros(leaf.shape, leaf.dtype)), problem.step.out)
+    state = jax.tree.map(lambda leaf: narrow(np.zeros(leaf.shape, leaf.dtype)), problem.step.out)
     try:
         traced = entry.traced_step(narrowed, params, state, jax.tree.map(lambda leaf: leaf[0], xs))
     except Exception:  # whatever a step raises for another float type than the one it was written for
