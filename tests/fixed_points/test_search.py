@@ -294,6 +294,15 @@ def test_known_points_are_added_once():
     assert len(found.vectors) == 4
 
 
+def test_degenerate_points_far_out_are_dropped():
+    found = Found(1, 1e-3)
+    found.add(np.array([[9.0], [9.5], [9.9], [1.0]]), np.zeros(4, int))
+    found.describe(np.arange(4), np.array([1.0, 0.0, 0.0, 0.0])[:, None, None], 1e-16)
+    found.drop_degenerate(1, 3.0)
+    assert found.vectors.tolist() == [[9.0], [1.0]]
+    assert len(found.sign) == len(found.soft) == len(found.inputs) == 2
+
+
 def test_starts_combine_points():
     found = Found(2, 1e-3)
     found.add(np.array([[4.0, 0.0], [8.0, 0.0], [0.0, 4.0]]), np.zeros(3, int))

@@ -51,6 +51,13 @@ class Found:
             softest = right[:, ::-1][:, :SOFT]
             self.soft[places, : softest.shape[1]] = softest
 
+    def drop_degenerate(self, since: int, largest: float) -> None:
+        """Drop points whose index is not known from number `since` on that have a number larger than `largest`."""
+        far = (self.sign == 0) & (np.max(np.abs(self.vectors), axis=1, initial=0) > largest)
+        keep = ~far | (np.arange(len(far)) < since)
+        self.vectors, self.inputs = self.vectors[keep], self.inputs[keep]
+        self.sign, self.soft = self.sign[keep], self.soft[keep]
+
     def index_sums(self, inputs: int) -> np.ndarray:
         """Return the sum of the indices for each input."""
         return np.bincount(self.inputs, self.sign, minlength=inputs)

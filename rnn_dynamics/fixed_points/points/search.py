@@ -30,6 +30,8 @@ from .stages import EXPLORING, NEAR, Maps, Stages, coarse_maps, dtype_of
 LEAST, MOST = 4, 64
 # so many points of a line are divided out at most
 ON_A_LINE = 16
+# degenerate ends this many times as far out as the candidates are dropped: gates that have rounded to 1 hold any state
+FAR = 3.0
 
 
 class Search(NamedTuple):
@@ -128,6 +130,7 @@ def _further(stages: Stages, found: Found, problem: Problem, inputs: int) -> int
         known = len(found.vectors)
         found.add(points[fixed], which[at[fixed]])
         _describe(found, problem, stages.maps.xs, np.arange(known, len(found.vectors)))
+        found.drop_degenerate(known, FAR * float(np.max(np.abs(candidates))))
         quiet = 0 if np.any(found.sign[known:]) else quiet + 1
         missing = bounded and np.all(found.sign) and np.any(found.index_sums(inputs) != 1)
         if quiet >= LEAST + np.count_nonzero(found.sign) // 8 and not missing:
