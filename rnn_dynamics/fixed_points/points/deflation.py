@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 # points are divided out in tables of a multiple of so many rows, so that another number of points compiles nothing
-ROWS = 16
+ROWS = 64
 
 
 class Divided(NamedTuple):

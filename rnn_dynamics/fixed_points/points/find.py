@@ -36,9 +36,11 @@ def find_fixed_points(
 
     From every candidate Newton iterations run with capped steps, in float32; an end near a fixed point is polished to
     the last digits of the states' float type. Candidates that came near none descend to a local minimum of q. Then
-    points at which no candidate ends are looked for: with the points found divided out (deflation), and from
-    combinations of points found, until the last starts met no new point and none only once. These points are listed
-    with a share of 0. Nothing is drawn at random: the same arguments give the same result.
+    points at which no candidate ends are looked for: from combinations of points found and candidates, with the points
+    found divided out (deflation), until several generations in a row find none. If the map sends a large box into
+    itself, the generations go on, up to a maximum, while the sum of the points' indices proves that some are missing
+    (`index_sum`). These points are listed with a share of 0. Nothing is drawn at random: the same arguments give the
+    same result.
 
     A candidate that ends at numbers that are not finite, or at neither kind of point, is not an error: `ending` says
     NOT_CONVERGED. In a chaotic net most candidates that Newton leaves end so; more `iterations` find their slow points.
@@ -57,11 +59,11 @@ def find_fixed_points(
         iterations: How many iterations a descent to a slow point may take. Default: 24.
 
     Returns:
-        A `FixedPoints`. Whether all points were found is not known; `unseen` estimates the probability that one more
-        start of this kind would have ended at a point that is not listed; 0 is no proof that there is none.
+        A `FixedPoints`. Whether all points were found is not known. For a bounded net an `index_sum` other than 1
+        proves that some are missing; `unseen` bounds the probability that one more start ends at another point.
 
     Cost:
-        For C candidates some 20 to 60 factorisations of n by n matrices each, time O(C n³), and n directional
+        For C candidates some 30 to 60 factorisations of n by n matrices each, time O(C n³), and n directional
         derivatives for each; memory O(128 n²) at a time on a CPU. At most five programs are compiled, for a step and
         the shapes of its arguments.
 
@@ -86,7 +88,6 @@ def find_fixed_points(
         Sussillo & Barak (2013), Neural Computation 25, 626-649, for fixed and slow points of recurrent nets.
         Golub & Sussillo (2018), Journal of Open Source Software 3(31), 1003, for the search from visited states.
         Farrell, Birkisson & Funke (2015), SIAM Journal on Scientific Computing 37, A2026-A2045, for deflation.
-        Good (1953), Biometrika 40, 237-264, for the probability of the unseen.
     """
     iterations = argument.size("iterations", iterations, 1)
     if tolerance is not None:

@@ -3,8 +3,8 @@
 1. Capped Newton iterations in float32 from every candidate. They find saddles that a descent slides past.
 2. Those that come near a point are polished to the last digits of the float type of the states.
 3. The others descend to a local minimum of the speed: a slow point, or a fixed point that Newton's method missed.
-4. Points at which no candidate ends: from the candidates again, with what is found divided out (`deflation.py`), and
-   from combinations of found points (`found.py`), until no point has been met only once.
+4. Points at which no candidate ends: generations of starts that combine found points and candidates (`found.py`), with
+   what is found divided out (`deflation.py`), until several generations in a row have found nothing.
 
 Why not optimistix: its Newton and Levenberg-Marquardt solve one problem to its end, so that under `vmap` all candidates
 iterate until the slowest has ended. Here a candidate that has ended makes room for the next. Nor has it capped steps,
@@ -16,18 +16,22 @@ from typing import NamedTuple
 import numpy as np
 
 from ...cells.contract import Input, Step
+from ..local_maps import local_maps
 from ..problem import Problem
 from ..result import Ending
 from .batches import batch_size
 from .deflation import Divided, divided
 from .found import Found, starts
-from .stages import NEAR, Maps, Stages, coarse_maps, dtype_of
+from .index import is_bounded
+from .stages import EXPLORING, NEAR, Maps, Stages, coarse_maps, dtype_of
 
-# the last generations of combined starts must find nothing new: so many, and one more for every eight points known;
-# how many generations there are at most, and the share of points met once at which they may end
-LEAST, MOST, UNSEEN = 6, 36, 0.005
-# rounds of deflation from the candidates at most
-DEFLATIONS = 4
+# so many generations in a row must find nothing new, and one more for every eight isolated points known; how many there
+# are at most
+LEAST, MOST = 4, 64
+# so many points of a line are divided out at most
+ON_A_LINE = 16
+# degenerate ends this many times as far out as the candidates are dropped: gates that have rounded to 1 hold any state
+FAR = 3.0
 
 
 class Search(NamedTuple):
@@ -41,7 +45,7 @@ class Search(NamedTuple):
         scale: The size of the numbers of a state.
         more: Fixed points at which no candidate ended, (M, n).
         more_input: Which input each of those has, (M,).
-        unseen: An estimate of the probability that one more start would end at a point that was not found.
+        unseen: A bound for the probability that one more start would end at a point that was not found.
     """
 
     vectors: np.ndarray
@@ -71,18 +75,20 @@ def searched(
     coarse = coarse_maps(problem, step, xs, maps)
     stages = Stages(maps, coarse, scale, tolerance, iterations, batch_size(len(candidates) * inputs))
     found = Found(candidates.shape[1], NEAR * scale)
-    found.add(np.tile(known, (inputs, 1)), np.repeat(np.arange(inputs), len(known)), counted=False)
+    found.add(np.tile(known, (inputs, 1)), np.repeat(np.arange(inputs), len(known)))
     away = len(found.vectors)
     which = np.repeat(np.arange(inputs), len(candidates))
     vectors, ending = _from_candidates(stages, found, np.tile(candidates, (inputs, 1)), which)
     fixed = np.flatnonzero(ending == Ending.FIXED)
-    found.add(vectors[fixed], which[fixed], counted=False)
+    found.add(vectors[fixed], which[fixed])
     for i in fixed:  # known points are not found again
         same = np.max(np.abs(found.vectors[:away] - vectors[i]), axis=1) <= found.near
         if np.any(same & (found.inputs[:away] == which[i])):
             ending[i] = Ending.NOT_CONVERGED
-    more, more_input = _further(stages, found, candidates, inputs)
-    return Search(vectors, ending, which, xs, scale, more, more_input, found.unseen())
+    reached = len(found.vectors)
+    quiet = _further(stages, found, problem, inputs)
+    more = slice(reached, None)
+    return Search(vectors, ending, which, xs, scale, found.vectors[more], found.inputs[more], 1 - 0.05 ** (1 / quiet))
 
 
 def _from_candidates(
@@ -101,37 +107,39 @@ def _from_candidates(
 
 
 def _table(stages: Stages, found: Found, inputs: int) -> Divided:
-    points = [found.vectors[found.inputs == i] for i in range(inputs)]
-    n = found.vectors.shape[1]
-    return divided(points, n, stages.scale, dtype_of(stages.coarse.step))
+    points = [found.to_divide_out(i, ON_A_LINE) for i in range(inputs)]
+    return divided(points, found.vectors.shape[1], stages.scale, dtype_of(stages.coarse.step))
 
 
-def _further(stages: Stages, found: Found, candidates: np.ndarray, inputs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Look for points at which no candidate ended; return them with their inputs."""
-    # of small states more, since they cost little
-    count = int(np.clip(len(candidates) // 4, np.clip(2**20 // candidates.shape[1] ** 2, 16, 128), 256))
+def _further(stages: Stages, found: Found, problem: Problem, inputs: int) -> int:
+    """Look for points at which no candidate ended; return how many starts in a row found none for any input."""
+    candidates = np.asarray(problem.vectors)
+    # of small states more, and for longer, since they cost little
+    n = candidates.shape[1]
+    count = int(np.clip(len(candidates) // 4, np.clip(2**20 // n**2, 16, 256), 256))
+    most = int(np.clip(1024 // n, EXPLORING, 3 * EXPLORING))
     which = np.repeat(np.arange(inputs), count)
-    some = candidates[np.linspace(0, len(candidates) - 1, count // 2).astype(int)]
-    parts = []
-
-    def new_from(start: np.ndarray, known: Divided, counted: bool) -> bool:
-        ends, near = stages.explore(start, which, known)
-        at = np.flatnonzero(near)
-        new = at[found.add(ends[at], which[at], counted=counted)]
-        points, fixed = stages.polish(ends[new], which[new])
-        parts.append((points[fixed], which[new[fixed]]))
-        return len(new) > 0
-
-    for _ in range(DEFLATIONS):
-        near = [found.displaced(i, count - len(some), some, 0.2 * stages.scale) for i in range(inputs)]
-        start = np.concatenate([part for each in near for part in (some, each)])
-        if not new_from(start, _table(stages, found, inputs), counted=False):
-            break
-    nothing, quiet = _table(stages, Found(candidates.shape[1], 0.0), inputs), 0
+    _describe(found, problem, stages.maps.xs, np.arange(len(found.vectors)))
+    bounded = is_bounded(problem, stages.maps.xs, inputs, stages.scale)
+    quiet = 0
     for generation in range(MOST):
-        start = np.concatenate([starts(found, candidates, count, generation)] * inputs)
-        quiet = 0 if new_from(start, nothing, counted=True) else quiet + 1
-        if quiet >= LEAST + len(found.vectors) // 8 and found.unseen() <= UNSEEN:
+        start = np.concatenate([starts(found, candidates, count, generation, stages.scale)] * inputs)
+        ends, near = stages.explore(start, which, _table(stages, found, inputs), most)
+        at = np.flatnonzero(near)
+        points, fixed = stages.polish(ends[at], which[at])
+        known = len(found.vectors)
+        found.add(points[fixed], which[at[fixed]])
+        _describe(found, problem, stages.maps.xs, np.arange(known, len(found.vectors)))
+        found.drop_degenerate(known, FAR * float(np.max(np.abs(candidates))))
+        quiet = 0 if np.any(found.sign[known:]) else quiet + 1
+        missing = bounded and np.all(found.sign) and np.any(found.index_sums(inputs) != 1)
+        if quiet >= LEAST + np.count_nonzero(found.sign) // 8 and not missing:
             break
-    vectors, of = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return vectors, of
+    return max(quiet, 1) * count
+
+
+def _describe(found: Found, problem: Problem, xs: Input, places: np.ndarray) -> None:
+    n = found.vectors.shape[1]
+    places = places[: max(64, 2**26 // n**3)]  # more than can be decomposed in seconds lie on a line
+    J = local_maps(problem, xs, found.vectors[places], found.inputs[places]).J
+    found.describe(places, J - np.eye(n), float(np.finfo(dtype_of(problem.step)).eps))

@@ -9,6 +9,7 @@ import numpy as np
 from ...cells.contract import Input, Params, Step
 from ...machinery import entry
 from ...machinery.captured_arrays import Traced
+from ...machinery.compiled_programs import is_traced
 from ..problem import Problem
 from .batches import new_rows, run_in_batches
 from .deflation import Divided
@@ -50,37 +51,48 @@ class Stages(NamedTuple):
     iterations: int
     batch: int
 
-    def explore(self, vectors: np.ndarray, which: np.ndarray, known: Divided) -> tuple[np.ndarray, np.ndarray]:
+    def explore(
+        self, vectors: np.ndarray, which: np.ndarray, known: Divided, most: int = EXPLORING
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Run capped Newton from each row; return where it ended, and who came near a fixed point."""
         kind = dtype_of(self.coarse.step)
         rows, cap = new_rows(vectors.astype(kind)), jnp.asarray(0.4 * self.scale, kind)
-        near = self._run(
-            lambda of, at: explored(*self.coarse, of, at, known, cap, steps=4),
+        near = run_in_batches(
+            explored,
+            self.coarse,
+            (known, cap),
             rows,
             which,
-            lambda at: (at.change <= NEAR * self.scale) | (at.residual <= 8 * np.finfo(kind).eps * self.scale),
+            lambda at: np.asarray(
+                (at.change <= NEAR * self.scale) | (at.residual <= 8 * np.finfo(kind).eps * self.scale)
+            ),
+            batch=self.batch,
+            most=most,
             steps=4,
-            most=EXPLORING,
         )
         return np.asarray(rows.vectors), near
 
     def polish(self, vectors: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Run Newton while the residual falls; return where it ended, and who is at a fixed point."""
         rows = new_rows(vectors.astype(dtype_of(self.maps.step)))
-        self._run(lambda of, at: polished(*self.maps, of, at, steps=2), rows, which, self._fixed, steps=2, most=8)
+        run_in_batches(polished, self.maps, (), rows, which, self._fixed, batch=self.batch, most=8, steps=2)
         return np.asarray(rows.vectors), self._solved(rows)
 
     def descend(self, vectors: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Lower the speed from each row; return where it ended, who is at a fixed point, and who at a slow point."""
         kind = dtype_of(self.coarse.step)
         rows = new_rows(vectors.astype(kind))
-        self._run(
-            lambda of, at: descended(*self.coarse, of, at, steps=4, exact=False),
+        run_in_batches(
+            descended,
+            self.coarse,
+            (),
             rows,
             which,
-            lambda at: (at.change <= CLOSE / 5) | (at.residual <= 1e-5 * self.scale),
-            steps=4,
+            lambda at: np.asarray((at.change <= CLOSE / 5) | (at.residual <= 1e-5 * self.scale)),
+            batch=self.batch,
             most=self.iterations,
+            steps=4,
+            exact=False,
         )
         wide = dtype_of(self.maps.step)
         ends, fixed, slow = (
@@ -92,20 +104,21 @@ class Stages(NamedTuple):
         rows = new_rows(ends[close], 1e-4)
         first = jax.tree.map(lambda leaf: leaf[0], self.maps.xs)
         exact = len(close) > 0 and has_reverse_derivative(*self.maps[:2], first, jnp.asarray(rows.vectors[0]))
-        self._run(
-            lambda of, at: descended(*self.maps, of, at, steps=4, exact=exact),
+        run_in_batches(
+            descended,
+            self.maps,
+            (),
             rows,
             which[close],
             lambda at: self._fixed(at) | _slow(at),
-            steps=4,
+            batch=self.batch,
             most=max(self.iterations // 3, 8),
+            steps=4,
+            exact=exact,
         )
         ends[close], fixed[close] = rows.vectors, self._solved(rows)
         slow[close] = _slow(rows) & ~fixed[close]
         return ends, fixed, slow
-
-    def _run(self, program: Any, rows: Rows, which: np.ndarray, ended: Any, **options: int) -> np.ndarray:
-        return run_in_batches(program, rows, which, ended, batch=self.batch, **options)
 
     def _fixed(self, at: Rows) -> np.ndarray:
         """Return whose residual is at the last digits of the states."""
@@ -139,9 +152,11 @@ def coarse_maps(problem: Problem, step: Step, xs: Input, maps: Maps) -> Maps:
 
     def narrow(leaf: Any) -> Any:
         kind = jnp.result_type(leaf)
-        wide = {np.dtype(np.float64): jnp.float32, np.dtype(np.complex128): jnp.complex64}
-        with np.errstate(over="ignore"):
-            return jnp.asarray(leaf, wide.get(kind, kind))
+        wide = {np.dtype(np.float64): np.float32, np.dtype(np.complex128): np.complex64}
+        if kind in wide and not is_traced(leaf):  # NumPy compiles nothing
+            with np.errstate(over="ignore"):
+                return jax.device_put(np.asarray(leaf).astype(wide[kind]))
+        return jnp.asarray(leaf, wide.get(kind, kind))
 
     def narrowed(params: Params, state: Any, x: Input) -> Any:
         return jax.tree.map(narrow, step(params, state, x))
@@ -149,7 +164,7 @@ def coarse_maps(problem: Problem, step: Step, xs: Input, maps: Maps) -> Maps:
     params, xs = jax.tree.map(narrow, (problem.params, xs))
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((params, xs)) if leaf.dtype.kind in "fc"):
         return maps
-    state = jax.tree.map(lambda leaf: narrow(jnp.zeros(leaf.shape, leaf.dtype)), problem.step.out)
+    state = jax.tree.map(lambda leaf: narrow(np.zeros(leaf.shape, leaf.dtype)), problem.step.out)
     try:
         traced = entry.traced_step(narrowed, params, state, jax.tree.map(lambda leaf: leaf[0], xs))
     except Exception:  # whatever a step raises for another float type than the one it was written for

@@ -15,8 +15,8 @@ FIXED_POINTS_SEARCH = [
     Fault(
         "search-slow-by-gauss-newton",
         "fixed_points/points/stages.py",
-        "steps=4, exact=exact",
-        "steps=4, exact=False",
+        "exact=exact,",
+        "exact=False,",
         f"{SEARCH}_a_slow_point_is_said_to_be_slow",
     ),
     Fault(
@@ -29,16 +29,16 @@ FIXED_POINTS_SEARCH = [
     Fault(
         "search-known-listed",
         "fixed_points/points/search.py",
-        "found.add(np.tile(known, (inputs, 1)), np.repeat(np.arange(inputs), len(known)), counted=False)",
+        "found.add(np.tile(known, (inputs, 1)), np.repeat(np.arange(inputs), len(known)))",
         "pass",
         f"{SEARCH}_known_points_are_divided_out",
     ),
     Fault(
-        "search-counts-the-wrong-point",
-        "fixed_points/points/found.py",
-        "self.met[np.argmax(same)] += counted",
-        "self.met[np.argmin(same)] += counted",
-        f"{SEARCH}_points_met_once_tell_of_others",
+        "search-deaf-to-the-indices",
+        "fixed_points/points/search.py",
+        "// 8 and not missing:",
+        "// 8:",
+        f"{SEARCH}_the_search_goes_on_while_the_sum_of_indices_proves_that_points_are_missing",
     ),
     Fault(
         "candidates-noise",
