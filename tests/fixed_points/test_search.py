@@ -266,7 +266,7 @@ def test_the_search_is_the_same_each_time(key):
         ({"candidates": jnp.zeros(())}, ValueError, "candidates: got a scalar"),
         ({"iterations": 0}, ValueError, "iterations: got 0"),
         ({"tolerance": -1.0}, ValueError, "tolerance: got -1.0"),
-        ({"known": jnp.zeros((1, 3))}, ValueError, r"known: got shape \(1, 3\), expected \(1, 2\)"),
+        ({"known": jnp.zeros((1, 3))}, ValueError, r"known: got shape \(1, 3\), expected \(points, 2\)"),
         ({"known": jnp.full((1, 2), jnp.inf)}, ValueError, "known: got 2 non-finite"),
         ({"known": (jnp.zeros((1, 2)),)}, TypeError, "known: got a tree"),
         ({"x_axis": 0}, ValueError, "x_axis: got 0 with x = None"),
@@ -378,3 +378,21 @@ def test_a_tenth_of_the_candidates_finds_all_points_of_a_gru(dtype):
     for these, those in ((few, many), (many, few)):
         assert max(np.min(np.max(abs(these - one), axis=1)) for one in those) < 1e-2
     assert len(many) >= 15
+
+
+def test_a_degenerate_point_is_found_although_newton_is_slow_there():
+    found = rd.find_fixed_points(lambda g, h, x: jnp.tanh(g * h), 1.0, jnp.linspace(-1.0, 1.0, 8)[:, None])
+    # h - tanh(h) is h³/3, so each step of Newton's method gains only a factor of 2/3
+    assert len(found.points) == 1
+    assert abs(float(found.points[0, 0])) < 1e-4
+    assert bool(found.undecided[0])
+    assert float(found.share[0]) == 1
+
+
+def test_no_known_points_are_an_empty_result():
+    def step(p, h, x):
+        return p * h
+
+    candidates = jnp.ones((4, 2))
+    nothing = rd.find_fixed_points(step, 0.5, candidates, known=jnp.zeros((0, 2)))
+    assert len(nothing.points) == 1

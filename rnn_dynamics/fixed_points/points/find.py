@@ -125,7 +125,6 @@ def _vectors(problem: Problem, known: State | None) -> np.ndarray:
     if known is None:
         return np.zeros((0, n), problem.vectors.dtype)
     entry.enter(problem.step, known=known)
-    count = entry.time_steps(known, None, "known", "points")
     wanted: Any = jax.tree.structure(problem.step.out)
     got: Any = jax.tree.structure(known)
     if wanted != got:
@@ -133,8 +132,12 @@ def _vectors(problem: Problem, known: State | None) -> np.ndarray:
     for (path, leaf), one in zip(
         jax.tree_util.tree_leaves_with_path(known), jax.tree.leaves(problem.step.out), strict=True
     ):
-        if jnp.shape(leaf)[1:] != one.shape:
+        if jnp.ndim(leaf) == 0 or jnp.shape(leaf)[1:] != one.shape:
             name = "known" + jax.tree_util.keystr(path)
-            raise ValueError(f"{name}: got shape {jnp.shape(leaf)}, expected {(count, *one.shape)}")
+            expected = ", ".join(map(str, ("points", *one.shape)))
+            raise ValueError(f"{name}: got shape {jnp.shape(leaf)}, expected ({expected})")
+    if not len(jax.tree.leaves(known)[0]):  # the points of an empty result
+        return np.zeros((0, n), problem.vectors.dtype)
+    entry.time_steps(known, None, "known", "points")
     points = jax.tree.map(lambda leaf, one: jnp.asarray(leaf, one.dtype), known, problem.step.out)
     return np.asarray(jax.vmap(lambda state: flatten(state)[0])(points))

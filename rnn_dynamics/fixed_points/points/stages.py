@@ -75,7 +75,7 @@ class Stages(NamedTuple):
     def polish(self, vectors: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Run Newton while the residual falls; return where it ended, and who is at a fixed point."""
         rows = new_rows(vectors.astype(dtype_of(self.maps.step)))
-        run_in_batches(polished, self.maps, (), rows, which, self._fixed, batch=self.batch, most=8, steps=2)
+        run_in_batches(polished, self.maps, (), rows, which, self._fixed, batch=self.batch, most=48, steps=2)
         return np.asarray(rows.vectors), self._solved(rows)
 
     def descend(self, vectors: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
