@@ -68,7 +68,9 @@ class FixedPoints(NamedTuple):
         ended_at: The point at which each candidate ended, (inputs · candidates,); -1 where it did not converge.
         unseen: A bound for the probability that one more start of the search ends at a fixed point that is not listed,
             at a confidence of 95 %: 1 - 0.05^(1/N) if the last N starts found none. It tells nothing of points that
-            hardly any such start reaches; see `index_sum`.
+            hardly any such start reaches.
+        incomplete: Whether it is certain that fixed points are missing: the step sends a large box into itself, no
+            point is degenerate, and yet `index_sum` is not 1. More candidates may find them.
     """
 
     points: State
@@ -95,6 +97,7 @@ class FixedPoints(NamedTuple):
     ending: Int[Array, " candidates"]
     ended_at: Int[Array, " candidates"]
     unseen: float = float("nan")
+    incomplete: bool = False
 
     @property
     def index_sum(self) -> Int[Array, " inputs"]:
@@ -121,7 +124,8 @@ class FixedPoints(NamedTuple):
     def _headline(self) -> str:
         ending = np.asarray(self.ending)
         lost = f"{np.mean(ending == Ending.NOT_CONVERGED):.0%} of {ending.size} candidates lost" if ending.size else ""
-        return f"(n={np.shape(self.eigenvalues)[-1]}): {', '.join(_counts(self)) or 'nothing found'}; {lost}"
+        missing = "; some points are missing" if np.any(self.incomplete) else ""
+        return f"(n={np.shape(self.eigenvalues)[-1]}): {', '.join(_counts(self)) or 'nothing found'}; {lost}{missing}"
 
     def _table(self) -> Table:
         if np.ndim(self.eigenvalues) != 2:

@@ -59,8 +59,8 @@ def find_fixed_points(
         iterations: How many iterations a descent to a slow point may take. Default: 24.
 
     Returns:
-        A `FixedPoints`. Whether all points were found is not known. For a bounded net an `index_sum` other than 1
-        proves that some are missing; `unseen` bounds the probability that one more start ends at another point.
+        A `FixedPoints`. Whether all points were found is not known. `incomplete` says where it is certain that they
+        were not; `unseen` bounds the probability that one more start ends at another point.
 
     Cost:
         For C candidates some 30 to 60 factorisations of n by n matrices each, time O(C n³), and n directional
@@ -98,7 +98,8 @@ def find_fixed_points(
     problem = moderate(opened(step, params, candidates, first))
     points = _vectors(problem, known)
     search = searched(problem, step, xs, inputs, known=points, tolerance=tolerance, iterations=iterations)
-    return described(problem._replace(x=x), search)._replace(unseen=search.unseen)
+    found = described(problem._replace(x=x), search)
+    return found._replace(unseen=search.unseen, incomplete=search.incomplete)
 
 
 def _inputs(x: Input, x_axis: int | None) -> tuple[Input, Input, int]:

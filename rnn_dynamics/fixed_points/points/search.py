@@ -28,6 +28,9 @@ from .stages import EXPLORING, NEAR, Maps, Stages, coarse_maps, dtype_of
 # so many generations in a row must find nothing new, and one more for every eight isolated points known; how many there
 # are at most
 LEAST, MOST = 4, 64
+# while the indices prove that points are missing, the search goes on for so many starts for each candidate, but for at
+# least as many as take so many operations for each row of a Jacobian
+FOR_EACH, AT_LEAST = 8, 2**23
 # so many points of a line are divided out at most
 ON_A_LINE = 16
 # degenerate ends this many times as far out as the candidates are dropped: gates that have rounded to 1 hold any state
@@ -46,6 +49,7 @@ class Search(NamedTuple):
         more: Fixed points at which no candidate ended, (M, n).
         more_input: Which input each of those has, (M,).
         unseen: A bound for the probability that one more start would end at a point that was not found.
+        incomplete: Whether the indices prove that points are missing.
     """
 
     vectors: np.ndarray
@@ -56,6 +60,7 @@ class Search(NamedTuple):
     more: np.ndarray
     more_input: np.ndarray
     unseen: float
+    incomplete: bool
 
 
 def searched(
@@ -86,9 +91,9 @@ def searched(
         if np.any(same & (found.inputs[:away] == which[i])):
             ending[i] = Ending.NOT_CONVERGED
     reached = len(found.vectors)
-    quiet = _further(stages, found, problem, inputs)
-    more = slice(reached, None)
-    return Search(vectors, ending, which, xs, scale, found.vectors[more], found.inputs[more], 1 - 0.05 ** (1 / quiet))
+    quiet, incomplete = _further(stages, found, problem, inputs)
+    more, unseen = slice(reached, None), 1 - 0.05 ** (1 / quiet)
+    return Search(vectors, ending, which, xs, scale, found.vectors[more], found.inputs[more], unseen, incomplete)
 
 
 def _from_candidates(
@@ -111,8 +116,11 @@ def _table(stages: Stages, found: Found, inputs: int) -> Divided:
     return divided(points, found.vectors.shape[1], stages.scale, dtype_of(stages.coarse.step))
 
 
-def _further(stages: Stages, found: Found, problem: Problem, inputs: int) -> int:
-    """Look for points at which no candidate ended; return how many starts in a row found none for any input."""
+def _further(stages: Stages, found: Found, problem: Problem, inputs: int) -> tuple[int, bool]:
+    """Look for points at which no candidate ended.
+
+    Returns how many starts in a row found none for any input, and whether the indices prove that some are missing.
+    """
     candidates = np.asarray(problem.vectors)
     # of small states more, and for longer, since they cost little
     n = candidates.shape[1]
@@ -121,7 +129,7 @@ def _further(stages: Stages, found: Found, problem: Problem, inputs: int) -> int
     which = np.repeat(np.arange(inputs), count)
     _describe(found, problem, stages.maps.xs, np.arange(len(found.vectors)))
     bounded = is_bounded(problem, stages.maps.xs, inputs, stages.scale)
-    quiet = 0
+    quiet, missing, patience = 0, False, max(FOR_EACH * len(candidates), AT_LEAST // n**2)
     for generation in range(MOST):
         start = np.concatenate([starts(found, candidates, count, generation, stages.scale)] * inputs)
         ends, near = stages.explore(start, which, _table(stages, found, inputs), most)
@@ -132,10 +140,11 @@ def _further(stages: Stages, found: Found, problem: Problem, inputs: int) -> int
         _describe(found, problem, stages.maps.xs, np.arange(known, len(found.vectors)))
         found.drop_degenerate(known, FAR * float(np.max(np.abs(candidates))))
         quiet = 0 if np.any(found.sign[known:]) else quiet + 1
-        missing = bounded and np.all(found.sign) and np.any(found.index_sums(inputs) != 1)
-        if quiet >= LEAST + np.count_nonzero(found.sign) // 8 and not missing:
+        missing = bool(bounded and np.all(found.sign) and np.any(found.index_sums(inputs) != 1))
+        over = not missing or (generation + 1) * count >= patience
+        if quiet >= LEAST + np.count_nonzero(found.sign) // 8 and over:
             break
-    return max(quiet, 1) * count
+    return max(quiet, 1) * count, missing
 
 
 def _describe(found: Found, problem: Problem, xs: Input, places: np.ndarray) -> None:

@@ -36,8 +36,8 @@ FIXED_POINTS_SEARCH = [
     Fault(
         "search-deaf-to-the-indices",
         "fixed_points/points/search.py",
-        "// 8 and not missing:",
-        "// 8:",
+        "over = not missing or (generation + 1) * count >= patience",
+        "over = True",
         f"{SEARCH}_the_search_goes_on_while_the_sum_of_indices_proves_that_points_are_missing",
     ),
     Fault(
