@@ -28,9 +28,9 @@ from .stages import EXPLORING, NEAR, Maps, Stages, coarse_maps, dtype_of
 # so many generations in a row must find nothing new, and one more for every eight isolated points known; how many there
 # are at most
 LEAST, MOST = 4, 64
-# while the indices prove that points are missing, the search goes on for so many starts for each candidate, but for at
-# least as many as take so many operations for each row of a Jacobian
-FOR_EACH, AT_LEAST = 8, 2**23
+# while the indices prove that points are missing, the search goes on: for FOR_EACH starts for each candidate, and for at
+# least AT_LEAST / n², since starts of small states cost little
+FOR_EACH, AT_LEAST = 8, 2**24
 # so many points of a line are divided out at most
 ON_A_LINE = 16
 # degenerate ends this many times as far out as the candidates are dropped: gates that have rounded to 1 hold any state
