@@ -57,14 +57,14 @@ def states_like(state: State, vectors: np.ndarray) -> State:
             parts.append(vectors[..., start : start + size].reshape((*vectors.shape[:-1], *leaf.shape)))
             start += size
         values: Any = parts[0] + 1j * parts[1] if is_complex else parts[0]
-        states.append(jnp.asarray(values.astype(leaf.dtype)))
+        states.append(jax.device_put(values.astype(leaf.dtype)))
     return jax.tree.unflatten(tree, states)
 
 
 def as_arrays(numbers: dict[str, np.ndarray], real: Any) -> dict[str, Any]:
     """Return NumPy arrays as arrays of JAX, in the real type or the complex type that goes with it."""
     kinds = {"f": real, "c": np.result_type(real, np.complex64), "i": np.int32, "b": np.bool_}
-    return {name: jnp.asarray(array.astype(kinds[array.dtype.kind])) for name, array in numbers.items()}
+    return {name: jax.device_put(array.astype(kinds[array.dtype.kind])) for name, array in numbers.items()}
 
 
 @entry.compiled(compiler=PLAIN)

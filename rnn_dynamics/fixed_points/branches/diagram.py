@@ -3,7 +3,7 @@
 from collections import deque
 from typing import NamedTuple
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from .arclength import Point, at_value, corrected
@@ -85,13 +85,13 @@ def branch_of(curve: Curve) -> Branch:
     beyond = np.abs(found) - 1
     complex_type = np.result_type(family.dtype, np.complex64)
     return Branch(
-        values=jnp.asarray(np.array([each.u[-1] for each in points]).astype(family.dtype)),
+        values=jax.device_put(np.array([each.u[-1] for each in points]).astype(family.dtype)),
         points=family.states(vectors[:, 0] if family.period == 1 else vectors),
-        multipliers=jnp.asarray(found.astype(complex_type)),
-        stable=jnp.asarray((beyond < -error).all(axis=1)),
-        undecided=jnp.asarray((np.abs(beyond) <= error).any(axis=1)),
-        unstable=jnp.asarray((beyond > error).sum(axis=1)),
-        residual=jnp.asarray(np.array([np.abs(each.local.residual).max() for each in points]).astype(family.dtype)),
+        multipliers=jax.device_put(found.astype(complex_type)),
+        stable=jax.device_put((beyond < -error).all(axis=1)),
+        undecided=jax.device_put((np.abs(beyond) <= error).any(axis=1)),
+        unstable=jax.device_put((beyond > error).sum(axis=1)),
+        residual=jax.device_put(np.array([np.abs(each.local.residual).max() for each in points]).astype(family.dtype)),
         bifurcations=tuple(_bifurcation(family, each) for each in curve.specials),
         period=family.period,
         ended=curve.ended,

@@ -1,5 +1,6 @@
 """What is said of each exact cycle: true period, multipliers, stability, regions; in order, in the dtype of the net."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -34,7 +35,7 @@ def described(net: PiecewiseLinear, host: Net, found: Solutions, complete: bool,
         "on_kink": on_kink,
         "dimension": found.dimension,
     }
-    arrays = {name: jnp.asarray(field[order]) for name, field in fields.items()}
+    arrays = {name: jax.device_put(field[order]) for name, field in fields.items()}
     return ExactCycles(**arrays, complete=complete, examined=examined)
 
 

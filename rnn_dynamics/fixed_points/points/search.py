@@ -28,7 +28,7 @@ from .stages import EXPLORING, NEAR, Maps, Stages, coarse_maps, dtype_of
 # so many generations in a row must find nothing new, and one more for every eight isolated points known; how many there
 # are at most
 LEAST, MOST = 4, 64
-# while the indices prove that points are missing, the search goes on: for FOR_EACH starts for each candidate, and for at
+# while the indices prove that points are missing, the search goes on for FOR_EACH starts for each candidate, but for at
 # least AT_LEAST / n², since starts of small states cost little
 FOR_EACH, AT_LEAST = 8, 2**24
 # so many points of a line are divided out at most
