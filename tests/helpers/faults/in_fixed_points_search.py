@@ -41,6 +41,13 @@ FIXED_POINTS_SEARCH = [
         f"{SEARCH}_the_search_goes_on_while_the_sum_of_indices_proves_that_points_are_missing",
     ),
     Fault(
+        "search-silent-about-missing-points",
+        "fixed_points/points/find.py",
+        "incomplete=search.incomplete",
+        "incomplete=False",
+        f"{SEARCH}_it_is_said_that_points_are_missing",
+    ),
+    Fault(
         "candidates-noise",
         "fixed_points/points/candidates.py",
         "jnp.maximum(spread, 0.1 * least)",
